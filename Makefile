@@ -1,0 +1,40 @@
+# The commands people and CI use. `make help` lists them.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check fmt bench lock
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+setup: $(STAMP) ## make the virtual environment with the locked packages
+
+$(STAMP): lock.txt pyproject.toml
+	@sh tools/setup.sh "$(PYTHON)" "$(VENV)"
+
+demo: $(STAMP) ## everything on this machine: PostgreSQL, sign-in, request, approval, rows, clean end
+	@exec "$(BIN)/p0" demo
+
+test: $(STAMP) ## all tests, against real servers they start and stop themselves
+	@sh tools/test.sh "$(VENV)"
+
+check: $(STAMP) ## formatting, lint, types, import contracts
+	@"$(BIN)/ruff" format --check .
+	@"$(BIN)/ruff" check .
+	@"$(BIN)/mypy"
+	@"$(BIN)/lint-imports" --no-cache
+
+fmt: $(STAMP) ## format and mend what can be mended
+	@"$(BIN)/ruff" format .
+	@"$(BIN)/ruff" check --fix .
+
+bench: $(STAMP) ## measure, with ratios against named baselines
+	@"$(BIN)/python" -m bench
+
+lock: ## renew lock.txt from pyproject.toml (needs uv)
+	@uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade -o lock.txt

@@ -1,0 +1,1 @@
+"""The worker beside the database. It believes nobody, and verifies everything itself."""

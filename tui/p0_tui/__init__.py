@@ -1,0 +1,1 @@
+"""The terminal UI: drafting, live status, and approving what is really signed."""
