@@ -1,0 +1,123 @@
+"""Bytes on the wire: base64url, strict JSON, tagged hashes.
+
+Strict JSON refuses what lenient parsers let through and attackers use: duplicate keys, non-finite numbers,
+unknown fields, bodies above a cap, deep nesting. Records are msgspec structs, so shapes are checked by type.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from typing import Any, Final, NoReturn, TypeVar
+
+import msgspec
+
+from p0_access.errors import MalformedError
+
+MAX_RECORD_BYTES: Final = 256 * 1024
+"""No record, with all it carries, is larger."""
+
+MAX_JSON_DEPTH: Final = 24
+
+T = TypeVar("T")
+
+_B64U: Final = re.compile(r"[A-Za-z0-9_-]*\Z")
+
+
+def b64u(data: bytes) -> str:
+    """base64url without padding (RFC 7515, section 2)."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def b64u_decode(text: str) -> bytes:
+    """The inverse of `b64u`; refuses padding, foreign characters and non-canonical endings."""
+    if not _B64U.match(text) or len(text) % 4 == 1:
+        raise MalformedError("not base64url", code="malformed_base64url")
+    data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    if b64u(data) != text:
+        raise MalformedError("not canonical base64url", code="malformed_base64url")
+    return data
+
+
+def tagged_hash(tag: bytes, data: bytes) -> str:
+    """b64u(SHA256(tag ‖ 0 ‖ u64be(len) ‖ data)): the tag keeps hashes for different uses apart."""
+    return b64u(hashlib.sha256(tag + b"\0" + len(data).to_bytes(8, "big") + data).digest())
+
+
+def sha256_b64u(data: bytes) -> str:
+    return b64u(hashlib.sha256(data).digest())
+
+
+def decode(data: bytes | str, type_: type[T], *, max_bytes: int = MAX_RECORD_BYTES) -> T:
+    """Strict JSON to a record of `type_`, or `MalformedError` with the path of what is wrong."""
+    raw = data.encode() if isinstance(data, str) else data
+    value = strict_json(raw, max_bytes=max_bytes)
+    try:
+        return msgspec.convert(value, type_, strict=True)
+    except msgspec.ValidationError as error:
+        raise MalformedError(str(error), code="malformed_record") from error
+
+
+def encode(record: object) -> bytes:
+    """A record as compact UTF-8 JSON, in field order."""
+    return msgspec.json.encode(record)
+
+
+def strict_json(raw: bytes, *, max_bytes: int = MAX_RECORD_BYTES) -> Any:
+    """Parse JSON (RFC 8259), refusing duplicate keys, NaN and infinities, and more than `max_bytes`."""
+    if len(raw) > max_bytes:
+        raise MalformedError(f"longer than {max_bytes} bytes", code="oversize")
+    if _depth(raw) > MAX_JSON_DEPTH:
+        raise MalformedError(f"nested deeper than {MAX_JSON_DEPTH}", code="too_deep")
+    try:
+        return json.loads(
+            raw.decode("utf-8"),
+            object_pairs_hook=_unique,
+            parse_constant=_refuse_constant,
+            parse_float=_finite,
+        )
+    except MalformedError:
+        raise
+    except ValueError as error:  # UnicodeDecodeError and JSONDecodeError are both ValueErrors
+        raise MalformedError("not valid JSON", code="malformed_json") from error
+
+
+def _depth(raw: bytes) -> int:
+    deepest = depth = 0
+    in_string = escaped = False
+    for byte in raw:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif byte == 0x5C:
+                escaped = True
+            elif byte == 0x22:
+                in_string = False
+        elif byte == 0x22:
+            in_string = True
+        elif byte in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in b"]}":
+            depth -= 1
+    return deepest
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise MalformedError("a key stands twice in one object", code="duplicate_key")
+    return found
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise MalformedError(f"{name} is not a JSON number", code="malformed_json")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise MalformedError("a number is out of range", code="malformed_json")
+    return value

@@ -1,0 +1,88 @@
+"""What passes between server and agent.
+
+Nothing unsigned in it is trusted, with one exception: an unsigned end is obeyed, since it only reduces access, and is
+logged as the server's."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from p0_access.messages.identity import SignedAct
+from p0_access.messages.records import LogHead
+
+JobKind = Literal["admit", "approval", "collect", "end"]
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`lease` names this delivery; the server ignores a result under an older one. `act` is null only for its own end.
+
+    `admission` and `approvals` are what the agent signed and has seen before; it trusts its ledger, not these.
+    """
+
+    v: Literal[1] = 1
+    job: str
+    lease: str
+    kind: JobKind
+    request: SignedAct
+    act: SignedAct | None = None
+    admission: str | None = None
+
+
+Outcome = Literal["refused", "denied", "pending", "approved", "active", "ended", "failed"]
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How far a requirement is: `rule` demands `count` people, `by` have signed (their subjects, for people)."""
+
+    rule: str
+    count: int
+    by: tuple[str, ...]
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The agent's answer to a job: the state it leaves the request in, and the records it signed on the way, in order.
+
+    `login` names the database role while one exists. `error` is for a person: `code`, `message`, `hint`.
+    """
+
+    v: Literal[1] = 1
+    job: str
+    lease: str
+    outcome: Outcome
+    records: tuple[str, ...] = ()
+    progress: tuple[Progress, ...] = ()
+    login: str | None = None
+    not_after: int | None = None
+    code: str | None = None
+    message: str | None = None
+    hint: str | None = None
+    head: LogHead | None = None
+
+
+class Announcement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An agent says who it is and what it serves. The server checks the proof of its key; launchers pin it."""
+
+    v: Literal[1] = 1
+    thumbprint: str
+    jwk: dict[str, str]
+    databases: tuple[str, ...]
+    rules_sha256: str
+    software: str
+
+
+class CatalogUpload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A signed catalog record, and the catalog's own bytes as text, whose hash it names."""
+
+    record: str
+    catalog: str
+
+
+class AgentReport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the agent did of its own accord, such as an end at expiry: deletion records of the request `rh`."""
+
+    v: Literal[1] = 1
+    rh: str
+    records: tuple[str, ...]
+    head: LogHead | None = None

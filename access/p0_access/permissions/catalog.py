@@ -1,0 +1,99 @@
+"""The catalog snapshot: what exists in a database, without any of its data.
+
+The agent makes it, signs its digest and publishes it; everybody else reads from it. `version` changes whenever the
+content
+does, so that a client can tell that its copy is stale.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Literal
+
+import msgspec
+
+RelationKind = Literal["table", "partitioned", "view", "matview", "foreign", "sequence"]
+
+
+class Column(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """`default` is the expression as PostgreSQL prints it; `identity` and `generated` as in pg_attribute."""
+
+    name: str
+    type: str
+    nullable: bool = True
+    default: str | None = None
+    identity: Literal["", "always", "by_default"] = ""
+    generated: Literal["", "stored", "virtual"] = ""
+    comment: str | None = None
+
+
+class Constraint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    name: str
+    kind: Literal["primary", "unique", "foreign", "check", "exclude"]
+    columns: tuple[str, ...] = ()
+    definition: str = ""
+
+
+class Relation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """`columns` are in attribute order, dropped ones left out. `serials` maps a column to the (schema, sequence) that
+    its
+    default draws from. The flags say that PostgreSQL will check more than the statement names."""
+
+    schema: str
+    name: str
+    kind: RelationKind
+    columns: tuple[Column, ...] = ()
+    comment: str | None = None
+    constraints: tuple[Constraint, ...] = ()
+    serials: dict[str, tuple[str, str]] = msgspec.field(default_factory=dict)
+    inherits: tuple[tuple[str, str], ...] = ()
+    row_security: bool = False
+    triggers: bool = False
+    rules: bool = False
+    security_invoker: bool = False
+    definition: str | None = None
+
+
+class Function(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """`arguments` are the identity arguments, as pg_get_function_identity_arguments prints them. `public` tells
+    whether PUBLIC
+    may execute it. Only functions outside pg_catalog are listed."""
+
+    schema: str
+    name: str
+    arguments: str
+    returns: str
+    kind: Literal["function", "procedure", "aggregate", "window"] = "function"
+    language: str = "sql"
+    security_definer: bool = False
+    public: bool = True
+    comment: str | None = None
+
+
+class Catalog(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unknown_fields=True):
+    """One database's snapshot. `version` is a digest of everything else; `server_version` is the major version."""
+
+    database: str
+    version: str
+    server_version: int
+    schemas: tuple[str, ...]
+    relations: tuple[Relation, ...]
+    functions: tuple[Function, ...] = ()
+
+    @cached_property
+    def _by_name(self) -> dict[tuple[str, str], Relation]:
+        return {(item.schema, item.name): item for item in self.relations}
+
+    def relation(self, schema: str, name: str) -> Relation | None:
+        return self._by_name.get((schema, name))
+
+    @cached_property
+    def _functions_by_name(self) -> dict[tuple[str, str], tuple[Function, ...]]:
+        found: dict[tuple[str, str], tuple[Function, ...]] = {}
+        for item in self.functions:
+            key = (item.schema, item.name)
+            found[key] = (*found.get(key, ()), item)
+        return found
+
+    def functions_named(self, schema: str, name: str) -> tuple[Function, ...]:
+        return self._functions_by_name.get((schema, name), ())

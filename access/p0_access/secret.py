@@ -1,0 +1,38 @@
+"""A value that must never be shown: its `repr` and `str` are redacted, and it compares in constant time."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Final, NoReturn
+
+
+class Secret:
+    """Holds a secret text. `reveal()` is the only way to it, so a search finds every place that uses one."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value: Final = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return hmac.compare_digest(self._value.encode(), other._value.encode())
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._value))
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    def __str__(self) -> str:
+        return "…"
+
+    def __format__(self, spec: str) -> NoReturn:
+        raise TypeError("a secret is never formatted; call reveal() where it is really needed")
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret is never pickled")
