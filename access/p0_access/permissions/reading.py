@@ -31,7 +31,9 @@ class ReadingWarning(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     message: str
 
 
-class StatementReading(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class StatementReading(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="ok", tag="yes"
+):
     """One understood statement. `command` is SELECT, INSERT, UPDATE, DELETE, …; `writes` says that it may change data.
 
     `reached` is what owner-run code reads or writes on the caller's behalf: not charged to the caller, but routed and
@@ -51,7 +53,7 @@ class StatementReading(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         return canonical(need.permission for need in self.needs)
 
 
-class Refused(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Refused(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="ok", tag="no"):
     """A statement that is not understood; nothing may be granted for the text it stands in."""
 
     index: int
