@@ -196,8 +196,8 @@ def _email(claims: dict[str, Any], issuer: TrustedIssuer) -> str | None:
     email = claims.get("email")
     if not isinstance(email, str) or claims.get("email_verified") is not True:
         return None
-    _, _, domain = email.rpartition("@")
-    return email.lower() if domain.lower() in {item.lower() for item in issuer.email_domains} else None
+    name, _, domain = email.partition("@")
+    return email.lower() if name and domain.lower() in {item.lower() for item in issuer.email_domains} else None
 
 
 def _groups(claims: dict[str, Any], issuer: TrustedIssuer) -> tuple[str, ...]:
