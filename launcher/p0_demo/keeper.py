@@ -112,11 +112,9 @@ class Server:
             shutil.chown(self._password_file, self._user)
         try:
             with self._log.open("wb") as log:
-                status = self._spawn(
-                    ["initdb", "-U", superuser, "-A", "scram-sha-256", f"--pwfile={self._password_file}"]
-                    + ["-E", "UTF8", "--locale=C", "--no-sync", "-D", str(self._data)],
-                    log,
-                ).wait()
+                command = ["initdb", "-D", str(self._data), "-U", superuser, "-A", "scram-sha-256", "-E", "UTF8"]
+                command += ["--locale=C", "--no-sync", f"--pwfile={self._password_file}"]
+                status = self._spawn(command, log).wait()
         finally:
             self._password_file.unlink()
         if status:

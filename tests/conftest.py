@@ -1,0 +1,5 @@
+"""Fixtures live in themed modules, `tests/fix_*.py`."""
+
+pytest_plugins = [
+    "fix_postgres",
+]
