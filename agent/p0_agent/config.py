@@ -1,0 +1,151 @@
+"""The agent's configuration: one TOML file, read once and then frozen. Unknown keys are refused.
+
+Relative paths are relative to the file. Secrets are in files of their own: the configuration can be shown.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import stat
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from p0_access.encoding import b64u, b64u_decode
+from p0_access.errors import MalformedError
+from p0_access.messages.records import MAX_TTL
+from p0_access.permissions.permission import Kind
+from p0_access.proof.id_token import TrustedIssuer
+from p0_access.proof.keys import SigningKey
+from p0_access.secret import Secret
+from p0_agent.errors import ConfigurationError
+
+Port = Annotated[int, Meta(ge=1, le=65535)]
+
+
+class Advertised(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where launchers reach the database. `sslrootcert` names a PEM file whose text goes into each credential."""
+
+    host: str
+    port: Port = 5432
+    sslmode: Literal["verify-full", "disable"] = "verify-full"
+    channel_binding: Literal["require", "prefer", "disable"] = "require"
+    sslrootcert: str | None = None
+
+
+class Cluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the agent reaches its cluster: its own account, the reader's, and `home`, which holds its ledger."""
+
+    host: str
+    port: Port = 5432
+    home: str
+    user: str = "p0_agent"
+    password_file: str
+    reader_user: str = "p0_reader"
+    reader_password_file: str
+    sslmode: Literal["verify-full", "disable"] = "verify-full"
+    sslrootcert: str | None = None
+    scram_iterations: Annotated[int, Meta(ge=1, le=1_000_000)] = 4096
+
+
+class ManagedDatabase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A database that requests may name, and the schemas in it that the agent may grant on."""
+
+    name: str
+    schemas: Annotated[tuple[str, ...], Meta(min_length=1)]
+
+
+class Ceiling(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What no rule and no approval can exceed here. TTL in seconds."""
+
+    max_ttl: Annotated[int, Meta(ge=1, le=MAX_TTL)] = 8 * 3600
+    privileges: tuple[str, ...] = ("CONNECT", "USAGE", "SELECT", "INSERT", "UPDATE", "DELETE", "EXECUTE")
+    kinds: tuple[Kind, ...] = (
+        Kind.DATABASE,
+        Kind.SCHEMA,
+        Kind.RELATION,
+        Kind.COLUMN,
+        Kind.SEQUENCE,
+        Kind.FUNCTION,
+    )
+    max_permissions: Annotated[int, Meta(ge=1, le=5_000)] = 1_000
+    max_live: Annotated[int, Meta(ge=1, le=10_000)] = 2_000
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole file. `server` is the control plane's base URL; `key` the agent's own key file."""
+
+    server: Annotated[str, Meta(pattern=r"^https?://")]
+    key: str = "agent.key"
+    rules: str
+    issuers: Annotated[tuple[TrustedIssuer, ...], Meta(min_length=1)]
+    cluster: Cluster
+    advertised: Advertised
+    databases: Annotated[tuple[ManagedDatabase, ...], Meta(min_length=1)]
+    ceiling: Ceiling = Ceiling()
+    directory: str = "."
+
+    def path(self, name: str) -> Path:
+        """A path of the configuration, relative to its file."""
+        return Path(self.directory) / name
+
+    def secret(self, name: str) -> Secret:
+        """The first line of a secret's own file."""
+        return Secret(_read(self.path(name)).decode().split("\n", 1)[0])
+
+
+def load(path: Path) -> Settings:
+    """Reads and checks the file; raises `ConfigurationError` that names the file and what is wrong in it."""
+    try:
+        raw = tomllib.loads(_read(path).decode())
+        if "directory" in raw:
+            raise msgspec.ValidationError("Object contains unknown field `directory`")
+        return msgspec.convert(raw | {"directory": str(path.parent)}, Settings)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{path} is not TOML: {error}", code="config_malformed") from error
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(f"{path}: {error}", code="config_invalid", hint=_suggestion(str(error))) from error
+
+
+def agent_key(path: Path, random: Callable[[int], bytes]) -> SigningKey:
+    """The agent's own key, made on first use in a file that only its owner can read."""
+    if not path.exists():
+        key = SigningKey.generate(random)
+        unfinished = path.with_name(path.name + ".new")
+        unfinished.touch(mode=0o600)
+        unfinished.write_text(b64u(key.seed()) + "\n")
+        unfinished.replace(path)  # whole or not at all, also when the power fails here
+        return key
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        raise ConfigurationError(
+            f"others can read the agent's key {path}", code="key_exposed", hint=f"chmod 600 {path}, or make a new one"
+        )
+    try:
+        return SigningKey(b64u_decode(_read(path).decode().strip()))
+    except MalformedError as error:
+        raise ConfigurationError(f"{path} does not hold an agent key", code="key_malformed") from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {path}: {error.strerror}", code="config_unreadable") from error
+
+
+def _suggestion(message: str) -> str | None:
+    unknown = re.search(r"unknown field `([^`]+)`", message)
+    if unknown is None:
+        return None
+    known = {
+        name
+        for type_ in (Settings, Cluster, Advertised, ManagedDatabase, Ceiling, TrustedIssuer)
+        for name in type_.__struct_fields__
+    }
+    near = difflib.get_close_matches(unknown[1], sorted(known - {"directory"}), n=1)
+    return f"did you mean {near[0]!r}?" if near else None

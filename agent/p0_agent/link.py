@@ -1,0 +1,97 @@
+"""The agent's side of the server's API: it always calls, and never listens. Each call proves the agent's key.
+
+Whatever comes back is unverified: a job's signed records are verified by `p0_agent.core`, the rest is not believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import httpx
+import msgspec
+
+from p0_access.encoding import b64u, decode, encode
+from p0_access.errors import MalformedError
+from p0_access.messages.job import AgentReport, Announcement, CatalogUpload, Job, Result
+from p0_access.proof.keys import SigningKey
+from p0_access.proof.possession import prove
+from p0_agent.errors import ServerUnavailableError
+
+CLAIM_WAIT: Final = 25
+"""Seconds that a claim waits at the server for a job to come."""
+
+_TIMEOUT: Final = httpx.Timeout(10, read=CLAIM_WAIT + 10)
+_MAX_CLAIM_BYTES: Final = 8 * 1024 * 1024
+
+
+class _Claimed(msgspec.Struct, frozen=True, kw_only=True):
+    jobs: tuple[Job, ...]
+
+
+class ServerLink:
+    """One connection pool to the server. `clock` gives seconds since the epoch, `random(n)` n unpredictable bytes."""
+
+    def __init__(
+        self, base_url: str, key: SigningKey, *, clock: Callable[[], float], random: Callable[[int], bytes]
+    ) -> None:
+        self._base = base_url.rstrip("/")
+        self._key = key
+        self._clock = clock
+        self._random = random
+        self._client = httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False, trust_env=False)
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def announce(self, announcement: Announcement) -> None:
+        await self._call("POST", "/v1/agent/announce", announcement)
+
+    async def claim(self, wait: int = CLAIM_WAIT) -> tuple[Job, ...]:
+        """Jobs under a lease; empty when none came within `wait` seconds."""
+        answer = await self._call("POST", "/v1/agent/claim", {"wait": wait})
+        try:
+            return decode(answer, _Claimed, max_bytes=_MAX_CLAIM_BYTES).jobs
+        except MalformedError as error:
+            raise ServerUnavailableError(f"the server handed out no job but {error}", code="server_answer") from error
+
+    async def result(self, result: Result) -> None:
+        await self._call("POST", "/v1/agent/results", result)
+
+    async def publish(self, database: str, upload: CatalogUpload) -> None:
+        await self._call("PUT", f"/v1/agent/catalogs/{database}", upload)
+
+    async def report(self, report: AgentReport) -> None:
+        await self._call("POST", "/v1/agent/reports", report)
+
+    async def _call(self, method: str, path: str, body: Any) -> bytes:
+        url = httpx.URL(self._base + path)
+        credential = self._key.public.thumbprint
+        proof = prove(
+            self._key,
+            method=method,
+            url=str(url),
+            credential=credential,
+            now=int(self._clock()),
+            jti=b64u(self._random(16)),
+        )
+        headers = {"Authorization": f"P0-Agent {credential}", "DPoP": proof, "Content-Type": "application/json"}
+        try:
+            response = await self._client.request(method, url, content=encode(body), headers=headers)
+        except httpx.HTTPError as error:
+            raise ServerUnavailableError(
+                f"the server at {self._base} does not answer", code="server_unavailable"
+            ) from error
+        if response.status_code >= 400:
+            raise ServerUnavailableError(
+                f"the server at {self._base} answered {response.status_code} to {method} {path}: {_reason(response)}",
+                code="stale_lease" if response.status_code == 409 else "server_refused",
+            )
+        return response.content
+
+
+def _reason(response: httpx.Response) -> str:
+    try:
+        return str(response.json()["error"]["message"])[:300]
+    except (ValueError, KeyError, TypeError):
+        return response.reason_phrase
