@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Final
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -59,7 +60,7 @@ class ServerLink:
         await self._call("POST", "/v1/agent/results", result)
 
     async def publish(self, database: str, upload: CatalogUpload) -> None:
-        await self._call("PUT", f"/v1/agent/catalogs/{database}", upload)
+        await self._call("PUT", f"/v1/agent/catalogs/{quote(database, safe='')}", upload)
 
     async def report(self, report: AgentReport) -> None:
         await self._call("POST", "/v1/agent/reports", report)
