@@ -1,0 +1,121 @@
+"""The kernel's reading in a process that may die.
+
+The parser is a C library and its input is hostile: a crash or a loop must cost a statement, never the agent. The child
+holds no secret and no connection; it is given catalogs and texts, answers readings, and is killed at the deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import multiprocessing
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from typing import Final
+
+import msgspec
+
+from p0_access.permissions.catalog import Catalog
+from p0_access.permissions.reading import Reading
+from p0_agent.errors import AgentError
+
+DEADLINE_SECONDS: Final = 0.25
+START_SECONDS: Final = 30.0
+"""A new child imports the parser, and is given the catalog, before its deadlines count."""
+
+
+class _Question(msgspec.Struct, frozen=True, kw_only=True):
+    """`catalog` is sent once for each version; texts are read in order, their statements numbered through."""
+
+    version: str
+    catalog: Catalog | None = None
+    texts: tuple[str, ...] = ()
+    search_path: tuple[str, ...] = ()
+
+
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_QUESTION: Final = msgspec.msgpack.Decoder(_Question)
+_READING: Final = msgspec.msgpack.Decoder(Reading)
+
+
+class ReadingChild:
+    """One child, started when first needed and again after it died. Questions are asked one at a time."""
+
+    def __init__(self, *, deadline: float = DEADLINE_SECONDS) -> None:
+        self._deadline = deadline
+        self._process: SpawnProcess | None = None
+        self._pipe: Connection | None = None
+        self._known = ""
+        self._turn = asyncio.Lock()
+
+    async def read(self, texts: tuple[str, ...], catalog: Catalog, search_path: tuple[str, ...]) -> Reading:
+        """The readings of all statements in `texts`. A text that kills the child or takes too long is refused."""
+        async with self._turn:
+            if self._process is None or not self._process.is_alive():
+                await self._start()
+            if self._known != catalog.version:
+                await self._ask(_Question(version=catalog.version, catalog=catalog), START_SECONDS)
+                self._known = catalog.version
+            question = _Question(version=catalog.version, texts=texts, search_path=search_path)
+            return _READING.decode(await self._ask(question, self._deadline))
+
+    async def close(self) -> None:
+        """Ends the child; `read` would start another."""
+        process, self._process, self._known = self._process, None, ""
+        if self._pipe is not None:
+            self._pipe.close()
+            self._pipe = None
+        if process is not None:
+            process.kill()
+            await asyncio.to_thread(process.join)
+
+    async def _start(self) -> None:
+        await self.close()
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_serve, args=(theirs,), name="p0-reading", daemon=True)
+        await asyncio.to_thread(process.start)
+        theirs.close()
+        self._process, self._pipe = process, ours
+        await self._answer(START_SECONDS)
+
+    async def _ask(self, question: _Question, seconds: float) -> bytes:
+        if self._pipe is None:
+            raise RuntimeError("a child has a pipe")
+        with contextlib.suppress(OSError):  # a dead child shows in the answer
+            await asyncio.to_thread(self._pipe.send_bytes, _ENCODER.encode(question))
+        return await self._answer(seconds)
+
+    async def _answer(self, seconds: float) -> bytes:
+        if self._pipe is None:
+            raise RuntimeError("a child has a pipe")
+        try:
+            if await asyncio.to_thread(self._pipe.poll, seconds):
+                return self._pipe.recv_bytes()
+            problem = f"reading it takes longer than {seconds:g} s"
+        except (EOFError, OSError):
+            problem = "it breaks the parser"
+        except asyncio.CancelledError:
+            await self.close()  # its late answer must not be taken for the next one's
+            raise
+        await self.close()
+        raise AgentError(
+            f"the SQL cannot be read: {problem}", code="unreadable_sql", hint="Split it into smaller statements."
+        )
+
+
+def _serve(pipe: Connection) -> None:
+    """The child: reads until its parent lets go of the pipe."""
+    from p0_access.permissions.infer import read
+
+    catalog: Catalog | None = None
+    pipe.send_bytes(b"")
+    with contextlib.suppress(EOFError, KeyboardInterrupt):
+        while True:
+            question = _QUESTION.decode(pipe.recv_bytes())
+            catalog = question.catalog or catalog
+            readings: list[object] = []
+            if catalog is not None:
+                for text in question.texts:
+                    readings += read(text, catalog, search_path=question.search_path, index_from=len(readings))
+            pipe.send_bytes(_ENCODER.encode(readings))
