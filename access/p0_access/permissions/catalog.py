@@ -57,7 +57,11 @@ class Relation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
 class Function(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """`arguments` are the identity arguments, as pg_get_function_identity_arguments prints them. `public` tells
     whether PUBLIC
-    may execute it. Only functions outside pg_catalog are listed."""
+    may execute it. Only functions outside pg_catalog are listed.
+
+    `types` are the input arguments' types, in order; `defaults` says how many of the last ones may be left out. `body`
+    is the source text of an SQL or PL/pgSQL function (None: not known), `settings` what SET clauses pin while it runs.
+    """
 
     schema: str
     name: str
@@ -68,6 +72,35 @@ class Function(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
     security_definer: bool = False
     public: bool = True
     comment: str | None = None
+    types: tuple[str, ...] | None = None
+    defaults: int = 0
+    volatility: Literal["immutable", "stable", "volatile"] = "volatile"
+    body: str | None = None
+    settings: tuple[str, ...] = ()
+
+
+class Type(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A type outside pg_catalog that is not a relation's row type. `columns` are those of a composite type; `checks` are
+    a domain's conditions over VALUE, as PostgreSQL prints them, and `base` is what it constrains."""
+
+    schema: str
+    name: str
+    kind: Literal["base", "composite", "domain", "enum", "range", "multirange"]
+    columns: tuple[Column, ...] = ()
+    base: str | None = None
+    checks: tuple[str, ...] = ()
+    comment: str | None = None
+
+
+class Operator(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """An operator outside pg_catalog and the (schema, name) of the function behind it. `left` is None for a prefix
+    operator."""
+
+    schema: str
+    name: str
+    left: str | None
+    right: str
+    function: tuple[str, str]
 
 
 class Catalog(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unknown_fields=True):
@@ -79,6 +112,8 @@ class Catalog(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unkno
     schemas: tuple[str, ...]
     relations: tuple[Relation, ...]
     functions: tuple[Function, ...] = ()
+    types: tuple[Type, ...] = ()
+    operators: tuple[Operator, ...] = ()
 
     @cached_property
     def _by_name(self) -> dict[tuple[str, str], Relation]:
@@ -97,3 +132,25 @@ class Catalog(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unkno
 
     def functions_named(self, schema: str, name: str) -> tuple[Function, ...]:
         return self._functions_by_name.get((schema, name), ())
+
+    @cached_property
+    def _types_by_name(self) -> dict[tuple[str, str], Type]:
+        return {(item.schema, item.name): item for item in self.types}
+
+    def type(self, schema: str, name: str) -> Type | None:
+        return self._types_by_name.get((schema, name))
+
+    @cached_property
+    def _operators_by_name(self) -> dict[str, tuple[Operator, ...]]:
+        found: dict[str, tuple[Operator, ...]] = {}
+        for item in self.operators:
+            found[item.name] = (*found.get(item.name, ()), item)
+        return found
+
+    def operators_named(self, name: str) -> tuple[Operator, ...]:
+        return self._operators_by_name.get(name, ())
+
+    @cached_property
+    def memory(self) -> dict[tuple[str, ...], object]:
+        """What readers of this snapshot work out once and keep with it, by a key of their own. Never serialised."""
+        return {}

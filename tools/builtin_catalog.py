@@ -1,0 +1,113 @@
+"""Write what every PostgreSQL holds from birth to `access/p0_access/permissions/data/builtin.json`.
+
+Usage: `python tools/builtin_catalog.py DSN…`, newest major version first. Each DSN names a freshly made database and a
+superuser. Versions are merged: a name known to any of them is known, a column or function that any of them keeps from
+PUBLIC is kept. Nothing is changed in the databases: the role that probes PUBLIC's privileges is rolled back.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, LiteralString
+
+import psycopg
+
+TARGET = Path(__file__).parents[1] / "access" / "p0_access" / "permissions" / "data" / "builtin.json"
+
+PROBE: LiteralString = "CREATE ROLE p0_probe_of_public"
+
+COLUMNS: LiteralString = """
+SELECT n.nspname, c.relname, a.attname, has_column_privilege('p0_probe_of_public', c.oid, a.attnum, 'SELECT')
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
+WHERE n.nspname IN ('pg_catalog', 'information_schema') AND c.relkind IN ('r', 'v') AND a.attnum > 0
+  AND NOT a.attisdropped
+ORDER BY 1, 2, a.attnum
+"""
+
+FUNCTIONS: LiteralString = """
+SELECT n.nspname, p.proname, p.pronargs - p.pronargdefaults,
+  CASE WHEN p.provariadic <> 0 AND p.prokind <> 'a' THEN -1 WHEN p.provariadic <> 0 THEN -1 ELSE p.pronargs END,
+  has_function_privilege('p0_probe_of_public', p.oid, 'EXECUTE'),
+  coalesce((SELECT array_agg(coalesce(p.proargnames[i], '') ORDER BY i)
+    FROM generate_subscripts(p.proargmodes, 1) i WHERE p.proargmodes[i] IN ('o', 'b', 't')), '{}'),
+  t.typtype = 'c' OR t.typname IN ('record', 'anyelement', 'anyarray', 'anynonarray', 'anycompatible'),
+  p.provolatile = 'v',
+  coalesce((SELECT array_agg(i - 1 ORDER BY i) FROM generate_series(1, p.pronargs) i
+    WHERE p.proargtypes[i - 1] = 'regclass'::regtype), '{}')
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_type t ON t.oid = p.prorettype
+WHERE n.nspname IN ('pg_catalog', 'information_schema')
+ORDER BY 1, 2, p.pronargs, p.oid
+"""
+
+TYPES: LiteralString = """
+SELECT n.nspname, t.typname FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+WHERE n.nspname IN ('pg_catalog', 'information_schema') AND t.typelem = 0 OR t.typname IN ('name', 'point', 'box',
+  'lseg', 'line', 'int2vector', 'oidvector') AND n.nspname = 'pg_catalog'
+ORDER BY 1, 2
+"""
+
+OPERATORS: LiteralString = """
+SELECT DISTINCT oprname FROM pg_operator WHERE oprnamespace = 'pg_catalog'::regnamespace ORDER BY 1
+"""
+
+
+def survey(dsn: str) -> dict[str, list[tuple[Any, ...]]]:
+    with psycopg.connect(dsn) as connection:
+        connection.execute(PROBE)
+        found = {
+            "relations": connection.execute(COLUMNS).fetchall(),
+            "functions": connection.execute(FUNCTIONS).fetchall(),
+            "types": connection.execute(TYPES).fetchall(),
+            "operators": connection.execute(OPERATORS).fetchall(),
+        }
+        connection.rollback()
+    return found
+
+
+def merge(surveys: list[dict[str, list[tuple[Any, ...]]]]) -> dict[str, Any]:
+    relations: dict[str, dict[str, dict[str, list[str]]]] = {}
+    functions: dict[str, dict[str, dict[str, Any]]] = {}
+    types: dict[str, set[str]] = {}
+    operators: set[str] = set()
+    for found in surveys:
+        for schema, relation, column, readable in found["relations"]:
+            entry = relations.setdefault(schema, {}).setdefault(relation, {"columns": []})
+            if column not in entry["columns"]:
+                entry["columns"].append(column)
+            if not readable and column not in entry.setdefault("private", []):
+                entry["private"].append(column)
+        for schema, name, least, most, public, outs, open_, volatile, regclass in found["functions"]:
+            function = functions.setdefault(schema, {}).setdefault(name, {"arity": []})
+            if [least, most] not in function["arity"]:
+                function["arity"].append([least, most])
+            if not public:
+                function["private"] = True
+            if outs:
+                function.setdefault("outs", outs)
+            elif open_:
+                function["open"] = True
+            if volatile:
+                function["volatile"] = True
+            if regclass:
+                function["regclass"] = sorted({*function.get("regclass", ()), *regclass})
+        for schema, name in found["types"]:
+            types.setdefault(schema, set()).add(name)
+        operators.update(name for (name,) in found["operators"])
+    return {
+        "relations": relations,
+        "functions": functions,
+        "types": {schema: sorted(names) for schema, names in types.items()},
+        "operators": sorted(operators),
+    }
+
+
+def main() -> None:
+    merged = merge([survey(dsn) for dsn in sys.argv[1:]])
+    TARGET.parent.mkdir(exist_ok=True)
+    TARGET.write_text(json.dumps(merged, sort_keys=True, separators=(",", ":")) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
