@@ -30,7 +30,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     admission: str | None = None
 
 
-Outcome = Literal["refused", "denied", "pending", "approved", "active", "ended", "failed"]
+Outcome = Literal["refused", "denied", "pending", "approved", "active", "ended", "cancelled", "needs_changes", "failed"]
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
