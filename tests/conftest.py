@@ -1,5 +1,6 @@
 """Fixtures live in themed modules, `tests/fix_*.py`."""
 
 pytest_plugins = [
+    "fix_oidc",
     "fix_postgres",
 ]
