@@ -1,0 +1,150 @@
+"""Signing acts: a person's request, approval, collection or end, put together and signed beside their tokens.
+
+What may be signed is decided by the caller, who has shown it to the person; this only fills in and signs.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterable
+from typing import Final, Literal, TypedDict
+
+from p0_access.encoding import b64u
+from p0_access.messages.identity import Identity, SignedAct
+from p0_access.messages.records import Approval, Collect, End, Hash, Record, Request, SealingKey, What
+from p0_access.permissions.permission import Permission, canonical
+from p0_access.proof import jws
+from p0_access.proof.id_token import token_hash
+from p0_access.proof.keys import SigningKey
+
+REQUEST_LIFETIME: Final = 24 * 3600
+"""Seconds until a request that nobody decided lapses."""
+
+APPROVAL_LIFETIME: Final = 3600
+COLLECT_LIFETIME: Final = 120
+END_LIFETIME: Final = 24 * 3600
+
+
+def new_rid(random: Callable[[int], bytes]) -> str:
+    """A request's short id, for people to say and type: `r-` and eight of a-z2-7, 40 random bits."""
+    return "r-" + base64.b32encode(random(5)).decode("ascii").lower()
+
+
+def audience(thumbprint: str) -> str:
+    """Who an act is for: one agent."""
+    return f"p0-agent:{thumbprint}"
+
+
+class _Common(TypedDict):
+    """The fields that every act has."""
+
+    aud: str
+    idh: str
+    fresh: str | None
+    iat: int
+    exp: int
+    jti: str
+
+
+class Signer:
+    """A session key and the tokens of this moment. `clock` gives seconds since the epoch, `random(n)` n bytes."""
+
+    def __init__(
+        self,
+        *,
+        key: SigningKey,
+        identity: Identity,
+        clock: Callable[[], float],
+        random: Callable[[int], bytes],
+    ) -> None:
+        self._key = key
+        self._identity = identity
+        self._clock = clock
+        self._random = random
+
+    def sign_request(
+        self,
+        *,
+        agent: str,
+        rid: str,
+        database: str,
+        what: What,
+        reason: str,
+        ttl: int | None,
+        one_shot: bool,
+        enc: SealingKey,
+    ) -> SignedAct:
+        """`agent` is the thumbprint of the agent that serves `database`; `enc` the request's own sealing key."""
+        return self._signed(
+            Request(
+                **self._common(agent, REQUEST_LIFETIME),
+                rid=rid,
+                database=database,
+                what=what,
+                reason=reason,
+                ttl=ttl,
+                one_shot=one_shot,
+                break_glass=False,
+                extends=None,
+                enc=enc,
+            )
+        )
+
+    def sign_approval(
+        self,
+        *,
+        agent: str,
+        ah: Hash,
+        decision: Literal["approve", "deny"],
+        permissions: Iterable[Permission],
+        ttl: int,
+        comment: str,
+    ) -> SignedAct:
+        """`ah` is the hash of the admission that was read; `permissions` and `ttl` are what is granted of it."""
+        return self._signed(
+            Approval(
+                **self._common(agent, APPROVAL_LIFETIME),
+                ah=ah,
+                decision=decision,
+                permissions=canonical(permissions),
+                ttl=ttl,
+                comment=comment,
+            )
+        )
+
+    def sign_collect(self, *, agent: str, rh: Hash, ah: Hash) -> SignedAct:
+        """ "I am here and want it now", for the request `rh` as admitted in `ah`."""
+        return self._signed(
+            Collect(
+                **self._common(agent, COLLECT_LIFETIME),
+                rh=rh,
+                ah=ah,
+            )
+        )
+
+    def sign_end(
+        self, *, agent: str, rh: Hash, act: Literal["cancel", "relinquish", "revoke"], comment: str
+    ) -> SignedAct:
+        return self._signed(
+            End(
+                **self._common(agent, END_LIFETIME),
+                rh=rh,
+                act=act,
+                comment=comment,
+            )
+        )
+
+    def _signed(self, record: Record) -> SignedAct:
+        return SignedAct(record=jws.sign(record, self._key), identity=self._identity)
+
+    def _common(self, agent: str, lifetime: int) -> _Common:
+        iat = int(self._clock())
+        fresh = self._identity.fresh
+        return _Common(
+            aud=audience(agent),
+            idh=token_hash(self._identity.id_token),
+            fresh=None if fresh is None else token_hash(fresh),
+            iat=iat,
+            exp=iat + lifetime,
+            jti=b64u(self._random(16)),
+        )

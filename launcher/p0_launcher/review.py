@@ -1,0 +1,108 @@
+"""What an approver verifies before signing anything, in their own terminal:
+
+1  the admission is signed by an agent whose key the profile pins
+2  it admits exactly the request whose SQL is shown
+3  it has not ended
+
+Who asks, and for what, is the agent's signed word; the server's views only help to find it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Literal
+
+import msgspec
+
+from p0_access.messages.records import Admission, Request
+from p0_access.messages.views import RequestView
+from p0_access.permissions.permission import Permission
+from p0_access.proof import jws
+from p0_access.routing.decision import Denied, NeedsApproval
+from p0_launcher.access import pinned_key
+from p0_launcher.acts import audience
+from p0_launcher.api import MAX_WAIT, Api
+from p0_launcher.errors import UnverifiedError, UsageError
+from p0_launcher.session import Session
+
+
+class Review(msgspec.Struct, frozen=True, kw_only=True):
+    """A request as its agent admitted it, verified. `ah` names the admission; `ttl` is the most that can be given."""
+
+    rid: str
+    agent: str
+    request: Request
+    admission: Admission
+    ah: str
+    ttl: int
+    decision: NeedsApproval
+
+    @property
+    def requestor(self) -> str:
+        """For people: the verified address, else the subject."""
+        return self.admission.subject.email or self.admission.subject.sub
+
+
+def admitted(view: RequestView, *, pins: Collection[str]) -> jws.Verified[Admission]:
+    """The agent's admission of this request: steps 1 and 2."""
+    key = pinned_key(view.agent, pins)
+    if view.admission is None:
+        raise UsageError(
+            f"{view.rid} is {view.state}: its agent has not admitted it",
+            code="not_admitted",
+            hint=view.message or f"p0 show {view.rid} --watch",
+        )
+    verified = jws.verify(view.admission, Admission, key)
+    if verified.record.rh != jws.record_hash(view.request):
+        raise UnverifiedError("the server shows another request than the agent admitted", code="admission_request")
+    return verified
+
+
+def review(view: RequestView, *, pins: Collection[str], now: int) -> Review:
+    """Everything an approver decides on, verified, or why there is nothing to decide."""
+    admission = admitted(view, pins=pins)
+    request = jws.unverified_record(view.request, Request)  # step 2 bound these bytes to the agent's signature
+    if request.rid != view.rid or request.aud != audience(view.agent.thumbprint):
+        raise UnverifiedError("the server shows this request under another name", code="admission_request")
+    if admission.record.exp <= now:
+        raise UsageError(f"{view.rid} has lapsed", code="admission_ended", hint="It has to be asked for again")
+    decision = admission.record.rules.decision
+    if isinstance(decision, Denied):
+        raise UsageError(f"{view.rid} is denied by the rules: {'; '.join(decision.reasons)}", code="denied_by_rules")
+    if not isinstance(decision, NeedsApproval):
+        raise UsageError(f"{view.rid} needs no approval: the rules grant it", code="automatic")
+    return Review(
+        rid=request.rid,
+        agent=view.agent.thumbprint,
+        request=request,
+        admission=admission.record,
+        ah=admission.hash,
+        ttl=decision.ttl,
+        decision=decision,
+    )
+
+
+async def decide(
+    api: Api,
+    session: Session,
+    reviewed: Review,
+    decision: Literal["approve", "deny"],
+    *,
+    permissions: Sequence[Permission] | None = None,
+    ttl: int | None = None,
+    comment: str = "",
+) -> RequestView:
+    """Signs the decision on what was reviewed and hands it in. `permissions` and `ttl` may narrow it, never widen."""
+    granted = reviewed.admission.permissions if permissions is None else tuple(permissions)
+    if not set(granted) <= set(reviewed.admission.permissions):
+        raise UsageError("an approval cannot add permissions", code="approval_wider")
+    signer = await session.signer()
+    act = signer.sign_approval(
+        agent=reviewed.agent,
+        ah=reviewed.ah,
+        decision=decision,
+        permissions=granted,
+        ttl=reviewed.ttl if ttl is None else min(ttl, reviewed.ttl),
+        comment=comment,
+    )
+    return await api.approve(reviewed.rid, act, wait=MAX_WAIT)

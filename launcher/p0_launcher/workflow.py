@@ -1,0 +1,262 @@
+"""The life of a request as its requestor drives it, without a screen: ask, wait, collect, verify, open; and end.
+
+The command line and the TUI both stand on this. It prints nothing: what happens meanwhile goes to a callback. What it
+yields is an `Access` whose every proof has held.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import math
+import time
+from collections.abc import Callable, Collection
+from typing import Final, Literal
+
+import msgspec
+from msgspec import UNSET
+
+from p0_access.encoding import b64u
+from p0_access.messages.records import What
+from p0_access.messages.views import DatabaseView, RequestView, State
+from p0_access.permissions.reading import Refused
+from p0_access.proof import jws
+from p0_access.proof.sealing import OpeningKey
+from p0_launcher.access import Access, open_credential, reuse_key, unpinned
+from p0_launcher.acts import COLLECT_LIFETIME, REQUEST_LIFETIME, new_rid
+from p0_launcher.api import MAX_WAIT, Api
+from p0_launcher.errors import LauncherError, UnavailableError, UsageError
+from p0_launcher.outcome import ended_badly, still_waiting
+from p0_launcher.progress import Changed, OnProgress, Retrying, Reused, Submitted, silent
+from p0_launcher.review import admitted
+from p0_launcher.session import Session
+from p0_launcher.wallet import Awaited, Held, Wallet
+
+RETRY_SECONDS: Final = (0.5, 1.0, 2.0, 4.0, 5.0)
+"""Pauses between attempts while the server does not answer; the last one repeats."""
+
+
+class Intent(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody wants to do. `ttl` in seconds; `one_shot` None means: if a statement writes."""
+
+    database: str
+    what: What
+    reason: str
+    ttl: int | None = None
+    one_shot: bool | None = None
+
+
+class Workflow:
+    """One person's requests at one server. `pins` are the thumbprints of the agents that the profile trusts."""
+
+    def __init__(
+        self,
+        api: Api,
+        session: Session,
+        wallet: Wallet,
+        *,
+        pins: Collection[str],
+        clock: Callable[[], float],
+        random: Callable[[int], bytes],
+    ) -> None:
+        self._api = api
+        self._session = session
+        self._wallet = wallet
+        self._pins = pins
+        self._clock = clock
+        self._random = random
+
+    async def obtain(self, intent: Intent, *, patience: float, on_progress: OnProgress = silent) -> Access:
+        """An access for `intent`: one that is still active, or a new request, waited for `patience` seconds."""
+        access = await self.reusable(intent)
+        if access is not None:
+            on_progress(Reused(access=access))
+            return access
+        view = await self.submit(intent, on_progress=on_progress)
+        return await self.wait(view, patience=patience, on_progress=on_progress)
+
+    async def resume(self, rid: str, *, patience: float, on_progress: OnProgress = silent) -> Access:
+        """The access of an earlier request of this machine."""
+        contents = await self._wallet.read()
+        held = contents.held.get(rid)
+        if held is not None and await self._still_active(held):
+            on_progress(Reused(access=Access.of(held)))
+            return Access.of(held)
+        if rid not in contents.awaited:
+            raise UsageError(
+                f"{rid} was not requested from here, or is over",
+                code="not_awaited",
+                hint=f"p0 show {rid} tells what became of it; its credential opens only where it was requested",
+            )
+        return await self.wait(await self._api.request(rid), patience=patience, on_progress=on_progress)
+
+    async def reusable(self, intent: Intent) -> Access | None:
+        """An access for exactly the same, unless it is for one use or known to be over."""
+        if intent.one_shot:
+            return None
+        key = reuse_key(intent.database, intent.what)
+        for held in (await self._wallet.read()).held.values():
+            if held.key == key and not held.one_shot and await self._still_active(held):
+                return Access.of(held)
+        return None
+
+    async def database(self, name: str) -> DatabaseView:
+        """The database `name`, whose agent the profile trusts."""
+        databases = {view.name: view for view in await self._api.databases()}
+        found = databases.get(name)
+        if found is None:
+            near = difflib.get_close_matches(name, databases, n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else "p0 ls lists the databases"
+            raise UsageError(f"there is no database {name!r}", code="unknown_database", hint=hint)
+        if found.agent not in self._pins:
+            raise unpinned(found.agent)
+        return found
+
+    async def submit(self, intent: Intent, *, on_progress: OnProgress = silent) -> RequestView:
+        """Signs and hands in a new request, and keeps the key that will open its credential."""
+        database = await self.database(intent.database)
+        one_shot = await self._one_shot(intent) if intent.one_shot is None else intent.one_shot
+        opening = OpeningKey.generate(self._random)
+        rid = new_rid(self._random)
+        signer = await self._session.signer()
+        act = signer.sign_request(
+            agent=database.agent,
+            rid=rid,
+            database=intent.database,
+            what=intent.what,
+            reason=intent.reason,
+            ttl=intent.ttl,
+            one_shot=one_shot,
+            enc=opening.public,
+        )
+        awaited = Awaited(
+            rid=rid,
+            rh=jws.record_hash(act.record),
+            key=reuse_key(intent.database, intent.what),
+            agent=database.agent,
+            database=intent.database,
+            one_shot=one_shot,
+            opening=b64u(opening.secret()),
+            until=int(self._clock()) + REQUEST_LIFETIME,
+        )
+        async with self._wallet.changing() as draft:
+            draft.contents = draft.contents.with_awaited(awaited)
+        try:
+            view = await self._api.submit(act, wait=MAX_WAIT if database.online else 0)
+        except UnavailableError:
+            raise  # it may have arrived all the same, and then it can be resumed
+        except LauncherError:
+            await self._forget(rid)
+            raise
+        on_progress(Submitted(view=view, agent_online=database.online))
+        return view
+
+    async def wait(self, view: RequestView, *, patience: float, on_progress: OnProgress = silent) -> Access:
+        """Follows a request of this machine until it is active, over, or `patience` seconds have passed. An approved
+        one is collected even then. While the server doesn't answer, it tries again."""
+        deadline = time.monotonic() + patience
+        collected = -math.inf
+        failures = 0
+        while view.state is not State.ACTIVE:
+            if view.state.final or view.state is State.ENDING:
+                await self._forget(view.rid)
+                raise ended_badly(view)
+            left = deadline - time.monotonic()
+            collect = view.state is State.APPROVED and time.monotonic() - collected > COLLECT_LIFETIME
+            if left <= 0 and not collect:
+                raise still_waiting(view)
+            hold = min(MAX_WAIT, math.ceil(max(left, 1)))
+            try:
+                if collect:
+                    following = await self._collect(view, hold)
+                    collected = time.monotonic()
+                else:
+                    following = await self._api.request(view.rid, wait=hold, after=_last_event(view))
+            except UnavailableError as error:
+                on_progress(Retrying(error=error))
+                if left <= 0:
+                    raise
+                await asyncio.sleep(min(RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)], left))
+                failures += 1
+                continue
+            failures = 0
+            if _last_event(following) != _last_event(view) or following.state is not view.state:
+                on_progress(Changed(view=following))
+            view = following
+        return await self._open(view)
+
+    async def give_back(self, rid: str, *, comment: str = "") -> RequestView:
+        """Ends one's own access early, or takes back a request that is not decided; its credential is forgotten."""
+        view = await self._api.request(rid)
+        using = view.state in {State.PROVISIONING, State.ACTIVE}
+        ended = await self._end(view, "relinquish" if using else "cancel", comment)
+        await self._forget(rid)
+        return ended
+
+    async def revoke(self, rid: str, *, comment: str = "") -> RequestView:
+        """Ends somebody's access or request, as one who may."""
+        return await self._end(await self._api.request(rid), "revoke", comment)
+
+    async def _end(
+        self, view: RequestView, act: Literal["cancel", "relinquish", "revoke"], comment: str
+    ) -> RequestView:
+        if view.state.final:
+            raise UsageError(f"{view.rid} is over already: {view.end_cause or view.state}", code="already_ended")
+        signer = await self._session.signer()
+        signed = signer.sign_end(
+            agent=view.agent.thumbprint, rh=jws.record_hash(view.request), act=act, comment=comment
+        )
+        return await self._api.end(view.rid, signed, wait=MAX_WAIT)
+
+    async def _one_shot(self, intent: Intent) -> bool:
+        """What writes is for one use. Asking also finds SQL that is not understood before anything is signed."""
+        statements = intent.what.statement
+        if statements is UNSET:
+            return False
+        path = intent.what.search_path
+        explained = await self._api.explain(
+            intent.database, statements, search_path=None if path is UNSET else path, reason=intent.reason
+        )
+        for reading in explained.statements:
+            if isinstance(reading, Refused):
+                raise reading.error()
+        return any(not isinstance(reading, Refused) and reading.writes for reading in explained.statements)
+
+    async def _collect(self, view: RequestView, hold: int) -> RequestView:
+        admission = admitted(view, pins=self._pins)
+        signer = await self._session.signer()
+        act = signer.sign_collect(agent=view.agent.thumbprint, rh=admission.record.rh, ah=admission.hash)
+        return await self._api.collect(view.rid, act, wait=hold)
+
+    async def _open(self, view: RequestView) -> Access:
+        contents = await self._wallet.read()
+        held = contents.held.get(view.rid)
+        if held is None:
+            awaited = contents.awaited.get(view.rid)
+            if awaited is None:
+                raise UsageError(f"{view.rid} was not requested from here", code="not_awaited")
+            held = open_credential(view, awaited, pins=self._pins, now=int(self._clock()))
+            async with self._wallet.changing() as draft:
+                draft.contents = draft.contents.with_held(held)
+        return Access.of(held)
+
+    async def _still_active(self, held: Held) -> bool:
+        """Whether it may be used: a server that doesn't answer is no reason not to."""
+        try:
+            view = await self._api.request(held.rid)
+        except UnavailableError:
+            return True
+        except UsageError:
+            view = None
+        if view is not None and view.state is State.ACTIVE:
+            return True
+        await self._forget(held.rid)
+        return False
+
+    async def _forget(self, rid: str) -> None:
+        async with self._wallet.changing() as draft:
+            draft.contents = draft.contents.without(rid)
+
+
+def _last_event(view: RequestView) -> int:
+    return max((event.seq for event in view.events), default=0)
