@@ -1,0 +1,32 @@
+#!/bin/sh
+# Runs the tests: gets what they need beside Python packages, then pytest, with a home and temporary directory of its
+# own that is removed afterwards. More arguments for pytest may come in PYTEST_ARGS, quoted as for a shell.
+# usage: test.sh VENV [PYTEST ARGUMENTS]
+set -eu
+venv=$(cd "$1" && pwd)
+shift
+cd "$(dirname "$0")/.."
+
+sh tools/fetch-peers.sh
+sh tools/fetch-debs.sh
+export PATH="$PATH:${XDG_CACHE_HOME:-$HOME/.cache}/p0-test-tools/debs/wrappers"
+
+private=$(mktemp -d "${TMPDIR:-/tmp}/p0-test.XXXXXX")
+trap 'rm -rf "$private"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+mkdir -m 700 "$private/home"
+mkdir "$private/tmp"
+# PostgreSQL refuses to run as root: then it runs as nobody, who must be able to reach its files.
+[ "$(id -u)" != 0 ] || chmod 755 "$private" "$private/tmp"
+
+# Nothing of the person's own configuration may decide a test.
+for name in $(env | sed -n -e 's/^\(P0_[A-Z0-9_]*\)=.*/\1/p' -e 's/^\(PG[A-Z]*\)=.*/\1/p' -e 's/^\(XDG_[A-Z_]*\)=.*/\1/p'); do
+  case $name in P0_TEST_*) ;; *) unset "$name" ;; esac
+done
+unset BROWSER PYTHON_KEYRING_BACKEND DBUS_SESSION_BUS_ADDRESS
+export HOME="$private/home" TMPDIR="$private/tmp" LC_ALL=C.UTF-8
+export NO_PROXY=127.0.0.1,localhost no_proxy=127.0.0.1,localhost
+export PYTEST_ADDOPTS="${PYTEST_ADDOPTS:-} ${PYTEST_ARGS:-}"
+
+"$venv/bin/python" -P -m pytest "$@"
