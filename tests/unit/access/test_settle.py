@@ -1,8 +1,9 @@
-"""`any_column` becomes the least telling column; tags come from comments."""
+"""`any_column` becomes the least telling column; tags come from comments; routing is told what it must know."""
 
 from __future__ import annotations
 
 from p0_access.permissions.catalog import Catalog, Column, Relation
+from p0_access.permissions.facts import facts
 from p0_access.permissions.permission import Permission, any_column, column, relation
 from p0_access.permissions.settle import comment_tags, settle
 
@@ -20,8 +21,15 @@ PAYROLL = Relation(
     schema="enterprise", name="payroll", kind="table", comment="p0:secret", columns=(Column(name="id", type="int"),)
 )
 EMPTY = Relation(schema="enterprise", name="nothing", kind="table")
+ORDERS = Relation(
+    schema="enterprise",
+    name="orders",
+    kind="table",
+    columns=(Column(name="id", type="bigint"), Column(name="note", type="text")),
+    serials={"id": ("enterprise", "orders_id_seq")},
+)
 CATALOG = Catalog(
-    database="d", version="1", server_version=18, schemas=("enterprise",), relations=(CUSTOMERS, PAYROLL, EMPTY)
+    database="d", version="1", server_version=18, schemas=("enterprise",), relations=(CUSTOMERS, PAYROLL, EMPTY, ORDERS)
 )
 ANY = any_column("enterprise", "customers", "SELECT")
 
@@ -59,3 +67,10 @@ def test_where_all_are_tagged_the_first_is_taken_and_where_there_is_none_nothing
     assert settled(any_column("enterprise", "payroll", "SELECT")) == {column("enterprise", "payroll", "id", "SELECT")}
     empty = any_column("enterprise", "nothing", "SELECT")
     assert settled(empty) == {empty}
+
+
+def test_routing_is_told_columns_and_whose_defaults_draw_from_a_sequence() -> None:
+    told = facts(CATALOG, [relation("enterprise", "orders", "INSERT"), relation("enterprise", "gone", "SELECT")])
+    assert told.columns == {("enterprise", "orders"): ("id", "note")}
+    assert told.sequence_owners == {("enterprise", "orders_id_seq"): (("enterprise", "orders"),)}
+    assert told.tags == {}
