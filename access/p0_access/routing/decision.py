@@ -20,8 +20,12 @@ class Requestor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """All that routing looks at. `tags` maps (schema, relation, column) to tags found in comments; `ttl` is in
-    seconds."""
+    """All that routing looks at; `question.ask` makes one from a catalog. `ttl` is in seconds.
+
+    `tags` maps (schema, relation, column) to tags found in comments. `columns` has the columns of every relation that a
+    permission is on as a whole. `sequence_owners` maps (schema, sequence) to the relations among whose column defaults
+    it is. `reach_unknown` says that what owner-run code does on the caller's behalf is not all in `reached`.
+    """
 
     requestor: Requestor
     database: str
@@ -29,6 +33,9 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     granted: tuple[Permission, ...]
     reached: tuple[Permission, ...] = ()
     tags: dict[tuple[str, str, str], frozenset[str]] = msgspec.field(default_factory=dict)
+    columns: dict[tuple[str, str], tuple[str, ...]] = msgspec.field(default_factory=dict)
+    sequence_owners: dict[tuple[str, str], tuple[tuple[str, str], ...]] = msgspec.field(default_factory=dict)
+    reach_unknown: bool = False
     ttl: int | None = None
     reason: str = ""
     break_glass: bool = False
@@ -36,10 +43,14 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Approvers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who may approve: members of any of `groups`, or a listed subject ("iss#sub", or an e-mail address)."""
+    """Who may approve: members of any of `groups`, or a listed subject ("iss#sub", or an e-mail address).
+
+    With `issuer` only its subjects count; an e-mail address counts only with one.
+    """
 
     groups: tuple[str, ...] = ()
     subjects: tuple[str, ...] = ()
+    issuer: str | None = None
 
 
 class Requirement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -60,27 +71,45 @@ class Considered(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Traced(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """For one permission the rules considered, in order, and the outcome."""
+    """For one permission the rules considered, in order, and the outcome. `because` tells what the rules can't.
+
+    `reached`: it is not asked for, but touched on the caller's behalf. `omitted`: so many more rules were considered
+    and did not match; they are left out to keep records small, and routing again with the same rules finds them.
+    A permission on a whole relation has an entry for each rule that decides some of its columns.
+    """
 
     permission: Permission
     considered: tuple[Considered, ...]
     outcome: Literal["auto", "approvers", "deny", "implied"]
     rule: str | None
+    because: str = ""
+    reached: bool = False
+    omitted: int = 0
 
 
 class Automatic(msgspec.Struct, frozen=True, kw_only=True, tag_field="verdict", tag="auto"):
-    """Granted without a person. `ttl` in seconds: the least of asked, rules and defaults."""
+    """Granted without a person. `ttl` in seconds: the least of asked, rules and defaults; `ttl_because` says whose.
+
+    `not_after`, in seconds since the epoch: the access ends by then, whenever it starts, since a rule's window closes.
+    """
 
     ttl: int
     trace: tuple[Traced, ...]
+    ttl_because: str = ""
+    not_after: int | None = None
 
 
 class NeedsApproval(msgspec.Struct, frozen=True, kw_only=True, tag_field="verdict", tag="approvers"):
-    """Every requirement must be met; nobody approves their own, and one human counts once towards each count."""
+    """Every requirement must be met; nobody approves their own, and one human counts once towards each count.
+
+    `ttl`, `ttl_because` and `not_after` as in `Automatic`.
+    """
 
     ttl: int
     requirements: tuple[Requirement, ...]
     trace: tuple[Traced, ...]
+    ttl_because: str = ""
+    not_after: int | None = None
 
 
 class Denied(msgspec.Struct, frozen=True, kw_only=True, tag_field="verdict", tag="deny"):

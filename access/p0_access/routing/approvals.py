@@ -1,0 +1,158 @@
+"""Counting approvals: pure, over people who are verified already.
+
+It doesn't verify signatures, tokens, or that an approval names this admission; `p0_agent.verification` does, before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import msgspec
+
+from p0_access.permissions.permission import Kind, Permission, canonical
+from p0_access.routing.decision import Decision, NeedsApproval, Requestor, Requirement
+from p0_access.routing.people import is_approver
+
+
+class VerifiedApproval(msgspec.Struct, frozen=True, kw_only=True):
+    """One person's signed word on one admission. `ttl` is in seconds."""
+
+    by: Requestor
+    decision: Literal["approve", "deny"]
+    permissions: tuple[Permission, ...]
+    ttl: int
+
+
+class Counted(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a requirement is: `by` are different people, each by the first name they approved under."""
+
+    requirement: Requirement
+    by: tuple[Requestor, ...]
+
+    @property
+    def met(self) -> bool:
+        return len(self.by) >= self.requirement.count
+
+
+class Tally(msgspec.Struct, frozen=True, kw_only=True):
+    """What all approvals come to.
+
+    `permissions` are to be granted: empty until `complete`, then what was admitted and every counted approval allows.
+    `struck` is what some counted approval took away, from the first moment; whether the request makes sense without it
+    is the caller's to decide. `ttl` is the least so far. With `denied_by` it is over: `complete` stays false.
+    """
+
+    counted: tuple[Counted, ...]
+    complete: bool
+    denied_by: Requestor | None
+    permissions: tuple[Permission, ...]
+    struck: tuple[Permission, ...]
+    ttl: int
+
+
+def tally(
+    decision: NeedsApproval,
+    *,
+    requestor: Requestor,
+    granted: Sequence[Permission],
+    approvals: Iterable[VerifiedApproval],
+) -> Tally:
+    """Count `approvals` of `granted`, in the order they came.
+
+    1. Whoever is the requestor, by subject or by verified address, directly or through a third name, has no say.
+    2. Who is an approver of no requirement has no say.
+    3. Any denial by somebody with a say is final.
+    4. One human counts once towards a requirement, under whatever names. People of different issuers can't be told
+       apart for certain, so a requirement counts those of one issuer: the one with the most.
+    5. What is granted is what every approval with a say allows, for the least time; one more approval never adds to it.
+    """
+    cast = list(approvals)
+    humans = _Humans([requestor, *(item.by for item in cast)])
+    heard = [
+        item
+        for item in cast
+        if not humans.same(item.by, requestor)  # 1
+        and any(is_approver(each.approvers, item.by) for each in decision.requirements)  # 2
+    ]
+    denied_by = next((item.by for item in heard if item.decision == "deny"), None)  # 3
+    approving = [item for item in heard if item.decision == "approve"]
+    counted = tuple(_count(each, [item.by for item in approving], humans) for each in decision.requirements)  # 4
+    allowed = _allowed(granted, approving)  # 5
+    complete = denied_by is None and all(each.met for each in counted)
+    return Tally(
+        counted=counted,
+        complete=complete,
+        denied_by=denied_by,
+        permissions=allowed if complete else (),
+        struck=tuple(item for item in canonical(granted) if item not in set(allowed)),
+        ttl=min([decision.ttl, *(item.ttl for item in approving)]),
+    )
+
+
+def may_review(decision: Decision | None, person: Requestor, *, requestor: Requestor) -> bool:
+    """Whether `person` is among those who could approve: an approver of some requirement, and not the requestor."""
+    return (
+        isinstance(decision, NeedsApproval)
+        and not _Humans([requestor, person]).same(requestor, person)
+        and any(is_approver(each.approvers, person) for each in decision.requirements)
+    )
+
+
+def who(requirement: Requirement) -> str:
+    """`1 of privacy`; `2 of dba, sre or dana@corp.example`. A listed subject is shown without its issuer."""
+    approvers = requirement.approvers
+    names = [*approvers.groups, *(subject.partition("#")[2] or subject for subject in approvers.subjects)]
+    named = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+    return f"{requirement.count} of {named}"
+
+
+def _count(requirement: Requirement, people: Sequence[Requestor], humans: _Humans) -> Counted:
+    by_issuer: dict[str, dict[int, Requestor]] = {}
+    for person in people:
+        if is_approver(requirement.approvers, person):
+            by_issuer.setdefault(person.iss, {}).setdefault(humans.of(person), person)
+    most = max(by_issuer.values(), key=len, default={})
+    return Counted(requirement=requirement, by=tuple(most.values()))
+
+
+def _allowed(granted: Sequence[Permission], approving: Sequence[VerifiedApproval]) -> tuple[Permission, ...]:
+    """What every approval keeps. Implied permissions are kept with what they carry, and can't be struck alone."""
+    carrying = {item for item in granted if not item.implied} or set(granted)
+    kept = carrying.intersection(*(item.permissions for item in approving))
+    used = {item.schema for item in carrying}
+    left = {item.schema for item in kept}
+
+    def follows(item: Permission) -> bool:
+        if item.kind is Kind.SCHEMA and item.object in used:
+            return item.object in left
+        return bool(kept)
+
+    return canonical(item for item in granted if item in kept or (item not in carrying and follows(item)))
+
+
+class _Humans:
+    """Which names are one human's: those with the same (issuer, subject), or the same verified address, and so on."""
+
+    def __init__(self, people: Iterable[Requestor]) -> None:
+        self._of_name: dict[tuple[str, ...], int] = {}
+        for number, person in enumerate(people):
+            names = _names(person)
+            same = {self._of_name[name] for name in names if name in self._of_name}
+            for name, known in self._of_name.items():
+                if known in same:
+                    self._of_name[name] = number
+            self._of_name.update(dict.fromkeys(names, number))
+
+    def of(self, person: Requestor) -> int:
+        return self._of_name["subject", person.iss, person.sub]
+
+    def same(self, one: Requestor, other: Requestor) -> bool:
+        return self.of(one) == self.of(other)
+
+
+def _names(person: Requestor) -> list[tuple[str, ...]]:
+    names: list[tuple[str, ...]] = [("subject", person.iss, person.sub)]
+    if person.email is not None:
+        names.append(("email", person.email.lower()))
+    return names

@@ -1,0 +1,135 @@
+"""The verdict over a request: `route`. Pure, total, and the same on every side that holds the same rules.
+
+1. Requests with implied permissions only are routed as CONNECT on the database.
+2. What is implied (CONNECT, schema USAGE, the sequence behind a column default) follows what carries it.
+3. Every other permission is routed on its own: the first rule that matches decides; where none does, it is denied. A
+   permission on a whole relation is as good as the least of its columns.
+4. What is reached is held against denials and tags only; where none matches, it adds nothing.
+5. One denial denies; else every requirement must be met; only what is all automatic is automatic, and never with an
+   unknown reach.
+6. The time is the least of what is asked and every cap, and doesn't outlive a rule's window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from math import ceil
+from operator import itemgetter
+
+from p0_access.permissions.permission import Kind, Permission
+from p0_access.routing.decision import Automatic, Decision, Denied, NeedsApproval, Question, Requirement
+from p0_access.routing.matching import spell
+from p0_access.routing.routed import Implied, Routed, Ruled, Undecidable, carried, route_granted, route_reached
+from p0_access.routing.rule import Deny, People
+from p0_access.routing.rules import RuleSet
+from p0_access.routing.selection import Selection
+from p0_access.routing.trace import trace
+
+
+def route(rules: RuleSet, question: Question) -> Decision:
+    """Decide `question`, whose `at` must know its time zone. The reason is not looked at: see `reason_missing`."""
+    if question.at.tzinfo is None:
+        raise ValueError("an instant without a time zone")
+    selection = Selection(rules, question)
+    found = [*route_granted(question, selection), *route_reached(question, selection)]  # 1 to 4
+    traced = trace(found, selection)
+    requirements = _requirements(found, selection, carried(question))  # 5
+    denials = tuple(_denials(found, selection))
+    if not denials and not requirements and question.reach_unknown:
+        denials = ("what this reaches is not known in full, and no rule asks anybody to look at it",)
+    if denials:
+        return Denied(reasons=denials, trace=traced)
+    ttl, because, not_after = _limits(found, question, selection)  # 6
+    if requirements:
+        return NeedsApproval(ttl=ttl, requirements=requirements, trace=traced, ttl_because=because, not_after=not_after)
+    return Automatic(ttl=ttl, trace=traced, ttl_because=because, not_after=not_after)
+
+
+def reason_missing(rules: RuleSet, question: Question) -> bool:
+    """Whether a reason is required, by the defaults or by a rule that decides some of it, and not given.
+
+    `route` leaves it aside, so that a preview works before a reason is written. Whoever submits checks it: the
+    launcher as a usage error before anything is sent, server and agent as a refusal with the code `reason_required`.
+    """
+    if question.reason.strip():
+        return False
+    if rules.defaults.require_reason:
+        return True
+    selection = Selection(rules, question)
+    found = [*route_granted(question, selection), *route_reached(question, selection)]
+    return any(selection.rules[at].require_reason for at in _deciding(found))
+
+
+def _deciding(found: Iterable[Routed]) -> list[int]:
+    return sorted({item.rule for item in found if isinstance(item, Ruled) and item.rule is not None})
+
+
+def _requirements(
+    found: Sequence[Routed], selection: Selection, everything: tuple[Permission, ...]
+) -> tuple[Requirement, ...]:
+    """In order of the rules. What is reached belongs to no single permission, so it is asked about with everything."""
+    asked: dict[int, list[Permission]] = {}
+    for item in found:
+        if isinstance(item, Ruled) and item.rule is not None:
+            asked.setdefault(item.rule, []).extend(everything if item.reached else (item.permission,))
+    requirements: list[Requirement] = []
+    for position in sorted(asked):
+        rule, about = selection.rules[position], set(asked[position])
+        if isinstance(rule.approval, People):
+            permissions = tuple(item for item in everything if item in about)
+            requirements += [
+                Requirement(rule=rule.name, approvers=each.approvers, count=each.count, permissions=permissions)
+                for each in rule.approval.quorums
+            ]
+    return tuple(requirements)
+
+
+def _denials(found: Iterable[Routed], selection: Selection) -> Iterator[str]:
+    """A line for each denying rule, one for each other cause, one for all that no rule covers; each names what it is
+    about."""
+    by_cause: dict[tuple[str, str | None], list[str]] = {}
+    for item in found:
+        cause = _cause(item, selection)
+        if cause is not None:
+            by_cause.setdefault(cause, []).append(_name(item))
+    for (message, rule), names in by_cause.items():
+        named = spell(dict.fromkeys(names), "and")
+        if rule is not None:
+            yield f"{message} ({named}; rule {rule})"
+        else:
+            yield f"{named}: {message}" if message else f"no rule covers {named}"
+
+
+def _cause(item: Routed, selection: Selection) -> tuple[str, str | None] | None:
+    """(message, rule) of a denial; no rule where none covers it. None where it is not denied."""
+    if isinstance(item, Implied):
+        return None
+    if isinstance(item, Undecidable):
+        return item.problem, None
+    if item.rule is None:
+        return "", None
+    rule = selection.rules[item.rule]
+    return (rule.approval.message, rule.name) if isinstance(rule.approval, Deny) else None
+
+
+def _name(item: Routed) -> str:
+    name = str(item.permission)
+    if isinstance(item, Ruled) and item.columns and item.permission.kind is not Kind.COLUMN:
+        name = f"{name} for {spell(item.columns, 'and')}"
+    return name if isinstance(item, Implied) or not item.reached else f"{name}, which this reaches"
+
+
+def _limits(found: Iterable[Routed], question: Question, selection: Selection) -> tuple[int, str, int | None]:
+    """The TTL, whose it is, and when the first window closes."""
+    caps = [] if question.ttl is None else [(question.ttl, "as asked")]
+    caps.append((selection.set.defaults.max_ttl, "the default cap"))
+    closings: list[int] = []
+    for rule in (selection.rules[at] for at in _deciding(found)):
+        if rule.max_ttl is not None:
+            caps.append((rule.max_ttl, f"capped by rule {rule.name}"))
+        closes = None if rule.when is None else selection.windows.closes(rule.when)
+        if closes is not None:
+            closings.append(closes)
+            caps.append((closes - ceil(question.at.timestamp()), f"until the window of rule {rule.name} closes"))
+    ttl, because = min(caps, key=itemgetter(0))
+    return ttl, because, min(closings, default=None)

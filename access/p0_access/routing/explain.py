@@ -1,0 +1,59 @@
+"""A decision in words, for a person at a terminal. Lines have no colour and no markup.
+
+Names come from the catalog and from people, as they are: whoever shows them makes control characters visible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from p0_access.routing.approvals import who
+from p0_access.routing.decision import Automatic, Decision, Denied, NeedsApproval, Requirement, Traced
+from p0_access.routing.durations import spell_duration
+from p0_access.routing.matching import spell
+
+
+def explain(decision: Decision) -> tuple[str, ...]:
+    """The verdict in a few lines: `automatic for 1h (rule markets-read)`, or what it needs from whom and why."""
+    if isinstance(decision, Denied):
+        return tuple(f"denied: {reason}" for reason in decision.reasons)
+    if isinstance(decision, Automatic):
+        rules = dict.fromkeys(item.rule for item in decision.trace if item.rule is not None)
+        noun = "rule" if len(rules) == 1 else "rules"
+        return (f"automatic for {_limit(decision)}", f"by {noun} {spell(rules, 'and')}")
+    lines = [f"needs approval: {_asked(each, decision.trace)}" for each in decision.requirements]
+    return (*lines, f"for {_limit(decision)}")
+
+
+def explain_trace(trace: Sequence[Traced]) -> tuple[str, ...]:
+    """Every permission with its outcome, and below it each rule that was held against it, with the reason."""
+    return tuple(line for item in trace for line in _explain_traced(item))
+
+
+def _explain_traced(item: Traced) -> Iterator[str]:
+    words = {"auto": "automatic", "approvers": "needs approval", "deny": "denied", "implied": "implied"}
+    rule = "" if item.rule is None else f" (rule {item.rule})"
+    because = f": {item.because}" if item.because else ""
+    reached = ", which this reaches" if item.reached else ""
+    yield f"{item.permission}{reached}: {words[item.outcome]}{rule}{because}"
+    for each in item.considered:
+        yield f"  {each.rule}: matches: {each.because}" if each.matched else f"  {each.rule}: no: {each.because}"
+        if each.matched:
+            break
+    if item.omitted:
+        yield f"  and {item.omitted} more rules that do not match"
+
+
+def _asked(requirement: Requirement, trace: Sequence[Traced]) -> str:
+    reasons = dict.fromkeys(
+        entry.because + (" (reached)" if item.reached else "")
+        for item in trace
+        if item.rule == requirement.rule
+        for entry in item.considered
+        if entry.matched
+    )
+    return f"{who(requirement)} (rule {requirement.rule}) because {spell(reasons, 'and')}"
+
+
+def _limit(decision: Automatic | NeedsApproval) -> str:
+    return f"{spell_duration(decision.ttl)} ({decision.ttl_because})"

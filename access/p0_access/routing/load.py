@@ -1,0 +1,303 @@
+"""A rules document from bytes: `load`. Everything that it doesn't understand, or that can't match, it refuses.
+
+It checks shape and meaning of the one file. It does not check whether groups exist, whether a rule can ever be reached,
+or whether anybody can satisfy it: that needs more than the file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Final, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from p0_access.encoding import sha256_b64u
+from p0_access.routing.decision import Approvers
+from p0_access.routing.document import Listing, Mapping, Node, Scalar, parse_document
+from p0_access.routing.fields import Fields
+from p0_access.routing.patterns import Pattern, PatternError, parse_email, parse_function, parse_pattern
+from p0_access.routing.people import parse_approver, parse_group, parse_issuer, parse_subject
+from p0_access.routing.rule import (
+    Access,
+    Approval,
+    Auto,
+    Deny,
+    People,
+    Quorum,
+    RequestKind,
+    Requestors,
+    Resource,
+    Rule,
+)
+from p0_access.routing.rules import DEFAULT_MAX_TTL, Defaults, RuleSet
+from p0_access.routing.windows import DAYS, MINUTES_A_DAY, Window, parse_days, parse_hours
+
+MAX_COUNT: Final = 20
+"""No decision waits for more people."""
+
+PRIVILEGES: Final = (
+    "SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER", "MAINTAIN", "USAGE", "CREATE",
+    "CONNECT", "TEMPORARY", "EXECUTE", "MEMBER",
+)  # fmt: skip
+KINDS: Final[tuple[RequestKind, ...]] = get_args(RequestKind)
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
+_TAG: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}\Z")
+_VERDICTS: Final = ("auto", "deny", "approvers", "all")
+_LATER_APPROVAL: Final = {
+    "any": "write one rule with the groups that may approve, or all of several approvers",
+    "break_glass": "leave it out; who needs access in an emergency asks for it by another rule",
+    "escalate": "name those who step in among the approvers",
+    "step_up": "leave it out; approvers sign with the key of their session",
+    "reason": "use require_reason: true",
+}
+_LATER_REQUESTOR: Final = {"claims": 'name the exact subject instead: subjects: ["https://issuer#subject"]'}
+
+
+def load(data: bytes, *, source: str) -> RuleSet:
+    """The rules in `data`, or `RulesError` with `source:line:column`, what is wrong there, and a hint where one helps.
+
+    `source` is for messages only. `RuleSet.sha256` is over exactly `data`.
+    """
+    root = Fields(
+        parse_document(data, source=source),
+        what="a rules document",
+        source=source,
+        known=("version", "defaults", "tags", "rules"),
+    )
+    version = root.need("version", 'start with "version: 1"')
+    if not isinstance(version, Scalar) or version.what != "number" or version.text != "1":
+        root.fail(version, "this version reads rules of version 1", "write version: 1")
+    defaults = _defaults(root)
+    tags = _tags(root)
+    return RuleSet(
+        source=source, sha256=sha256_b64u(data), defaults=defaults, tags=tags, rules=_rules(root, tuple(tags))
+    )
+
+
+def _defaults(root: Fields) -> Defaults:
+    node = root.get("defaults")
+    if node is None:
+        return Defaults()
+    fields = Fields(node, what="defaults", source=root.source, known=("max_ttl", "require_reason"))
+    return Defaults(
+        max_ttl=fields.duration("max_ttl") or DEFAULT_MAX_TTL, require_reason=fields.boolean("require_reason")
+    )
+
+
+def _tags(root: Fields) -> dict[str, tuple[Pattern, ...]]:
+    """An empty list declares a tag that only comments give."""
+    node = root.get("tags")
+    if node is None:
+        return {}
+    names = list(node.entries) if not isinstance(node, Scalar | Listing) else []
+    fields = Fields(node, what="tags", source=root.source, known=names or ("a tag with its columns",))
+    found: dict[str, tuple[Pattern, ...]] = {}
+    for key, value in fields.entries.values():
+        if not _TAG.match(key.text):
+            fields.fail(key, f'"{key.text}" is not a tag', "a tag is a lower-case word, such as pii")
+        if isinstance(value, Listing) and not value.items:
+            found[key.text] = ()
+        else:
+            found[key.text] = fields.items(key.text, _columns) or ()
+    return found
+
+
+def _rules(root: Fields, tags: tuple[str, ...]) -> tuple[Rule, ...]:
+    node = root.need("rules", "without rules everything is denied")
+    if not isinstance(node, Listing) or not node.items:
+        root.fail(node, '"rules" is a list of rules', "without rules everything is denied")
+    found: dict[str, Rule] = {}
+    for item in node.items:
+        rule = _rule(item, root.source, tags)
+        if rule.name in found:
+            root.fail(_named(item), f'a second rule "{rule.name}"; the first is on line {found[rule.name].line}')
+        found[rule.name] = rule
+    return tuple(found.values())
+
+
+def _named(rule: Node) -> Node:
+    return rule.entries["name"][1] if isinstance(rule, Mapping) else rule
+
+
+def _rule(node: Node, source: str, tags: tuple[str, ...]) -> Rule:
+    known = ("name", "requestor", "resource", "access", "when", "approval")
+    fields = Fields(node, what="a rule", source=source, known=known)
+    name = fields.parsed("name", _name)
+    access = _access(fields)
+    approval = Fields(
+        fields.need("approval"),
+        what="approval",
+        source=source,
+        known=(*_VERDICTS, "count", "max_ttl", "require_reason"),
+        later=_LATER_APPROVAL,
+    )
+    return Rule(
+        name=name,
+        line=node.line,
+        requestors=_requestors(fields),
+        resource=_resource(fields, tags, access),
+        access=access,
+        when=_when(fields),
+        approval=_approval(approval),
+        max_ttl=approval.duration("max_ttl"),
+        require_reason=approval.boolean("require_reason"),
+    )
+
+
+def _requestors(rule: Fields) -> Requestors | None:
+    node = rule.get("requestor")
+    if node is None:
+        return None
+    fields = Fields(
+        node,
+        what="requestor",
+        source=rule.source,
+        known=("issuer", "groups", "subjects", "emails"),
+        later=_LATER_REQUESTOR,
+    )
+    issuer = fields.parsed("issuer", parse_issuer) if "issuer" in fields else None
+    if not ({"groups", "subjects", "emails"} & fields.entries.keys()):
+        fields.fail(node, "requestor names nobody", "add groups, subjects or emails")
+    if "emails" in fields and issuer is None:
+        fields.fail(
+            fields.entries["emails"][0],
+            "an e-mail address means nothing without who vouches for it",
+            "add issuer: the identity provider that owns the domain",
+        )
+    return Requestors(
+        issuer=issuer,
+        groups=frozenset(fields.items("groups", parse_group) or ()),
+        subjects=frozenset(fields.items("subjects", partial(parse_subject, issuer)) or ()),
+        emails=fields.items("emails", parse_email) or (),
+    )
+
+
+def _resource(rule: Fields, tags: tuple[str, ...], access: Access) -> Resource:
+    fields = Fields(
+        rule.need("resource", 'say which databases: resource: {databases: ["prod-*"]}'),
+        what="resource",
+        source=rule.source,
+        known=("databases", "schemas", "relations", "columns", "tags", "functions", "sequences", "roles"),
+    )
+    fields.need("databases", 'every rule says which databases it is about; all of them are ["*"]')
+    if "roles" not in fields and access.kinds is not None and all(kind == "role" for kind in access.kinds):
+        fields.fail(fields.node, "kinds: [role] without roles", 'say which roles: resource: {roles: ["reporting"]}')
+    named = fields.words("tags", tags, "a tag of this document")
+    return Resource(
+        databases=fields.items("databases", _one("database")) or (),
+        schemas=fields.items("schemas", _one("schema")),
+        relations=fields.items("relations", _relations),
+        columns=fields.items("columns", _columns),
+        tags=None if named is None else frozenset(named),
+        functions=fields.items("functions", parse_function),
+        sequences=fields.items("sequences", _sequences),
+        roles=fields.items("roles", _one("role")),
+    )
+
+
+def _access(rule: Fields) -> Access:
+    node = rule.get("access")
+    if node is None:
+        return Access()
+    fields = Fields(node, what="access", source=rule.source, known=("privileges", "kinds"))
+    privileges = fields.words("privileges", PRIVILEGES, "a privilege")
+    kinds = fields.words("kinds", KINDS, "a kind of request")
+    return Access(
+        privileges=None if privileges is None else frozenset(privileges),
+        kinds=None if kinds is None else frozenset(kind for kind in KINDS if kind in kinds),
+    )
+
+
+def _when(rule: Fields) -> Window | None:
+    node = rule.get("when")
+    if node is None:
+        return None
+    fields = Fields(node, what="when", source=rule.source, known=("days", "hours", "timezone"))
+    if "days" not in fields and "hours" not in fields:
+        fields.fail(node, "when says neither days nor hours", 'write days: [mon-fri] or hours: "09:00-18:00"')
+    fields.need("timezone", "hours and days are those of a place: timezone: Europe/Budapest")
+    days = fields.items("days", parse_days)
+    start, end = fields.parsed("hours", parse_hours) if "hours" in fields else (0, MINUTES_A_DAY)
+    return Window(
+        days=frozenset(range(len(DAYS))) if days is None else frozenset(day for run in days for day in run),
+        start=start,
+        end=end,
+        timezone=fields.parsed("timezone", _timezone),
+    )
+
+
+def _approval(fields: Fields) -> Approval:
+    said = [key for key in _VERDICTS if key in fields]
+    if len(said) != 1:
+        fields.fail(fields.node, f"approval takes exactly one of {', '.join(_VERDICTS)}", "auto: true, for example")
+    verdict = said[0]
+    if "count" in fields and verdict != "approvers":
+        fields.fail(fields.entries["count"][0], '"count" goes with approvers', "in all, each entry has its own count")
+    if verdict == "deny":
+        for key in ("max_ttl", "require_reason"):
+            if key in fields:
+                fields.fail(fields.entries[key][0], f'"{key}" means nothing beside deny', "remove it")
+        return Deny(fields.text("deny"))
+    if verdict == "auto":
+        if not fields.boolean("auto"):
+            fields.fail(fields.need("auto"), '"auto" can only be true', "write who approves, or deny with a message")
+        return Auto()
+    if verdict == "approvers":
+        return People((_quorum(fields),))
+    node = fields.need("all")
+    if not isinstance(node, Listing) or len(node.items) < 2:
+        fields.fail(node, '"all" is a list of two or more approvers', "for a single one write approvers and count")
+    return People(tuple(_quorum(_entry(item, fields.source)) for item in node.items))
+
+
+def _entry(node: Node, source: str) -> Fields:
+    known = ("approvers", "count")
+    return Fields(node, what="an entry of all", source=source, known=known, later=_LATER_APPROVAL)
+
+
+def _quorum(entry: Fields) -> Quorum:
+    node = entry.need("approvers")
+    fields = Fields(node, what="approvers", source=entry.source, known=("issuer", "groups", "subjects"))
+    issuer = fields.parsed("issuer", parse_issuer) if "issuer" in fields else None
+    groups = tuple(dict.fromkeys(fields.items("groups", parse_group) or ()))
+    subjects = tuple(dict.fromkeys(fields.items("subjects", partial(parse_approver, issuer)) or ()))
+    if not groups and not subjects:
+        fields.fail(node, "approvers names nobody", "add groups or subjects")
+    count = entry.count("count", default=1, most=MAX_COUNT)
+    if not groups and count > len(subjects):
+        entry.fail(entry.need("count"), f"{count} people must approve, but only {len(subjects)} are listed")
+    return Quorum(Approvers(groups=groups, subjects=subjects, issuer=issuer), count)
+
+
+def _name(text: str) -> str:
+    if not _NAME.match(text):
+        raise PatternError(f'"{text}" is not a name for a rule', "use letters, digits, dot, _ and -, at most 63")
+    return text
+
+
+def _timezone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise PatternError(
+            f'"{text}" is not a time zone', "use a name of the IANA list, such as Europe/Budapest"
+        ) from error
+    return text
+
+
+def _one(part: str) -> Callable[[str], Pattern]:
+    return lambda text: parse_pattern(text, part)
+
+
+def _relations(text: str) -> Pattern:
+    return parse_pattern(text, "schema", "relation")
+
+
+def _sequences(text: str) -> Pattern:
+    return parse_pattern(text, "schema", "sequence")
+
+
+def _columns(text: str) -> Pattern:
+    return parse_pattern(text, "schema", "relation", "column")

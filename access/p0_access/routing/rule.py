@@ -1,0 +1,112 @@
+"""One rule as a record: for whom, about what, when, and what it says. `docs/rules.md` is the reference for authors.
+
+Every selector that is left out (`None`) does not restrict; an empty one never occurs, since `load` refuses it. What a
+document may not say yet (`any`, `break_glass`, `escalate`, `step_up`, `claims`) has no place here: `load` refuses it,
+and a further member of `Approval` or a further field will carry it.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from p0_access.routing.decision import Approvers
+from p0_access.routing.patterns import Pattern
+from p0_access.routing.windows import Window
+
+RequestKind = Literal["statement", "role", "grant"]
+
+
+class Requestors(msgspec.Struct, frozen=True, kw_only=True):
+    """Whoever is in one of `groups`, is one of `subjects` ("iss#sub"), or has an address that fits `emails`.
+
+    With `issuer` only its subjects count; `emails` never stand without one.
+    """
+
+    issuer: str | None = None
+    groups: frozenset[str] = frozenset()
+    subjects: frozenset[str] = frozenset()
+    emails: tuple[Pattern, ...] = ()
+
+
+class Resource(msgspec.Struct, frozen=True, kw_only=True):
+    """What a rule is about. `databases` and `schemas` narrow; the others select objects, each of its own kind.
+
+    Columns, relations and tags narrow each other: a column must fit all that are given.
+    """
+
+    databases: tuple[Pattern, ...]
+    schemas: tuple[Pattern, ...] | None = None
+    relations: tuple[Pattern, ...] | None = None
+    columns: tuple[Pattern, ...] | None = None
+    tags: frozenset[str] | None = None
+    functions: tuple[Pattern, ...] | None = None
+    sequences: tuple[Pattern, ...] | None = None
+    roles: tuple[Pattern, ...] | None = None
+
+    @property
+    def selects_columns(self) -> bool:
+        """Whether it looks below the relation."""
+        return self.columns is not None or self.tags is not None
+
+    @property
+    def selects_relations(self) -> bool:
+        return self.relations is not None or self.selects_columns
+
+    @property
+    def selects(self) -> bool:
+        """Whether it names objects at all; if not, it is about everything in its databases and schemas."""
+        return self.selects_relations or any(each is not None for each in (self.functions, self.sequences, self.roles))
+
+
+class Access(msgspec.Struct, frozen=True, kw_only=True):
+    """Which privileges, in which kinds of request."""
+
+    privileges: frozenset[str] | None = None
+    kinds: frozenset[RequestKind] | None = None
+
+
+class Auto(msgspec.Struct, frozen=True):
+    """Granted without a person."""
+
+
+class Deny(msgspec.Struct, frozen=True):
+    """Never granted; `message` tells the person why, or what to do instead."""
+
+    message: str
+
+
+class Quorum(msgspec.Struct, frozen=True):
+    """`count` different people out of `approvers`."""
+
+    approvers: Approvers
+    count: int
+
+
+class People(msgspec.Struct, frozen=True):
+    """Granted once every one of `quorums` is met."""
+
+    quorums: tuple[Quorum, ...]
+
+
+Approval = Auto | Deny | People
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule. `line` is its place in the document; `max_ttl` (seconds) and `require_reason` add to the defaults."""
+
+    name: str
+    line: int
+    requestors: Requestors | None
+    resource: Resource
+    access: Access
+    when: Window | None
+    approval: Approval
+    max_ttl: int | None = None
+    require_reason: bool = False
+
+    @property
+    def follows_reach(self) -> bool:
+        """Whether it also looks at what is reached, not only at what is granted: denials and tags do."""
+        return isinstance(self.approval, Deny) or self.resource.tags is not None
