@@ -61,7 +61,7 @@ class ManagedDatabase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 class Ceiling(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What no rule and no approval can exceed here. TTL in seconds."""
+    """What no rule and no approval can exceed here. TTL in seconds; `connections` is each login's own limit."""
 
     max_ttl: Annotated[int, Meta(ge=1, le=MAX_TTL)] = 8 * 3600
     privileges: tuple[str, ...] = ("CONNECT", "USAGE", "SELECT", "INSERT", "UPDATE", "DELETE", "EXECUTE")
@@ -75,6 +75,7 @@ class Ceiling(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     )
     max_permissions: Annotated[int, Meta(ge=1, le=5_000)] = 1_000
     max_live: Annotated[int, Meta(ge=1, le=10_000)] = 2_000
+    connections: Annotated[int, Meta(ge=1, le=100)] = 5
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -45,7 +45,11 @@ class RefusedError(AgentError):
         self.step = step
 
 
-class ServerUnavailableError(AgentError):
+class TransientError(AgentError):
+    """Something is away or busy for a while. Never an answer to a request: its job is tried again."""
+
+
+class ServerUnavailableError(TransientError):
     """The server does not answer, or not as a server would."""
 
 
@@ -55,10 +59,10 @@ class ConfigurationError(AgentError):
 
 @contextmanager
 def at(step: Step) -> Iterator[None]:
-    """Whatever the kernel or the database refuses inside becomes a refusal at this step."""
+    """Whatever the kernel or the database refuses inside becomes a refusal at this step; what is transient does not."""
     try:
         yield
-    except RefusedError:
+    except (RefusedError, TransientError):
         raise
     except P0Error as error:
         raise RefusedError(str(error), step=step, code=error.code, hint=error.hint) from error

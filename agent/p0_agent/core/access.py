@@ -1,0 +1,145 @@
+"""Steps 10 to 13: who collects gets a login with exactly what was admitted and approved, sealed to the request's own
+key."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from p0_access.messages.job import Job
+from p0_access.messages.records import Admission, Collect, Credential, CredentialPlaintext, Request
+from p0_access.proof import jws
+from p0_access.proof.sealing import SUITE_NAME, seal
+from p0_agent.core import ceiling
+from p0_agent.core.acts import admission_of, known, request_of, verified
+from p0_agent.core.answer import Answer
+from p0_agent.core.approvals import Allowed, granted
+from p0_agent.core.context import Context
+from p0_agent.core.needs import read, search_path
+from p0_agent.errors import RefusedError, Step, at
+from p0_agent.postgres.ledger import Entry
+from p0_agent.postgres.names import login_name
+from p0_agent.postgres.provision import Opened, Order, open_access
+
+COLLECT_MAX_AGE: Final = 120
+"""Seconds after which "I am here" no longer says so."""
+
+WRITES: Final = frozenset({"INSERT", "UPDATE", "DELETE", "TRUNCATE"})
+
+
+async def collect(job: Job, context: Context) -> Answer:
+    """Step 10: the requestor, here and now, wants what was admitted; it is read again, and must not have changed."""
+    if job.act is None:
+        raise RefusedError("a collection is signed", step=Step.COLLECT, code="act_missing")
+    entry = await known(job.request, context, step=Step.COLLECT)
+    found = await verified(job.act, Collect, context)
+    admission = admission_of(entry, context)
+    subject = found.person.subject
+    if (subject.iss, subject.sub) != (admission.subject.iss, admission.subject.sub):
+        raise RefusedError("only who asked can collect", step=Step.COLLECT, code="not_the_requestor")
+    if found.act.rh != entry.rh or found.act.ah != jws.record_hash(entry.admission or ""):
+        raise RefusedError("this collects something else", step=Step.COLLECT, code="collect_mismatch")
+    if found.act.iat + COLLECT_MAX_AGE <= context.now():
+        raise RefusedError("this was signed too long ago", step=Step.COLLECT, code="collect_stale", hint="Try again.")
+    if entry.stage in {"approved", "provisioned"}:
+        await _unchanged(entry, admission, context)
+    return await provide(entry, admission, context)
+
+
+async def provide(entry: Entry, admission: Admission, context: Context) -> Answer:
+    """Steps 11 to 13, or the credential again that was sealed before. Safe to repeat after a crash anywhere in it."""
+    if entry.stage == "sealed":
+        return sealed(entry)
+    if entry.stage not in {"approved", "provisioned"}:
+        raise RefusedError(
+            f"the request is {entry.stage}, not approved", step=Step.COLLECT, code=f"already_{entry.stage}"
+        )
+    request = request_of(entry)
+    if request.exp <= context.now():
+        raise RefusedError("the request has lapsed", step=Step.COLLECT, code="lapsed", hint="Ask again.")
+    allowed = await granted(entry, admission, context)
+    with at(Step.CEILING):
+        live = len(await context.ledger.live())
+    ceiling.check(allowed.permissions, context.ceiling, schemas=context.databases[entry.database], live=live)
+    opened = await _provision(entry, admission, allowed, context)
+    return sealed(await _seal(entry, request, opened, context))
+
+
+def sealed(entry: Entry) -> Answer:
+    """The credential as it was sealed once; it is never sealed anew."""
+    return Answer(
+        outcome="active",
+        records=tuple(record for record in (entry.admission, entry.credential) if record is not None),
+        login=entry.login,
+        not_after=entry.not_after,
+    )
+
+
+async def _unchanged(entry: Entry, admission: Admission, context: Context) -> None:
+    reading = await read(request_of(entry), context)
+    if (reading.permissions, reading.reached, reading.objects) != (
+        admission.permissions,
+        admission.reached,
+        admission.objects,
+    ):
+        raise RefusedError(
+            "what the SQL needs has changed since it was admitted",
+            step=Step.COLLECT,
+            code="changed",
+            hint="Ask again, so that it is reviewed again.",
+        )
+
+
+async def _provision(entry: Entry, admission: Admission, allowed: Allowed, context: Context) -> Opened:
+    subject = admission.subject
+    order = Order(
+        rh=entry.rh,
+        rid=entry.rid,
+        database=entry.database,
+        login=login_name(person=subject.email or subject.sub, issuer=subject.iss, subject=subject.sub, rh=entry.rh),
+        permissions=allowed.permissions,
+        not_after=_not_after(allowed, context),
+        read_only=not any(permission.privilege in WRITES for permission in allowed.permissions),
+        search_path=search_path(request_of(entry)),
+        connection_limit=1 if request_of(entry).one_shot else context.ceiling.connections,
+    )
+    with at(Step.PROVISION):
+        return await open_access(
+            context.connections,
+            order,
+            now=context.now(),
+            random=context.random,
+            iterations=context.scram_iterations,
+        )
+
+
+def _not_after(allowed: Allowed, context: Context) -> int:
+    """The least of all: what was asked, ruled and approved, the ceiling, and the end of the rule's window."""
+    end = context.now() + min(allowed.ttl, context.ceiling.max_ttl)
+    return end if allowed.not_after is None else min(end, allowed.not_after)
+
+
+async def _seal(entry: Entry, request: Request, opened: Opened, context: Context) -> Entry:
+    plaintext = CredentialPlaintext(
+        host=context.advertised.host,
+        port=context.advertised.port,
+        dbname=entry.database,
+        user=opened.login,
+        password=opened.password.reveal(),
+        sslmode=context.advertised.sslmode,
+        channel_binding=context.advertised.channel_binding,
+        sslrootcert=context.sslrootcert,
+        not_after=opened.not_after,
+    )
+    with at(Step.SEAL):
+        credential = Credential(
+            rid=entry.rid,
+            rh=entry.rh,
+            iat=context.now(),
+            exp=opened.not_after,
+            suite=SUITE_NAME,
+            ct=seal(plaintext, request.enc, rh=entry.rh, aud=context.audience),
+            log=await context.evidence.head(),
+        )
+        signed = jws.sign(credential, context.key)
+        await context.evidence.append("credential", signed, context.now())
+        return await context.ledger.seal(entry.rh, signed, context.now())

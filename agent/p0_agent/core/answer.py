@@ -1,0 +1,20 @@
+"""What the core says to a job, before the shell adds which job it was."""
+
+from __future__ import annotations
+
+import msgspec
+
+from p0_access.messages.job import Outcome, Progress
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """`records` are what the agent signed about the request, in order. `code`, `message`, `hint` are for a person."""
+
+    outcome: Outcome
+    records: tuple[str, ...] = ()
+    progress: tuple[Progress, ...] = ()
+    login: str | None = None
+    not_after: int | None = None
+    code: str | None = None
+    message: str | None = None
+    hint: str | None = None

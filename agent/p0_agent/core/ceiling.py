@@ -1,0 +1,27 @@
+"""Step 11: what no rule and no approval can exceed at this agent."""
+
+from __future__ import annotations
+
+from p0_access.permissions.permission import Kind, Permission
+from p0_agent.config import Ceiling
+from p0_agent.errors import RefusedError, Step
+
+
+def check(permissions: tuple[Permission, ...], ceiling: Ceiling, *, schemas: frozenset[str], live: int) -> None:
+    """Raises `RefusedError` naming the first permission above the ceiling. `schemas` are the managed ones; `live` is
+    how
+    many accesses there are already."""
+    if len(permissions) > ceiling.max_permissions:
+        raise _above(f"{len(permissions)} permissions are more than the agent grants at once", "too_many_permissions")
+    if live >= ceiling.max_live:
+        raise _above(f"{live} accesses are open already", "too_many_accesses")
+    for permission in permissions:
+        if permission.kind not in ceiling.kinds or permission.privilege not in ceiling.privileges:
+            raise _above(f"{permission} is more than this agent ever grants", "above_ceiling")
+        schema = permission.object if permission.kind is Kind.SCHEMA else permission.schema
+        if permission.kind is not Kind.DATABASE and schema not in schemas:
+            raise _above(f"the agent does not manage the schema {schema}", "schema_not_managed")
+
+
+def _above(message: str, code: str) -> RefusedError:
+    return RefusedError(message, step=Step.CEILING, code=code, hint="The agent's configuration sets this limit.")

@@ -1,0 +1,101 @@
+"""The end of an access, whoever asks for it: everything undone, verified to be undone, and a signed receipt."""
+
+from __future__ import annotations
+
+from p0_access.messages.job import Job
+from p0_access.messages.records import Cause, Deletion, DroppedSet, End, Request
+from p0_access.proof import jws
+from p0_access.routing.approvals import may_review
+from p0_agent.core.acts import admission_of, known, requestor, verified
+from p0_agent.core.answer import Answer
+from p0_agent.core.approvals import asked_by
+from p0_agent.core.context import Context
+from p0_agent.core.standing import stands
+from p0_agent.errors import RefusedError, Step, at
+from p0_agent.postgres.ending import Ended
+from p0_agent.postgres.errors import EndIncompleteError, LedgerError
+from p0_agent.postgres.ledger import LIVE, OPEN, Entry
+from p0_agent.postgres.sweep import end_entry
+from p0_agent.verification.acts import VerifiedAct
+
+
+async def end(job: Job, context: Context) -> Answer:
+    """A cancellation, a return or a revocation. Without a signed act it is the server's own, which is obeyed, since it
+    only reduces access, and goes down in the evidence as the server's."""
+    entry = await _entry(job, context)
+    cause: Cause = "revoked"
+    if job.act is None:
+        await context.evidence.append("server-end", entry.rh, context.now())
+    else:
+        found = await verified(job.act, End, context)
+        cause = _allowed(found, entry, context)
+        await context.evidence.append("end", found.compact, context.now())
+    if entry.stage in OPEN:
+        with at(Step.APPROVALS):
+            entry = await context.ledger.close(entry.rh, "cancelled", context.now())
+    if entry.stage in LIVE:
+        entry = await finish(entry, cause, context)
+    return await stands(entry, context)
+
+
+async def finish(entry: Entry, cause: Cause, context: Context) -> Entry:
+    """Ends a live access. Safe to repeat: an end that was begun keeps its cause, and is gone on with where it was."""
+    entry = await context.ledger.begin_end(entry.rh, cause, context.now())
+    if entry.stage == "ended":
+        return entry
+    return await receipt(entry, await end_entry(context.connections, entry), context)
+
+
+async def receipt(entry: Entry, ended: Ended, context: Context) -> Entry:
+    """The signed receipt for an access of which nothing is left; while something is, there is none."""
+    if ended.residue:
+        raise EndIncompleteError(f"left of {ended.login}: {', '.join(ended.residue)}", code="residue")
+    deletion = Deletion(
+        rh=entry.rh,
+        login=ended.login,
+        set=DroppedSet(name=ended.set_role, dropped=ended.set_dropped),
+        at=context.now(),
+        cause=entry.cause or "failed",
+        residue=ended.residue,
+    )
+    signed = jws.sign(deletion, context.key)
+    await context.evidence.append("deletion", signed, context.now())
+    try:
+        return await context.ledger.end(entry.rh, signed, context.now())
+    except LedgerError:
+        done = await context.ledger.get(entry.rh)
+        if done is not None and done.stage == "ended":
+            return done  # a job and the clock ended it at the same moment; the first receipt stands
+        raise
+
+
+async def _entry(job: Job, context: Context) -> Entry:
+    """The request's row. An end that overtakes its request leaves one behind, so that the request finds it is over."""
+    entry = await context.ledger.get(jws.record_hash(job.request.record))
+    if entry is not None or job.act is None:
+        return entry or await known(job.request, context, step=Step.CLAIM)
+    request = await verified(job.request, Request, context)
+    with at(Step.CLAIM):
+        return await context.ledger.claim(
+            rh=request.hash,
+            rid=request.act.rid,
+            database=request.act.database,
+            request=request.compact,
+            now=context.now(),
+        )
+
+
+def _allowed(found: VerifiedAct[End], entry: Entry, context: Context) -> Cause:
+    """Who asked may end it, and whoever could have approved it."""
+    if found.act.rh != entry.rh:
+        raise RefusedError("this ends another request", step=Step.APPROVALS, code="end_mismatch")
+    person = requestor(found.person)
+    own = jws.unverified_record(entry.request, Request).idh == found.act.idh
+    if entry.admission is not None:
+        admission = admission_of(entry, context)
+        own = (admission.subject.iss, admission.subject.sub) == (person.iss, person.sub)
+        if not own and not may_review(admission.rules.decision, person, requestor=asked_by(admission)):
+            raise RefusedError("only who asked, or could approve, can end it", step=Step.APPROVALS, code="not_allowed")
+    elif not own:
+        raise RefusedError("only who asked can take it back", step=Step.APPROVALS, code="not_allowed")
+    return "relinquished" if own and found.act.act != "revoke" else "revoked"

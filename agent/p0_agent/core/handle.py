@@ -1,0 +1,62 @@
+"""`handle(job, context) -> result`: the whole agent. Jobs may come twice, late, or in any order.
+
+A refusal is signed, goes into the evidence, and is the answer. What is only transient (`TransientError`) is raised: the
+job stays undone, and its lease brings it back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Final
+
+from p0_access.messages.job import Job, Result
+from p0_access.messages.records import Refusal
+from p0_access.proof import jws
+from p0_agent.core.access import collect
+from p0_agent.core.admission import admit
+from p0_agent.core.answer import Answer
+from p0_agent.core.approvals import approve
+from p0_agent.core.context import Context
+from p0_agent.core.ending import end
+from p0_agent.errors import RefusedError, Step
+from p0_agent.postgres.errors import LedgerError
+
+_HANDLERS: Final = {"admit": admit, "approval": approve, "collect": collect, "end": end}
+
+_FINAL_STEPS: Final = frozenset({Step.CEILING, Step.PROVISION, Step.SEAL})
+_FINAL_CODES: Final = frozenset({"changed", "lapsed"})
+"""What closes the request itself; any other refusal is of that one act, and somebody may act again."""
+
+
+async def handle(job: Job, context: Context) -> Result:
+    """Never raises for what is in the job, however hostile; raises `TransientError` when it should come again."""
+    try:
+        answer = await _HANDLERS[job.kind](job, context)
+    except RefusedError as error:
+        answer = await _refused(job, error, context)
+    return Result(
+        job=job.job,
+        lease=job.lease,
+        outcome=answer.outcome,
+        records=answer.records,
+        progress=answer.progress,
+        login=answer.login,
+        not_after=answer.not_after,
+        code=answer.code,
+        message=answer.message,
+        hint=answer.hint,
+        head=await context.evidence.head(),
+    )
+
+
+async def _refused(job: Job, error: RefusedError, context: Context) -> Answer:
+    rh = jws.record_hash(job.request.record)
+    refusal = Refusal(
+        rh=rh, at=context.now(), step=int(error.step), code=error.code, message=str(error), hint=error.hint
+    )
+    signed = jws.sign(refusal, context.key)
+    await context.evidence.append("refusal", signed, context.now())
+    if job.kind == "admit" or error.step in _FINAL_STEPS or error.code in _FINAL_CODES:
+        with contextlib.suppress(LedgerError):  # it may never have been claimed, or may be further along
+            await context.ledger.close(rh, "refused", context.now(), refusal=signed)
+    return Answer(outcome="refused", records=(signed,), code=error.code, message=str(error), hint=error.hint)

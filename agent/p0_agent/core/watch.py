@@ -1,0 +1,79 @@
+"""What the agent ends of its own accord: accesses past their time, orphans, and one-shot accesses that were used.
+
+No server is asked. Each end yields a report, so that people see it too.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+import msgspec
+
+from p0_access.messages.job import AgentReport
+from p0_agent.core.acts import request_of
+from p0_agent.core.context import Context
+from p0_agent.core.ending import finish, receipt
+from p0_agent.postgres.errors import PostgresError
+from p0_agent.postgres.ledger import Entry
+from p0_agent.postgres.sessions import count_sessions
+from p0_agent.postgres.sweep import sweep
+
+log = logging.getLogger("p0.agent")
+
+UNUSED_SECONDS: Final = 60
+"""A one-shot access in which no session was seen for this long has been used in a blink, or never will be."""
+
+
+async def end_due(context: Context) -> tuple[AgentReport, ...]:
+    """One pass of the sweep; safe at any time. What it could not end stays fenced, and the next pass tries again."""
+    swept = await sweep(context.connections, context.ledger, now=context.now())
+    for name, error in swept.failed.items():
+        log.warning("could not end %s: %s", name, error, extra={"code": error.code})
+    for orphan in swept.orphans:
+        log.warning("ended %s, which the ledger does not know", orphan.login)
+    reports: list[AgentReport] = []
+    for done in swept.ended:
+        try:
+            reports.append(await _report(await receipt(done.entry, done.ended, context), context))
+        except PostgresError as error:
+            log.warning("could not end %s: %s", done.ended.login, error, extra={"code": error.code})
+    return tuple(reports)
+
+
+class _Seen(msgspec.Struct, kw_only=True):
+    since: int
+    connected: bool = False
+
+
+class OneShotWatch:
+    """Remembers which one-shot logins have had a session. A restart forgets it; then the sixty seconds start again."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, _Seen] = {}
+
+    async def look(self, context: Context) -> tuple[AgentReport, ...]:
+        """Ends the one-shot accesses whose session has come and gone, or that nobody used in time."""
+        watched = {
+            entry.login: entry
+            for entry in await context.ledger.live()
+            if entry.stage == "sealed" and entry.login is not None and request_of(entry).one_shot
+        }
+        self._seen = {login: seen for login, seen in self._seen.items() if login in watched}
+        if not watched:
+            return ()
+        sessions = await count_sessions(context.connections, watched)
+        over = [entry for login, entry in watched.items() if self._is_over(login, sessions[login], context.now())]
+        return tuple([await _report(await finish(entry, "one_shot", context), context) for entry in over])
+
+    def _is_over(self, login: str, sessions: int, now: int) -> bool:
+        seen = self._seen.setdefault(login, _Seen(since=now))
+        if sessions:
+            seen.connected = True
+            return False
+        return seen.connected or now >= seen.since + UNUSED_SECONDS
+
+
+async def _report(entry: Entry, context: Context) -> AgentReport:
+    records = () if entry.deletion is None else (entry.deletion,)
+    return AgentReport(rh=entry.rh, records=records, head=await context.evidence.head())

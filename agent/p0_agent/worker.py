@@ -1,0 +1,165 @@
+"""The pull worker: claims jobs from the server, keeps time, and reports. It accepts no connections.
+
+Five loops that fail alone: announcing, claiming, ending what is due, watching one-shot accesses, publishing catalogs.
+None of them believes the server: a job is only as good as the signatures in it, and the end of an access needs no job.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final
+from weakref import WeakValueDictionary
+
+from p0_access.errors import P0Error
+from p0_access.messages.job import AgentReport, Announcement, CatalogUpload, Job
+from p0_agent.catalogs import Catalogs
+from p0_agent.core.context import Context
+from p0_agent.core.handle import handle
+from p0_agent.core.watch import OneShotWatch, end_due
+from p0_agent.errors import ServerUnavailableError, TransientError
+from p0_agent.link import ServerLink
+
+log = logging.getLogger("p0.agent")
+
+ANNOUNCE_SECONDS: Final = 10.0
+TICK_SECONDS: Final = 0.5
+"""How late an end may be noticed."""
+
+SWEEP_SECONDS: Final = 30.0
+
+CATALOG_SECONDS: Final = 5.0
+REPORT_LOOKBACK: Final = 24 * 3600
+"""Seconds: ends that a restarted agent tells the server again, in case it never heard."""
+
+MAX_JOBS: Final = 16
+"""Jobs handled at once; more wait at the server."""
+
+TRY_AGAIN_SECONDS: Final = (0.5, 2.0, 5.0)
+"""Pauses before a job that met something transient is tried again; after that its lease brings it back."""
+
+BACK_OFF_SECONDS: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
+"""Pauses of a loop that cannot reach what it needs; the last one repeats."""
+
+
+class Worker:
+    """`run` until cancelled. `software` is how it announces itself."""
+
+    def __init__(self, context: Context, link: ServerLink, catalogs: Catalogs, *, software: str) -> None:
+        self._context = context
+        self._link = link
+        self._catalogs = catalogs
+        self._software = software
+        self._reports: asyncio.Queue[AgentReport] = asyncio.Queue()
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._places = asyncio.Semaphore(MAX_JOBS)
+        self._watch = OneShotWatch()
+        self._swept_at = 0.0
+
+    async def run(self) -> None:
+        """Ends what is due first, so that nothing outlives its time because a server is away; then works."""
+        await self._end_due()
+        await self._report_again()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._repeat("announce", self._announce, ANNOUNCE_SECONDS))
+            group.create_task(self._repeat("claim", lambda: self._claim(group), 0.0))
+            group.create_task(self._repeat("end", self._end_due, TICK_SECONDS))
+            group.create_task(self._repeat("watch", self._end_used, TICK_SECONDS))
+            group.create_task(self._repeat("catalog", self._publish, CATALOG_SECONDS))
+            group.create_task(self._repeat("report", self._report, 0.0))
+
+    async def _repeat(self, name: str, step: Callable[[], Awaitable[None]], pause: float) -> None:
+        """A loop that outlives every failure of its step, and says so once until it works again."""
+        failures = 0
+        while True:
+            try:
+                await step()
+            except P0Error as error:
+                if failures == 0:
+                    log.warning("%s: %s", name, error, extra={"code": error.code})
+                await asyncio.sleep(BACK_OFF_SECONDS[min(failures, len(BACK_OFF_SECONDS) - 1)])
+                failures += 1
+                continue
+            except Exception:
+                log.exception("%s met a defect", name)
+                await asyncio.sleep(BACK_OFF_SECONDS[-1])
+                continue
+            if failures:
+                log.info("%s: works again", name)
+                failures = 0
+            await asyncio.sleep(pause)
+
+    async def _announce(self) -> None:
+        public = self._context.key.public
+        await self._link.announce(
+            Announcement(
+                thumbprint=public.thumbprint,
+                jwk={"crv": public.crv, "kty": public.kty, "x": public.x},
+                databases=tuple(sorted(self._context.databases)),
+                rules_sha256=self._context.rules.sha256,
+                software=self._software,
+            )
+        )
+
+    async def _claim(self, group: asyncio.TaskGroup) -> None:
+        for job in await self._link.claim():
+            await self._places.acquire()
+            group.create_task(self._work(job)).add_done_callback(lambda _: self._places.release())
+
+    async def _work(self, job: Job) -> None:
+        """One job, one at a time for each request. However hostile it is, it never takes the worker down."""
+        turn = self._turns.setdefault(job.request.record, asyncio.Lock())
+        try:
+            async with turn:
+                await self._answer(job)
+        except P0Error as error:
+            log.warning("%s left undone: %s", job.kind, error, extra={"job": job.job, "code": error.code})
+        except Exception:
+            log.exception("%s left undone by a defect", job.kind, extra={"job": job.job})
+
+    async def _answer(self, job: Job) -> None:
+        for pause in (*TRY_AGAIN_SECONDS, None):
+            try:
+                result = await handle(job, self._context)
+                await self._link.result(result)
+            except TransientError as error:
+                if pause is None or error.code == "stale_lease":
+                    raise
+                await asyncio.sleep(pause)
+            else:
+                log.info("%s: %s", job.kind, result.code or result.outcome, extra={"job": job.job})
+                return
+
+    async def _end_due(self) -> None:
+        """Cheap when nothing is due; the whole sweep every `SWEEP_SECONDS` all the same, for what nobody expected."""
+        now = self._context.clock()
+        if now - self._swept_at < SWEEP_SECONDS and not await self._context.ledger.due(int(now)):
+            return
+        for report in await end_due(self._context):
+            self._reports.put_nowait(report)
+        self._swept_at = now
+
+    async def _end_used(self) -> None:
+        for report in await self._watch.look(self._context):
+            self._reports.put_nowait(report)
+
+    async def _report(self) -> None:
+        report = await self._reports.get()
+        try:
+            await self._link.report(report)
+        except ServerUnavailableError:
+            self._reports.put_nowait(report)
+            raise
+
+    async def _report_again(self) -> None:
+        for entry in await self._context.ledger.ended_since(self._context.now() - REPORT_LOOKBACK):
+            if entry.deletion is not None:
+                self._reports.put_nowait(AgentReport(rh=entry.rh, records=(entry.deletion,)))
+
+    async def _publish(self) -> None:
+        for database in sorted(self._context.databases):
+            upload: CatalogUpload | None = await self._catalogs.changed(database)
+            if upload is not None:
+                await self._link.publish(database, upload)
+                self._catalogs.published(database, upload)
