@@ -1,0 +1,161 @@
+"""The catalog snapshot, read through the reader: what exists in the managed schemas, and no data.
+
+A handful of set-based queries in one snapshot of the database. `fingerprint` tells cheaply whether it is worth taking
+a new one; it may change without need (the snapshot's `version` does not), and never fails to change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import msgspec
+from psycopg.rows import dict_row
+
+from p0_access.encoding import encode, sha256_b64u
+from p0_access.permissions.catalog import Catalog, Column, Constraint, Function, Operator, Relation, Type
+from p0_agent.postgres.connections import Connection
+from p0_agent.postgres.errors import PostgresError
+from p0_agent.postgres.queries import query
+
+SNAPSHOT_TIMEOUT: Final = "30s"
+FETCH: Final = 2_000
+"""Rows taken at a time; in between other tasks get their turn."""
+
+Row = dict[str, Any]
+"""As the query names its columns: the queries and the records here are written for each other."""
+
+ByRelation = Mapping[int, Sequence[Row]]
+
+
+async def snapshot(connection: Connection, schemas: Sequence[str]) -> Catalog:
+    """What `schemas` of the connection's database hold. Raises `PostgresError` (`schema_missing`) for one that is not
+    there."""
+    names = tuple(sorted(set(schemas)))
+    async with _frozen(connection):
+        await _check_schemas(connection, names)
+        relations = await _rows(connection, "catalog_relations", names)
+        columns = _grouped(await _rows(connection, "catalog_columns", names))
+        constraints = _grouped(await _rows(connection, "catalog_constraints", names))
+        serials = _grouped(await _rows(connection, "catalog_serials", names))
+        parents = _grouped(await _rows(connection, "catalog_parents", names))
+        functions = await _rows(connection, "catalog_functions", names)
+        types = await _rows(connection, "catalog_types", names)
+        operators = await _rows(connection, "catalog_operators", names)
+    catalog = Catalog(
+        database=connection.info.dbname,
+        version="",
+        server_version=connection.info.server_version // 10_000,
+        schemas=names,
+        relations=tuple(_relation(row, columns, constraints, serials, parents) for row in relations),
+        functions=tuple(_function(row) for row in functions),
+        types=tuple(_type(row, columns) for row in types),
+        operators=tuple(_operator(row) for row in operators),
+    )
+    return msgspec.structs.replace(catalog, version=sha256_b64u(encode(catalog)))
+
+
+async def fingerprint(connection: Connection, schemas: Sequence[str]) -> str:
+    """Differs from an earlier one whenever the snapshot does. Leases do not change it."""
+    async with _frozen(connection):
+        cursor = await connection.execute(query("catalog_fingerprint"), {"schemas": list(schemas)})
+        row = await cursor.fetchone()
+    return str(row[0]) if row else ""
+
+
+def _relation(
+    row: Row, columns: ByRelation, constraints: ByRelation, serials: ByRelation, parents: ByRelation
+) -> Relation:
+    oid = row.pop("oid")
+    return Relation(
+        **row,
+        columns=_columns(columns.get(oid, ())),
+        constraints=tuple(
+            Constraint(
+                name=item["name"], kind=item["kind"], columns=tuple(item["columns"]), definition=item["definition"]
+            )
+            for item in constraints.get(oid, ())
+        ),
+        serials={item["name"]: (item["schema"], item["sequence"]) for item in serials.get(oid, ())},
+        inherits=tuple((item["schema"], item["name"]) for item in parents.get(oid, ())),
+    )
+
+
+def _columns(rows: Sequence[Row]) -> tuple[Column, ...]:
+    return tuple(
+        Column(
+            name=row["name"],
+            type=row["type"],
+            nullable=row["nullable"],
+            default=row["default"],
+            identity=row["identity"],
+            generated=row["generated"],
+            comment=row["comment"],
+        )
+        for row in rows
+    )
+
+
+def _function(row: Row) -> Function:
+    return Function(**row | {"types": tuple(row["types"]), "settings": tuple(row["settings"])})
+
+
+def _type(row: Row, columns: ByRelation) -> Type:
+    oid = row.pop("relation")
+    return Type(**row | {"columns": _columns(columns.get(oid, ())), "checks": tuple(row["checks"])})
+
+
+def _operator(row: Row) -> Operator:
+    return Operator(
+        schema=row["schema"],
+        name=row["name"],
+        left=row["left"],
+        right=row["right"],
+        function=(row["function_schema"], row["function_name"]),
+    )
+
+
+@asynccontextmanager
+async def _frozen(connection: Connection) -> AsyncIterator[None]:
+    """One snapshot for all queries, and names printed as if nothing but pg_catalog were on the search path."""
+    async with connection.transaction():
+        await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        await connection.execute("SET LOCAL search_path = pg_catalog")
+        await connection.execute("SELECT set_config('statement_timeout', %s, true)", (SNAPSHOT_TIMEOUT,))
+        yield
+
+
+async def _check_schemas(connection: Connection, schemas: Sequence[str]) -> None:
+    cursor = await connection.execute(
+        "SELECT w.name FROM unnest(%s::text[]) AS w (name)"
+        " WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE n.nspname = w.name) ORDER BY 1",
+        (list(schemas),),
+    )
+    row = await cursor.fetchone()
+    if row is not None:
+        raise PostgresError(
+            f"there is no schema {row[0]} in {connection.info.dbname}",
+            code="schema_missing",
+            hint="correct `schemas` in the agent's configuration",
+        )
+
+
+async def _rows(connection: Connection, name: str, schemas: Sequence[str]) -> list[Row]:
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(query(name), {"schemas": list(schemas)})
+        rows: list[Row] = []
+        while batch := await cursor.fetchmany(FETCH):
+            rows += batch
+            await asyncio.sleep(0)
+        return rows
+
+
+def _grouped(rows: Sequence[Row]) -> dict[int, list[Row]]:
+    """By the OID of the relation they belong to."""
+    found: defaultdict[int, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[row["relation"]].append(row)
+    return found

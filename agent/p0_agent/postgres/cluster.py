@@ -1,0 +1,94 @@
+"""One PostgreSQL cluster as the agent's core sees it: everything in this package behind one object.
+
+It adds nothing but the order of starting and the values that every call needs; each method's own module documents what
+it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Final
+
+import msgspec
+
+from p0_access.messages.records import LogHead
+from p0_access.permissions.catalog import Catalog
+from p0_agent.postgres import catalog, provision, selfcheck, sessions
+from p0_agent.postgres import sweep as sweeping
+from p0_agent.postgres.connections import Connections
+from p0_agent.postgres.ending import Ended
+from p0_agent.postgres.errors import PostgresError
+from p0_agent.postgres.evidence import Evidence
+from p0_agent.postgres.ledger import Entry, Ledger
+from p0_agent.postgres.provision import Opened, Order
+from p0_agent.postgres.scram import DEFAULT_ITERATIONS
+from p0_agent.postgres.sweep import Swept
+
+
+class Started(msgspec.Struct, frozen=True, kw_only=True):
+    """`ledger_born`: acts signed before this were perhaps seen by a ledger that is lost, and are to be refused."""
+
+    warnings: tuple[str, ...]
+    ledger_born: int
+    head: LogHead
+
+
+class Cluster:
+    """`databases` maps each managed database to its managed schemas. `start` first, `close` last."""
+
+    def __init__(
+        self,
+        connections: Connections,
+        databases: Mapping[str, tuple[str, ...]],
+        *,
+        random: Callable[[int], bytes],
+        iterations: int = DEFAULT_ITERATIONS,
+    ) -> None:
+        self.connections: Final = connections
+        self.databases: Final = dict(databases)
+        self.ledger: Final = Ledger(connections)
+        self.evidence: Final = Evidence(connections)
+        self._random = random
+        self._iterations = iterations
+
+    async def start(self, thumbprint: str, now: int) -> Started:
+        """Refuses an unfit account, makes or migrates the ledger, begins the evidence log of the agent's key."""
+        warnings = await selfcheck.check(self.connections, self.databases)
+        born = await self.ledger.start(now)
+        head = await self.evidence.start(thumbprint, now)
+        return Started(warnings=warnings, ledger_born=born, head=head)
+
+    async def open(self, order: Order, now: int) -> Opened:
+        self._schemas(order.database)
+        return await provision.open_access(
+            self.connections, order, now=now, random=self._random, iterations=self._iterations
+        )
+
+    async def end(self, entry: Entry) -> Ended:
+        """Of a row at `ending` (`Ledger.begin_end`); `Ledger.end` follows with the receipt."""
+        return await sweeping.end_entry(self.connections, entry)
+
+    async def sweep(self, now: int) -> Swept:
+        return await sweeping.sweep(self.connections, self.ledger, now=now)
+
+    async def sessions(self, logins: Collection[str]) -> dict[str, int]:
+        return await sessions.count_sessions(self.connections, logins)
+
+    async def catalog(self, database: str) -> Catalog:
+        schemas = self._schemas(database)
+        async with self.connections.reader(database) as connection:
+            return await catalog.snapshot(connection, schemas)
+
+    async def fingerprint(self, database: str) -> str:
+        schemas = self._schemas(database)
+        async with self.connections.reader(database) as connection:
+            return await catalog.fingerprint(connection, schemas)
+
+    async def close(self) -> None:
+        await self.connections.close()
+
+    def _schemas(self, database: str) -> tuple[str, ...]:
+        try:
+            return self.databases[database]
+        except KeyError:
+            raise PostgresError(f"the agent does not manage {database}", code="unknown_database") from None

@@ -1,0 +1,176 @@
+"""Every connection the agent has to its cluster, and the one place where psycopg's errors become ours.
+
+- `writer(database)`: one connection a database, for one task at a time. Concurrent GRANTs and REVOKEs on one object
+  fail with "tuple concurrently updated", so all of them pass through here; `writing` also takes the lock that keeps a
+  second agent out.
+- `control()`: one connection to the home database, for the ledger, sessions, and roles as such. Never kept for long.
+- `reader(database)`: a connection as the reader, who may read no table; the only one on which SQL of others may be
+  analysed. One a database, for one task at a time.
+- `visiting(database)`: short-lived, as the agent, to databases that are not managed.
+
+Whoever needs a writer and then another takes the home database's last. Nothing here waits without a limit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Final, Literal
+
+import msgspec
+import psycopg
+from psycopg import pq
+
+from p0_access.secret import Secret
+from p0_agent.postgres.errors import DatabaseUnavailableError, translated
+
+CONNECT_SECONDS: Final = 5
+USE_SECONDS: Final = 60.0
+"""How long a task may have a connection, waiting for it included: a network that swallows packets ends here."""
+
+LIMITS: Final = "-c lock_timeout=2s -c statement_timeout=15s -c idle_in_transaction_session_timeout=10s"
+READER_LIMITS: Final = (
+    "-c lock_timeout=500ms -c statement_timeout=5s -c idle_in_transaction_session_timeout=10s "
+    "-c default_transaction_read_only=on"
+)
+SEARCH_PATH: Final = " -c search_path=pg_catalog"
+
+Connection = psycopg.AsyncConnection[tuple[object, ...]]
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """Who connects where. `sslrootcert` is a path."""
+
+    host: str
+    port: int
+    user: str
+    password: Secret
+    sslmode: Literal["verify-full", "disable"] = "verify-full"
+    sslrootcert: str | None = None
+
+
+class Connections:
+    """Opened as they are needed, opened anew when they break. `close` at the end."""
+
+    def __init__(self, *, agent: Account, reader: Account, home: str) -> None:
+        self.home: Final = home
+        self._agent = agent
+        self._reader = reader
+        self._slots: dict[tuple[str, str], _Slot] = {}
+
+    @asynccontextmanager
+    async def writer(self, database: str) -> AsyncIterator[Connection]:
+        """The one writer of `database`, outside a transaction."""
+        async with self._use("writer", self._agent, LIMITS, database) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def control(self) -> AsyncIterator[Connection]:
+        """In the home database, in a transaction that is committed at the end."""
+        async with self._use("control", self._agent, LIMITS, self.home) as connection, connection.transaction():
+            yield connection
+
+    @asynccontextmanager
+    async def reader(self, database: str) -> AsyncIterator[Connection]:
+        """As the reader, outside a transaction; transactions are read-only unless they say otherwise."""
+        async with self._use("reader", self._reader, READER_LIMITS, database) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def visiting(self, database: str) -> AsyncIterator[Connection]:
+        """A connection of its own that is closed afterwards, outside a transaction."""
+        slot = _Slot(self._agent, LIMITS, database)
+        try:
+            async with slot.use() as connection:
+                yield connection
+        finally:
+            await slot.close()
+
+    async def close(self) -> None:
+        for slot in self._slots.values():
+            await slot.close()
+        self._slots.clear()
+
+    def _use(
+        self, purpose: str, account: Account, limits: str, database: str
+    ) -> AbstractAsyncContextManager[Connection]:
+        slot = self._slots.get((purpose, database))
+        if slot is None:
+            slot = self._slots[purpose, database] = _Slot(account, limits, database)
+        return slot.use()
+
+
+@asynccontextmanager
+async def writing(connection: Connection) -> AsyncIterator[None]:
+    """A transaction on a writer, alone among all agents: the lock is on a table that only agents may touch, since an
+    advisory lock could be taken by anybody."""
+    async with connection.transaction():
+        await connection.execute("LOCK TABLE p0.writer IN EXCLUSIVE MODE")
+        yield
+
+
+class _Slot:
+    """A place for one connection, used by one task at a time."""
+
+    def __init__(self, account: Account, limits: str, database: str) -> None:
+        self._account = account
+        self._limits = limits
+        self._database = database
+        self._lock = asyncio.Lock()
+        self._connection: Connection | None = None
+
+    @asynccontextmanager
+    async def use(self) -> AsyncIterator[Connection]:
+        try:
+            async with asyncio.timeout(USE_SECONDS), self._lock:
+                connection = await self._ready()
+                try:
+                    yield connection
+                finally:
+                    if connection.info.transaction_status != pq.TransactionStatus.IDLE:
+                        await self._forget()
+        except TimeoutError as error:
+            raise DatabaseUnavailableError(
+                f"the database {self._database} did not answer in time", code="database_unavailable"
+            ) from error
+        except psycopg.Error as error:
+            raise translated(error) from error
+
+    async def close(self) -> None:
+        async with self._lock:
+            await self._forget()
+
+    async def _ready(self) -> Connection:
+        """The connection that is there if it still answers, or else a new one."""
+        if self._connection is not None:
+            try:
+                await self._connection.execute("SELECT")
+            except psycopg.Error:
+                await self._forget()
+            else:
+                return self._connection
+        account = self._account
+        self._connection = await psycopg.AsyncConnection.connect(
+            host=account.host,
+            port=account.port,
+            user=account.user,
+            password=account.password.reveal(),
+            dbname=self._database,
+            sslmode=account.sslmode,
+            sslrootcert=account.sslrootcert,
+            connect_timeout=CONNECT_SECONDS,
+            keepalives_idle=10,
+            keepalives_interval=5,
+            keepalives_count=3,
+            tcp_user_timeout=15_000,
+            application_name="p0-agent",
+            options=self._limits + SEARCH_PATH,
+            autocommit=True,
+        )
+        return self._connection
+
+    async def _forget(self) -> None:
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            await connection.close()

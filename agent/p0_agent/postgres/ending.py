@@ -1,0 +1,154 @@
+"""Ending an access, completely, whatever its login is doing.
+
+    1 fence   NOLOGIN and out of the set role, committed: no new session, and no privilege for the old ones
+    2 kill    every session of the login, until there is none
+    3 undo    its prepared transactions; what it owns, in every database; then the login, and the set role when unused
+    4 look    by name and by OID, for anything that is left
+
+The order matters: dropping before fencing loses against a client that reconnects in a loop, and a session whose role is
+gone can no longer be ended by anybody but a superuser. Each step finds out what there is to do, so the whole may be
+repeated at any time, after a crash in any place, and for an access of which nothing is left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from itertools import chain, repeat
+from typing import Final
+
+import msgspec
+from psycopg import sql
+
+from p0_agent.postgres.connections import Connection, Connections, writing
+from p0_agent.postgres.errors import EndIncompleteError
+from p0_agent.postgres.queries import query
+from p0_agent.postgres.roles import drop_owned, exists, has_set_option
+
+KILL_SECONDS: Final = 10.0
+POLL_SECONDS: Final = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.05)
+ROUNDS: Final = 5
+"""How often a session that was just starting when the fence came may turn up while the rest is undone."""
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
+    """`set_dropped` says whether the set role is gone; others may be using it. `residue` names what is left."""
+
+    login: str
+    set_role: str
+    set_dropped: bool
+    residue: tuple[str, ...]
+
+
+async def end_access(connections: Connections, *, database: str, login: str, set_role: str) -> Ended:
+    """Ends the access of `login`. Raises `EndIncompleteError` when its sessions do not go away in time, and the errors
+    of the database when something stands in the way; either way it stays fenced and may be tried again."""
+    oids = await _fence(connections, login, set_role)
+    dropped = await _kill_and_undo(connections, database, login, set_role)
+    async with connections.control() as connection:
+        names = [login, *dropped]
+        cursor = await connection.execute(
+            query("residue"), {"names": names, "oids": [oids[name] for name in names if name in oids]}
+        )
+        residue = tuple(str(found) for (found,) in await cursor.fetchall())
+        set_dropped = not await exists(connection, set_role)
+    return Ended(login=login, set_role=set_role, set_dropped=set_dropped, residue=residue)
+
+
+async def drop_unused_set(connections: Connections, *, database: str, set_role: str) -> bool:
+    """Drops a set role that no login is a member of (any more). False: there is one, or the role is gone."""
+    async with connections.writer(database) as connection, writing(connection):
+        if not await _is_unused(connection, set_role, login=None):
+            return False
+        await drop_owned(connections, connection, [set_role])
+        await connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(set_role)))
+        return True
+
+
+async def _kill_and_undo(connections: Connections, database: str, login: str, set_role: str) -> list[str]:
+    """Returns the roles that were dropped."""
+    for _ in range(ROUNDS):
+        await _kill(connections, login)
+        await _roll_back_prepared(connections, login)
+        async with connections.writer(database) as connection, writing(connection):
+            roles = [role for role in (login,) if await exists(connection, role)]
+            if await _is_unused(connection, set_role, login=login):
+                roles.append(set_role)
+            if not roles:
+                return []
+            await drop_owned(connections, connection, roles)
+            # A session that had passed the fence while it was starting is seen by now.
+            if not await _sessions(connection, login):
+                await connection.execute(sql.SQL("DROP ROLE {}").format(sql.SQL(", ").join(map(sql.Identifier, roles))))
+                return roles
+    raise EndIncompleteError(f"sessions of {login} keep turning up", code="sessions_remain")
+
+
+async def _fence(connections: Connections, login: str, set_role: str) -> dict[str, int]:
+    """Returns the OIDs of those of the two roles that exist."""
+    async with connections.control() as connection:
+        cursor = await connection.execute(
+            "SELECT rolname::text, oid::bigint FROM pg_catalog.pg_roles WHERE rolname = ANY(%s)", ([login, set_role],)
+        )
+        oids = {str(name): int(str(oid)) for name, oid in await cursor.fetchall()}
+        if login in oids:
+            await connection.execute(sql.SQL("ALTER ROLE {} NOLOGIN").format(sql.Identifier(login)))
+            if set_role in oids:
+                await connection.execute(
+                    sql.SQL("REVOKE {} FROM {}").format(sql.Identifier(set_role), sql.Identifier(login))
+                )
+    return oids
+
+
+async def _kill(connections: Connections, login: str) -> None:
+    deadline = time.monotonic() + KILL_SECONDS
+    for pause in chain(POLL_SECONDS, repeat(POLL_SECONDS[-1])):
+        async with connections.control() as connection:
+            pids = await _sessions(connection, login)
+            if not pids:
+                return
+            await connection.execute("SELECT pg_catalog.pg_terminate_backend(pid) FROM unnest(%s) AS pid", (pids,))
+        if time.monotonic() > deadline:
+            raise EndIncompleteError(
+                f"{len(pids)} sessions of {login} did not end within {KILL_SECONDS:.0f} s", code="sessions_remain"
+            )
+        await asyncio.sleep(pause)
+
+
+async def _sessions(connection: Connection, login: str) -> list[int]:
+    """Process ids, by the role that authenticated: SET ROLE does not hide a session."""
+    cursor = await connection.execute(
+        "SELECT a.pid FROM pg_catalog.pg_stat_activity a"
+        " JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid WHERE r.rolname = %s",
+        (login,),
+    )
+    return [int(str(pid)) for (pid,) in await cursor.fetchall()]
+
+
+async def _roll_back_prepared(connections: Connections, login: str) -> None:
+    """A prepared transaction outlives its session, holds locks, and could be committed later by anybody of its name."""
+    async with connections.control() as connection:
+        cursor = await connection.execute(
+            "SELECT gid, database::text FROM pg_catalog.pg_prepared_xacts WHERE owner = %s", (login,)
+        )
+        prepared = [(str(gid), str(database)) for gid, database in await cursor.fetchall()]
+        if prepared and has_set_option(connection):
+            await connection.execute(sql.SQL("GRANT {} TO CURRENT_USER WITH SET TRUE").format(sql.Identifier(login)))
+    for gid, database in prepared:
+        async with connections.visiting(database) as connection:
+            # As the login, literal utility commands only: whatever could run its functions would run them as it.
+            await connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(login)))
+            await connection.execute(sql.SQL("ROLLBACK PREPARED {}").format(sql.Literal(gid)))
+
+
+async def _is_unused(connection: Connection, set_role: str, *, login: str | None) -> bool:
+    """The set role exists and nobody but the agent, and perhaps `login`, is its member."""
+    cursor = await connection.execute(
+        "SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_auth_members m"
+        " JOIN pg_catalog.pg_roles member ON member.oid = m.member"
+        " WHERE m.roleid = s.oid AND member.rolname <> current_user AND member.rolname IS DISTINCT FROM %s)"
+        " FROM pg_catalog.pg_roles s WHERE s.rolname = %s",
+        (login, set_role),
+    )
+    row = await cursor.fetchone()
+    return row is not None and row[0] is True

@@ -1,0 +1,72 @@
+"""Errors of the database side.
+
+AgentError
+└── PostgresError               base; `code` is stable, the message names objects but never holds a secret
+    ├── DatabaseUnavailableError  transient: no connection, or it broke, or it took too long
+    ├── DatabaseBusyError         transient: a lock was not to be had in time
+    ├── GrantError                the permissions cannot be granted exactly; nothing was left behind
+    ├── EndIncompleteError        an access could not be ended completely; the sweep tries again
+    ├── LedgerError               a request's row does not allow this step
+    ├── EvidenceError             the log is not the one that this agent wrote
+    └── SelfCheckError            the agent's account holds what it must not, or lacks what it needs
+"""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg import errors as sqlstate
+
+from p0_agent.errors import AgentError, TransientError
+
+
+class PostgresError(AgentError):
+    """The database said no, or something unforeseen."""
+
+
+class DatabaseUnavailableError(PostgresError, TransientError):
+    """The database does not answer."""
+
+
+class DatabaseBusyError(PostgresError, TransientError):
+    """A lock was not to be had within the lock timeout."""
+
+
+class GrantError(PostgresError):
+    """The permissions cannot be granted exactly as asked."""
+
+
+class EndIncompleteError(PostgresError):
+    """Something of an access is still there."""
+
+
+class LedgerError(PostgresError):
+    """The request's row does not allow this step."""
+
+
+class EvidenceError(PostgresError):
+    """The evidence log is not what it should be."""
+
+
+class SelfCheckError(PostgresError):
+    """The account is not fit for the agent."""
+
+
+def translated(error: psycopg.Error) -> PostgresError:
+    """Ours for psycopg's, by SQLSTATE and class, never by text. The server's first line is kept: it names objects."""
+    told = error.diag.message_primary or type(error).__name__
+    state = error.sqlstate or ""
+    if isinstance(error, sqlstate.LockNotAvailable | sqlstate.DeadlockDetected):
+        return DatabaseBusyError(
+            f"the database is busy: {told}", code="database_busy", hint="another transaction holds the lock; try again"
+        )
+    if isinstance(error, sqlstate.QueryCanceled):
+        return DatabaseBusyError(f"the database took too long: {told}", code="database_timeout")
+    if isinstance(error, sqlstate.InsufficientPrivilege):
+        return GrantError(
+            f"the agent may not do this: {told}",
+            code="agent_lacks_privilege",
+            hint="run the output of `p0 agent bootstrap-sql` again; it covers objects made since",
+        )
+    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and state[:2] not in {"53", "54", "55"}:
+        return DatabaseUnavailableError(f"the database does not answer: {told}", code="database_unavailable")
+    return PostgresError(f"the database refused ({state or 'no SQLSTATE'}): {told}", code="database_error")

@@ -1,0 +1,178 @@
+"""Permissions as GRANT statements, and read back from the catalogs.
+
+PostgreSQL accepts a GRANT of what one does not hold with no more than a warning, and privileges move and vanish with
+renamed and recreated objects. So nothing is believed: `held` says what a role has in access lists, `lacking` what it
+has not in effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from itertools import groupby
+from typing import Final, LiteralString
+
+import msgspec
+from psycopg import errors as sqlstate
+from psycopg import sql
+from psycopg.errors import Diagnostic
+from psycopg.rows import class_row
+
+from p0_access.permissions.permission import Kind, Permission, canonical
+from p0_agent.postgres.connections import Connection
+from p0_agent.postgres.errors import GrantError
+from p0_agent.postgres.queries import query
+
+_GRANTABLE: Final[Mapping[Kind, Mapping[str, LiteralString]]] = {
+    Kind.DATABASE: {"CONNECT": "CONNECT"},
+    Kind.SCHEMA: {"USAGE": "USAGE"},
+    Kind.RELATION: {name: name for name in ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES")},
+    Kind.COLUMN: {name: name for name in ("SELECT", "INSERT", "UPDATE", "REFERENCES")},
+    Kind.SEQUENCE: {name: name for name in ("USAGE", "SELECT", "UPDATE")},
+}
+"""What is granted, and its word in SQL. TRIGGER is left out: it is a way to other people's privileges."""
+
+_PUBLIC_ONLY: Final = {Kind.FUNCTION: "EXECUTE"}
+"""What is never granted, since everybody has it or the agent could not give it; it must be in effect all the same."""
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """A privilege as an access list has it. Kind `other` is anything else that a role should not have."""
+
+    kind: str
+    schema: str | None
+    object: str
+    column: str | None
+    privilege: str
+    grantable: bool
+
+    def permission(self) -> Permission | None:
+        """As a permission, if it is one: nothing that may be handed on is."""
+        if self.grantable or self.kind == "other":
+            return None
+        return Permission(Kind(self.kind), self.schema, self.object, self.column, self.privilege)
+
+    def __str__(self) -> str:
+        name = ".".join(part for part in (self.schema, self.object, self.column) if part is not None)
+        return f"{self.privilege} on {self.kind} {name}{' with grant option' if self.grantable else ''}"
+
+
+def check_grantable(database: str, permissions: Iterable[Permission]) -> tuple[Permission, ...]:
+    """The canonical set, or `GrantError` for the first that cannot be had in `database` whoever grants it."""
+    wanted = canonical(permissions)
+    for permission in wanted:
+        if not is_granted(permission) and _PUBLIC_ONLY.get(permission.kind) != permission.privilege:
+            raise GrantError(f"{permission} is not something that is granted", code="permission_unsupported")
+        if permission.object is None or (permission.kind is Kind.DATABASE and permission.object != database):
+            raise GrantError(f"{permission} is not a permission in {database}", code="permission_elsewhere")
+    if not wanted:
+        raise GrantError("there is nothing to grant", code="permission_none")
+    return wanted
+
+
+def is_granted(permission: Permission) -> bool:
+    """Whether it is had by a grant, as opposed to what must be PUBLIC's already."""
+    return permission.privilege in _GRANTABLE.get(permission.kind, {})
+
+
+async def grant(connection: Connection, role: str, permissions: Sequence[Permission]) -> None:
+    """Grants `permissions` (canonical, each `is_granted`) in one round trip, in the caller's transaction. Raises
+    `GrantError` where PostgreSQL would only warn."""
+    statements = [
+        _statement(list(group), role)
+        for _, group in groupby(permissions, key=lambda item: (item.kind, item.schema, item.object))
+    ]
+    async with warnings_are_errors(connection):
+        try:
+            await connection.execute(sql.SQL("; ").join(statements))
+        except (sqlstate.UndefinedTable, sqlstate.UndefinedColumn, sqlstate.InvalidSchemaName) as error:
+            raise GrantError(
+                f"an object is not there: {error.diag.message_primary}",
+                code="object_missing",
+                hint="it was renamed or dropped; ask again",
+            ) from error
+        except sqlstate.ProgramLimitExceeded as error:
+            raise GrantError(
+                "an access list is full: too many roles hold privileges on one object", code="acl_full"
+            ) from error
+
+
+async def held(connection: Connection, role: str) -> tuple[Held, ...]:
+    """All that access lists, ownership and memberships give `role` directly, here and elsewhere in the cluster."""
+    async with connection.cursor(row_factory=class_row(Held)) as cursor:
+        await cursor.execute(query("held"), {"role": role})
+        return tuple(await cursor.fetchall())
+
+
+async def lacking(connection: Connection, role: str, permissions: Sequence[Permission]) -> tuple[Permission, ...]:
+    """Those of `permissions` that `role` does not have in effect: through membership or PUBLIC counts as having."""
+    cursor = await connection.execute(query("lacking"), {"role": role} | _arrays(permissions))
+    return tuple(permissions[int(str(number))] for (number,) in await cursor.fetchall())
+
+
+@asynccontextmanager
+async def warnings_are_errors(connection: Connection) -> AsyncIterator[None]:
+    """Turns warnings (SQLSTATE class 01, such as 01007: privilege not granted) into `GrantError`."""
+    warnings: list[str] = []
+
+    def collect(diagnostic: Diagnostic) -> None:
+        if (diagnostic.sqlstate or "").startswith("01"):
+            warnings.append(diagnostic.message_primary or "a warning without a text")
+
+    connection.add_notice_handler(collect)
+    try:
+        yield
+    finally:
+        connection.remove_notice_handler(collect)
+    if warnings:
+        raise GrantError(
+            f"the agent cannot grant this: {warnings[0]}",
+            code="agent_lacks_privilege",
+            hint="run the output of `p0 agent bootstrap-sql` again; it covers objects made since",
+        )
+
+
+def _statement(group: list[Permission], role: str) -> sql.Composed:
+    """One GRANT for all privileges on one object."""
+    kind, schema, name = group[0].kind, group[0].schema, group[0].object or ""
+    if kind is Kind.COLUMN:
+        by_privilege: dict[str, list[sql.Identifier]] = {}
+        for item in group:
+            by_privilege.setdefault(item.privilege, []).append(sql.Identifier(item.column or ""))
+        privileges = [
+            sql.SQL("{} ({})").format(_word(kind, privilege), sql.SQL(", ").join(columns))
+            for privilege, columns in by_privilege.items()
+        ]
+    else:
+        privileges = [sql.Composed([_word(kind, item.privilege)]) for item in group]
+    return sql.SQL("GRANT {} ON {} {} TO {}").format(
+        sql.SQL(", ").join(privileges),
+        _NOUNS[kind],
+        sql.Identifier(name) if schema is None else sql.Identifier(schema, name),
+        sql.Identifier(role),
+    )
+
+
+_NOUNS: Final = {
+    Kind.DATABASE: sql.SQL("DATABASE"),
+    Kind.SCHEMA: sql.SQL("SCHEMA"),
+    Kind.RELATION: sql.SQL("TABLE"),
+    Kind.COLUMN: sql.SQL("TABLE"),
+    Kind.SEQUENCE: sql.SQL("SEQUENCE"),
+}
+
+
+def _word(kind: Kind, privilege: str) -> sql.SQL:
+    return sql.SQL(_GRANTABLE[kind][privilege])
+
+
+def _arrays(permissions: Sequence[Permission]) -> dict[str, list[object]]:
+    """As parallel arrays, for queries over many."""
+    return {
+        "numbers": list(range(len(permissions))),
+        "kinds": [item.kind.value for item in permissions],
+        "schemas": [item.schema for item in permissions],
+        "objects": [item.object for item in permissions],
+        "columns": [item.column for item in permissions],
+        "privileges": [item.privilege for item in permissions],
+    }

@@ -1,0 +1,255 @@
+"""The ledger: one row a request, in the schema `p0` of the home database. The agent trusts it and nothing else.
+
+    claimed → admitted → approved → provisioned → sealed → ending → ended
+    with refused, denied, cancelled, lapsed and needs_changes as other ends before `provisioned`
+
+Each step is one conditional UPDATE, so that of two that race one wins and the other is told where the row is. The step
+to `provisioned` is taken by `provision`, in the transaction that makes the login. What the records say is not looked at
+here.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import msgspec
+from psycopg import sql
+from psycopg.rows import class_row
+
+from p0_access.messages.records import Cause
+from p0_agent.postgres.connections import Connection, Connections
+from p0_agent.postgres.errors import LedgerError
+from p0_agent.postgres.migrations import migrate
+
+Stage = Literal[
+    "claimed",
+    "admitted",
+    "approved",
+    "provisioned",
+    "sealed",
+    "ending",
+    "ended",
+    "refused",
+    "denied",
+    "cancelled",
+    "lapsed",
+    "needs_changes",
+]
+Closed = Literal["refused", "denied", "cancelled", "lapsed", "needs_changes"]
+
+OPEN: Final[tuple[Stage, ...]] = ("claimed", "admitted", "approved")
+LIVE: Final[tuple[Stage, ...]] = ("provisioned", "sealed", "ending")
+"""A login may exist."""
+
+MAX_APPROVALS: Final = 200
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """A request's row. `not_after`, fixed when the login was first made, is set with `login` and `set_role`."""
+
+    rh: str
+    rid: str
+    database: str
+    stage: Stage
+    request: str
+    admission: str | None
+    refusal: str | None
+    credential: str | None
+    deletion: str | None
+    login: str | None
+    set_role: str | None
+    not_after: int | None
+    cause: Cause | None
+    claimed_at: int
+    updated_at: int
+
+
+class Approved(msgspec.Struct, frozen=True, kw_only=True):
+    """An approval or denial: `h` is the hash of its record, `verified` the caller's own text about who it was."""
+
+    h: str
+    decision: Literal["approve", "deny"]
+    record: str
+    verified: str
+    at: int
+
+
+class Ledger:
+    """`start` first. Times are passed in, in seconds."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    async def start(self, now: int) -> int:
+        """Makes or migrates the tables. Returns when this ledger was first made: what was signed before that may have
+        been seen by a ledger that is lost, and must be refused."""
+        async with self._connections.control() as connection:
+            return await migrate(connection, now=now)
+
+    async def claim(self, *, rh: str, rid: str, database: str, request: str, now: int) -> Entry:
+        """The row of `rh`, made if there is none: the same request always resumes where it was.
+
+        Raises `LedgerError` (`rid_taken`) if `rid` stands for another request.
+        """
+        async with self._connections.control() as connection:
+            await connection.execute(
+                "INSERT INTO p0.request (rh, rid, database, stage, request, claimed_at, updated_at)"
+                " VALUES (%s, %s, %s, 'claimed', %s, %s, %s) ON CONFLICT DO NOTHING",
+                (rh, rid, database, request, now, now),
+            )
+            entry = await _one(connection, _BY_HASH, rh)
+        if entry is None:
+            raise LedgerError(f"{rid} is another request already", code="rid_taken", hint="submit it again")
+        return entry
+
+    async def get(self, rh: str) -> Entry | None:
+        async with self._connections.control() as connection:
+            return await _one(connection, _BY_HASH, rh)
+
+    async def admit(self, rh: str, admission: str, stage: Literal["admitted", "approved", "denied"], now: int) -> Entry:
+        """The reading and the verdict: waiting for people, automatic, or denied."""
+        return await self._step(rh, ("claimed",), stage, now, admission=admission)
+
+    async def approve(self, rh: str, now: int) -> Entry:
+        """Enough people have approved."""
+        return await self._step(rh, ("admitted",), "approved", now)
+
+    async def close(self, rh: str, stage: Closed, now: int, *, refusal: str | None = None) -> Entry:
+        """It will not be granted, and that is final."""
+        return await self._step(rh, OPEN, stage, now, refusal=refusal)
+
+    async def add_approval(self, rh: str, approval: Approved) -> tuple[Approved, ...]:
+        """Adds one and returns all, in order of arrival; the same one again changes nothing. A denial closes the
+        request for good, so that nothing can be added after it."""
+        async with self._connections.control() as connection:
+            entry = await _one(connection, _BY_HASH_LOCKED, rh)
+            present = await _approvals(connection, rh)
+            if any(other.h == approval.h for other in present):
+                return present
+            _require(entry, ("admitted",))
+            if len(present) >= MAX_APPROVALS:
+                raise LedgerError("too many approvals for one request", code="too_many_approvals")
+            await connection.execute(
+                "INSERT INTO p0.approval (rh, h, decision, record, verified, at) VALUES (%s, %s, %s, %s, %s, %s)",
+                (rh, approval.h, approval.decision, approval.record, approval.verified, approval.at),
+            )
+            if approval.decision == "deny":
+                await _advance(connection, rh, ("admitted",), "denied", approval.at)
+            return (*present, approval)
+
+    async def approvals(self, rh: str) -> tuple[Approved, ...]:
+        async with self._connections.control() as connection:
+            return await _approvals(connection, rh)
+
+    async def seal(self, rh: str, credential: str, now: int) -> Entry:
+        """The sealed credential, to be returned unchanged from now on."""
+        return await self._step(rh, ("provisioned",), "sealed", now, credential=credential)
+
+    async def begin_end(self, rh: str, cause: Cause, now: int) -> Entry:
+        """From now on it can only end. Begun again, it keeps its first cause."""
+        async with self._connections.control() as connection:
+            entry = await _one(connection, _BY_HASH_LOCKED, rh)
+            if entry is not None and entry.stage in {"ending", "ended"}:
+                return entry
+            return await _advance(connection, rh, ("provisioned", "sealed"), "ending", now, cause=cause)
+
+    async def end(self, rh: str, deletion: str, now: int) -> Entry:
+        """Nothing of it is left, and this is the receipt. The sealed credential is forgotten."""
+        return await self._step(rh, ("ending",), "ended", now, deletion=deletion)
+
+    async def due(self, now: int) -> tuple[Entry, ...]:
+        """Accesses that are past their end, or whose end was begun and not finished."""
+        return await self._list(
+            sql.SQL("WHERE stage IN ('provisioned', 'sealed', 'ending') AND (not_after <= %s OR stage = 'ending')"), now
+        )
+
+    async def live(self) -> tuple[Entry, ...]:
+        """Accesses whose login may exist, the next to end first."""
+        return await self._list(sql.SQL("WHERE stage IN ('provisioned', 'sealed', 'ending')"))
+
+    async def open(self) -> tuple[Entry, ...]:
+        """Requests that are neither granted nor closed, oldest first."""
+        return await self._list(sql.SQL("WHERE stage IN ('claimed', 'admitted', 'approved')"))
+
+    async def _step(self, rh: str, allowed: tuple[Stage, ...], to: Stage, now: int, **columns: str | None) -> Entry:
+        async with self._connections.control() as connection:
+            return await _advance(connection, rh, allowed, to, now, **columns)
+
+    async def _list(self, where: sql.SQL, *parameters: object) -> tuple[Entry, ...]:
+        async with self._connections.control() as connection:
+            return await _many(
+                connection, where + sql.SQL(" ORDER BY coalesce(not_after, claimed_at), rh"), *parameters
+            )
+
+
+async def record_provisioned(
+    connection: Connection, *, rh: str, login: str, set_role: str, not_after: int, now: int
+) -> Entry:
+    """The step to `provisioned`, in the caller's transaction. Taken again (the credential was never sealed), it keeps
+    login and end as they were fixed the first time."""
+    entry = await _one(connection, _BY_HASH_LOCKED, rh)
+    if entry is not None and entry.stage == "provisioned":
+        return entry
+    return await _advance(
+        connection,
+        rh,
+        ("approved",),
+        "provisioned",
+        now,
+        login=login,
+        set_role=set_role,
+        not_after=not_after,
+    )
+
+
+_COLUMNS: Final = sql.SQL(", ").join(sql.Identifier(field) for field in Entry.__struct_fields__)
+
+
+async def _advance(
+    connection: Connection, rh: str, allowed: tuple[Stage, ...], to: Stage, now: int, **columns: str | int | None
+) -> Entry:
+    """The step itself, if the row is at one of the `allowed` stages. Columns that are None are left alone."""
+    changes: dict[str, str | int | None] = {"stage": to, "updated_at": now}
+    changes |= {name: value for name, value in columns.items() if value is not None}
+    if to == "ended":
+        changes["credential"] = None
+    statement = sql.SQL("UPDATE p0.request SET {} WHERE rh = %s AND stage = ANY(%s) RETURNING {}").format(
+        sql.SQL(", ").join(sql.SQL("{} = %s").format(sql.Identifier(name)) for name in changes), _COLUMNS
+    )
+    async with connection.cursor(row_factory=class_row(Entry)) as cursor:
+        await cursor.execute(statement, (*changes.values(), rh, list(allowed)))
+        entry = await cursor.fetchone()
+    if entry is None:
+        _require(await _one(connection, _BY_HASH, rh), allowed)
+        raise LedgerError("the request moved on meanwhile", code="ledger_conflict")
+    return entry
+
+
+def _require(entry: Entry | None, allowed: tuple[Stage, ...]) -> None:
+    if entry is None:
+        raise LedgerError("there is no such request", code="ledger_unknown")
+    if entry.stage not in allowed:
+        raise LedgerError(f"the request is {entry.stage} already", code=f"already_{entry.stage}")
+
+
+_BY_HASH: Final = sql.SQL("WHERE rh = %s")
+_BY_HASH_LOCKED: Final = sql.SQL("WHERE rh = %s FOR UPDATE")
+
+
+async def _one(connection: Connection, where: sql.Composable, *parameters: object) -> Entry | None:
+    found = await _many(connection, where, *parameters)
+    return found[0] if found else None
+
+
+async def _many(connection: Connection, where: sql.Composable, *parameters: object) -> tuple[Entry, ...]:
+    async with connection.cursor(row_factory=class_row(Entry)) as cursor:
+        await cursor.execute(sql.SQL("SELECT {} FROM p0.request {}").format(_COLUMNS, where), parameters)
+        return tuple(await cursor.fetchall())
+
+
+async def _approvals(connection: Connection, rh: str) -> tuple[Approved, ...]:
+    async with connection.cursor(row_factory=class_row(Approved)) as cursor:
+        await cursor.execute(
+            "SELECT h, decision, record, verified, at FROM p0.approval WHERE rh = %s ORDER BY n", (rh,)
+        )
+        return tuple(await cursor.fetchall())

@@ -1,0 +1,3 @@
+
+-- {agent} inherits nothing: it acts as {broker} or not at all.
+GRANT {broker} TO {agent} WITH INHERIT FALSE, SET TRUE, ADMIN FALSE;

@@ -1,0 +1,46 @@
+-- Changes whenever the snapshot could. Rows that a GRANT rewrites are hashed by what matters of them; for the others
+-- the version of the row will do.
+WITH place AS (
+  SELECT oid, nspname FROM pg_catalog.pg_namespace WHERE nspname = ANY(%(schemas)s)
+), relation AS (
+  SELECT c.* FROM pg_catalog.pg_class c JOIN place ON place.oid = c.relnamespace
+), part (hash) AS (
+  SELECT pg_catalog.hashtextextended(place::text, 1) FROM place
+  UNION ALL
+  SELECT pg_catalog.hashtextextended(pg_catalog.concat_ws(
+    ' ', c.oid, c.relname, c.relnamespace, c.relkind, c.relrowsecurity, c.reloptions), 2) FROM relation c
+  UNION ALL
+  SELECT pg_catalog.hashtextextended(pg_catalog.concat_ws(
+    ' ', a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.atthasdef, a.attidentity,
+    a.attgenerated, a.attisdropped), 3)
+  FROM pg_catalog.pg_attribute a JOIN relation c ON c.oid = a.attrelid AND a.attnum > 0
+  UNION ALL
+  SELECT pg_catalog.hashtextextended(pg_catalog.concat_ws(' ', f.oid, f.xmin), 4)
+  FROM pg_catalog.pg_attrdef f JOIN relation c ON c.oid = f.adrelid
+  UNION ALL
+  SELECT pg_catalog.hashtextextended(pg_catalog.concat_ws(' ', k.oid, k.xmin), 5)
+  FROM pg_catalog.pg_constraint k JOIN place ON place.oid = k.connamespace
+  UNION ALL
+  SELECT pg_catalog.hashtextextended(pg_catalog.concat_ws(' ', r.oid, r.xmin), 6)
+  FROM pg_catalog.pg_rewrite r JOIN relation c ON c.oid = r.ev_class
+  UNION ALL
+  SELECT pg_catalog.hashtextextended(pg_catalog.concat_ws(' ', t.oid, t.tgname), 7)
+  FROM pg_catalog.pg_trigger t JOIN relation c ON c.oid = t.tgrelid WHERE NOT t.tgisinternal
+  UNION ALL
+  SELECT pg_catalog.hashtextextended(pg_catalog.concat_ws(' ', i.inhrelid, i.inhparent), 8)
+  FROM pg_catalog.pg_inherits i JOIN relation c ON c.oid = i.inhrelid
+  UNION ALL
+  SELECT pg_catalog.hashtextextended(pg_catalog.concat_ws(' ', p.oid, p.xmin), 9)
+  FROM pg_catalog.pg_proc p JOIN place ON place.oid = p.pronamespace
+  UNION ALL
+  SELECT pg_catalog.hashtextextended(pg_catalog.concat_ws(' ', t.oid, t.typname, t.typbasetype, t.typtypmod), 10)
+  FROM pg_catalog.pg_type t JOIN place ON place.oid = t.typnamespace
+  UNION ALL
+  SELECT pg_catalog.hashtextextended(pg_catalog.concat_ws(' ', o.oid, o.xmin), 11)
+  FROM pg_catalog.pg_operator o JOIN place ON place.oid = o.oprnamespace
+  UNION ALL
+  SELECT pg_catalog.hashtextextended(d::text, 12) FROM pg_catalog.pg_description d
+  WHERE d.classoid IN ('pg_catalog.pg_class'::regclass, 'pg_catalog.pg_proc'::regclass, 'pg_catalog.pg_type'::regclass)
+    AND d.objoid >= 16384
+)
+SELECT count(*)::text || ' ' || sum(hash)::text FROM part

@@ -1,0 +1,21 @@
+SELECT n.nspname::text AS schema, p.proname::text AS name,
+       pg_catalog.pg_get_function_identity_arguments(p.oid) AS arguments,
+       coalesce(pg_catalog.pg_get_function_result(p.oid), '') AS returns,
+       CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' WHEN 'w' THEN 'window'
+                      ELSE 'function' END AS kind,
+       l.lanname::text AS language, p.prosecdef AS security_definer,
+       pg_catalog.has_function_privilege('public', p.oid, 'EXECUTE') AS public,
+       d.description AS comment,
+       ARRAY(SELECT pg_catalog.format_type(arg.type, NULL)
+             FROM pg_catalog.unnest(p.proargtypes) WITH ORDINALITY AS arg (type, place) ORDER BY arg.place) AS types,
+       p.pronargdefaults::int AS defaults,
+       CASE p.provolatile WHEN 'i' THEN 'immutable' WHEN 's' THEN 'stable' ELSE 'volatile' END AS volatility,
+       CASE WHEN l.lanname IN ('sql', 'plpgsql') AND p.prokind IN ('f', 'p')
+            THEN coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc) END AS body,
+       coalesce(p.proconfig, '{}') AS settings
+FROM pg_catalog.pg_proc p
+JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+LEFT JOIN pg_catalog.pg_description d ON d.classoid = 'pg_catalog.pg_proc'::regclass AND d.objoid = p.oid
+WHERE n.nspname = ANY(%(schemas)s)
+ORDER BY n.nspname, p.proname, 3

@@ -1,0 +1,19 @@
+SELECT c.oid::bigint AS oid, n.nspname::text AS schema, c.relname::text AS name,
+       CASE c.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned' WHEN 'v' THEN 'view' WHEN 'm' THEN 'matview'
+                      WHEN 'f' THEN 'foreign' ELSE 'sequence' END AS kind,
+       d.description AS comment,
+       c.relrowsecurity AS row_security,
+       c.relhastriggers AND EXISTS (
+         SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal) AS triggers,
+       c.relhasrules AND EXISTS (
+         SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid AND r.rulename <> '_RETURN') AS rules,
+       c.relkind = 'v' AND EXISTS (
+         SELECT FROM pg_catalog.pg_options_to_table(c.reloptions) o
+         WHERE o.option_name = 'security_invoker' AND o.option_value::boolean) AS security_invoker,
+       CASE WHEN c.relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(c.oid) END AS definition
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_description d
+  ON d.classoid = 'pg_catalog.pg_class'::regclass AND d.objoid = c.oid AND d.objsubid = 0
+WHERE n.nspname = ANY(%(schemas)s) AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+ORDER BY n.nspname, c.relname

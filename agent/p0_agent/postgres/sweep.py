@@ -1,0 +1,91 @@
+"""Reconciliation: what the ledger says and what the cluster has are brought together by ending things, never by making
+them. The same code runs at start, from time to time, and after anything went wrong; it may run at any time.
+
+    ledger says                      cluster has      then
+    past its end, or ending          login or not     end it
+    live                             no login         end it: somebody else removed it
+    nothing, or closed, or ended     a login of ours  end it: an orphan
+                                     an unused set    drop it
+
+A login is ours by its name and by the agent being its member; other agents' and people's roles are left alone.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from p0_access.messages.records import Cause
+from p0_agent.postgres.connections import Connections
+from p0_agent.postgres.ending import Ended, drop_unused_set, end_access
+from p0_agent.postgres.errors import PostgresError
+from p0_agent.postgres.ledger import Entry, Ledger
+from p0_agent.postgres.names import LOGIN_PATTERN, SET_PATTERN
+from p0_agent.postgres.queries import query
+
+
+class EndedEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """An access that was ended; its row is at `ending`, and waits for the caller's receipt (`Ledger.end`)."""
+
+    entry: Entry
+    ended: Ended
+
+
+class Swept(msgspec.Struct, frozen=True, kw_only=True):
+    """What was done. `failed` maps a login or set role to what stood in the way; the next sweep tries again."""
+
+    ended: tuple[EndedEntry, ...]
+    orphans: tuple[Ended, ...]
+    sets: tuple[str, ...]
+    failed: dict[str, PostgresError]
+
+
+async def sweep(connections: Connections, ledger: Ledger, *, now: int) -> Swept:
+    """One pass. A failure of one thing never keeps another from being ended."""
+    ended: list[EndedEntry] = []
+    orphans: list[Ended] = []
+    sets: list[str] = []
+    failed: dict[str, PostgresError] = {}
+    causes: dict[str, Cause] = {entry.rh: "failed" for entry in await _vanished(connections, ledger)}
+    causes |= {entry.rh: entry.cause or "expired" for entry in await ledger.due(now)}
+    for rh, cause in causes.items():
+        try:
+            entry = await ledger.begin_end(rh, cause, now)
+            ended.append(EndedEntry(entry=entry, ended=await end_entry(connections, entry)))
+        except PostgresError as error:
+            failed[rh] = error
+    for login, set_role, database in await _rows(connections, "orphans"):
+        try:
+            orphans.append(await end_access(connections, database=database, login=login, set_role=set_role))
+        except PostgresError as error:
+            failed[login] = error
+    for set_role, database in await _rows(connections, "idle_sets"):
+        try:
+            if await drop_unused_set(connections, database=database, set_role=set_role):
+                sets.append(set_role)
+        except PostgresError as error:
+            failed[set_role] = error
+    return Swept(ended=tuple(ended), orphans=tuple(orphans), sets=tuple(sets), failed=failed)
+
+
+async def end_entry(connections: Connections, entry: Entry) -> Ended:
+    """`end_access` for a row that has a login."""
+    if entry.login is None or entry.set_role is None:
+        raise ValueError(f"{entry.rid} has no login")
+    return await end_access(connections, database=entry.database, login=entry.login, set_role=entry.set_role)
+
+
+async def _vanished(connections: Connections, ledger: Ledger) -> list[Entry]:
+    """Live rows, ending ones left out, whose login is not there."""
+    async with connections.control() as connection:
+        cursor = await connection.execute(
+            "SELECT q.rh FROM p0.request q WHERE q.stage IN ('provisioned', 'sealed')"
+            " AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = q.login)"
+        )
+        missing = {str(rh) for (rh,) in await cursor.fetchall()}
+    return [entry for entry in await ledger.live() if entry.rh in missing]
+
+
+async def _rows(connections: Connections, name: str) -> list[tuple[str, ...]]:
+    async with connections.control() as connection:
+        cursor = await connection.execute(query(name), {"login_pattern": LOGIN_PATTERN, "set_pattern": SET_PATTERN})
+        return [tuple(str(value) for value in row) for row in await cursor.fetchall()]
