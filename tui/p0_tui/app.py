@@ -1,0 +1,93 @@
+"""The Textual application: theme, palette and the work screen. What is on the screen is `screens.work`'s."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.screen import Screen
+
+from p0_tui.backend import Backend
+from p0_tui.drafts import Drafts
+from p0_tui.private_file import write_private
+from p0_tui.safe import safe
+from p0_tui.screens.work import WorkScreen
+from p0_tui.terminal import lend
+
+
+class P0App(App[None]):
+    """`state` is the directory for drafts and copied commands, None to keep nothing."""
+
+    TITLE = "p0"
+    ENABLE_COMMAND_PALETTE = True
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q", "quit", "Quit", show=False, priority=True)]
+
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        clock: Callable[[], float],
+        state: Path | None,
+        database: str | None = None,
+    ) -> None:
+        super().__init__()
+        self._backend = backend
+        self._state = state
+        self._work = WorkScreen(
+            backend,
+            Drafts(None if state is None else state / "drafts.json"),
+            clock=clock,
+            run=self._run_program,
+            copy=self._copy,
+            database=database,
+        )
+
+    def get_default_screen(self) -> Screen[None]:
+        """Cheaper than pushing a screen over an empty default one."""
+        return self._work
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002 - Textual's own
+        """Titles are constants: the palette reads markup in them."""
+        work = self._work
+        yield SystemCommand("Submit", "Ask for what the draft needs (^J)", work.submit)
+        yield SystemCommand("Open psql", "On the access that is ready (F2)", work.action_psql)
+        yield SystemCommand("Edit in $EDITOR", "The query, in your own editor (^E)", work.action_edit)
+        yield SystemCommand("Choose database", "Work with another database (^O d)", work.choose_database)
+        for mode, title in (("request", "Request"), ("mine", "Mine"), ("inbox", "Inbox"), ("history", "History")):
+            yield SystemCommand(title, "Go to this mode", lambda mode=mode: work.action_mode(mode))
+        yield SystemCommand("Reconnect", "Try the server again now (R)", work.action_reconnect)
+        yield SystemCommand("Help", "Keys and signs (F1)", work.action_help)
+        yield SystemCommand("Light or dark", "Switch between the two themes", self.action_switch_theme)
+        yield SystemCommand("Quit", "Leave; the draft is kept (^Q)", self.action_quit)
+
+    def action_switch_theme(self) -> None:
+        self.theme = "textual-light" if self.current_theme.dark else "textual-dark"
+
+    async def on_unmount(self) -> None:
+        await self._backend.close()
+
+    async def _run_program(
+        self,
+        argv: Sequence[str],
+        *,
+        environment: Mapping[str, str] | None = None,
+        descriptors: Sequence[int] = (),
+    ) -> int:
+        return await lend(self, argv, environment=environment, descriptors=descriptors)
+
+    def _copy(self, text: str) -> Content:
+        """The clipboard can only be written to, by OSC 52, and nobody says whether it worked."""
+        self.copy_to_clipboard(text)
+        if self._state is None:
+            return safe("Copied, if this terminal allows it.")
+        path = self._state / "copied.txt"
+        try:
+            write_private(path, text.encode() + b"\n")
+        except OSError:
+            return safe("Copied, if this terminal allows it.")
+        return safe(f"Copied, or saved to {path}")

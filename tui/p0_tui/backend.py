@@ -1,0 +1,79 @@
+"""What the screens need of a signed-in profile: one Protocol, so that they run over the launcher or over a script.
+
+`p0_tui.launcher_backend` satisfies it with the launcher. Every method may raise `P0Error`: its code, message and hint
+are what a person is shown. What comes back is untrusted text (`p0_tui.safe`); only `Review` and `Access` are proven.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import msgspec
+
+from p0_access.messages.views import DatabaseView, Event, Explained, Me, RequestSummary, RequestView
+from p0_access.permissions.catalog import Catalog
+
+if TYPE_CHECKING:  # they bring httpx and cryptography, which are loaded after the first paint
+    from p0_launcher.access import Access
+    from p0_launcher.psql.handover import Launch
+    from p0_launcher.review import Review
+
+RequestsView = Literal["mine", "to-review", "all"]
+Choice = Literal["approve", "deny"]
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
+    """What is being written: `ttl` in seconds, None for what the rules give."""
+
+    database: str
+    sql: str
+    reason: str = ""
+    ttl: int | None = None
+
+
+class Backend(Protocol):
+    async def me(self) -> Me:
+        """Who is signed in."""
+
+    async def databases(self) -> Sequence[DatabaseView]:
+        """Those that may be asked for."""
+
+    async def catalog(self, database: str) -> Catalog:
+        """The agent's signed snapshot, verified."""
+
+    async def explain(self, draft: Draft) -> Explained:
+        """The server's preview of a draft."""
+
+    async def submit(self, draft: Draft) -> RequestView:
+        """Signs a request and hands it in."""
+
+    async def requests(self, view: RequestsView) -> Sequence[RequestSummary]:
+        """Newest first."""
+
+    async def request(self, rid: str) -> RequestView:
+        """One request, as the server tells it."""
+
+    def events(self, after: int | None) -> AsyncIterator[Event]:
+        """The live stream from `after` on. It ends or raises when the connection does; reconnecting is the caller's."""
+
+    def review(self, view: RequestView) -> Review:
+        """What an approver signs, verified; raises when anything in it does not hold."""
+
+    async def decide(self, review: Review, choice: Choice, comment: str) -> RequestView:
+        """Signs the decision on what was reviewed and hands it in."""
+
+    async def give_back(self, rid: str) -> RequestView:
+        """Ends one's own access, or withdraws a request that has none yet."""
+
+    async def open(self, rid: str) -> Access:
+        """Waits for the decision, collects, verifies and opens. An access that is open already is returned at once."""
+
+    def psql(self, access: Access) -> Launch:
+        """An interactive psql, logged in by `access`; the caller runs it and closes what it holds."""
+
+    def command_line(self, draft: Draft) -> str:
+        """The `p0 psql …` that asks for the same, quoted for a shell."""
+
+    async def close(self) -> None:
+        """Lets go of connections."""

@@ -1,0 +1,137 @@
+"""The catalog as rows: which are shown, given what is open and what is filtered for. Pure; draws nothing.
+
+Made for 100,000 tables: a relation's row is made once, its columns only when it is opened, and a filter is a
+substring search over names that were joined once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from p0_access.permissions.catalog import Catalog, Column, Relation
+
+RowKind = Literal["database", "schema", "relation", "column"]
+
+
+class Row(NamedTuple):
+    """One line of the tree. `schema`, `relation` and `column` are there from that level on."""
+
+    kind: RowKind
+    database: str
+    schema: str | None = None
+    relation: Relation | None = None
+    column: Column | None = None
+
+    @property
+    def key(self) -> tuple[str, str | None, str | None]:
+        return self.database, self.schema, None if self.relation is None else self.relation.name
+
+
+class CatalogRows:
+    """The databases by name, and one database's catalog, once it is here."""
+
+    def __init__(self) -> None:
+        self._databases: tuple[str, ...] = ()
+        self._catalog: Catalog | None = None
+        self._relations: dict[str, list[Row]] = {}
+        self._haystack: list[tuple[str, Row]] | None = None
+        self._open: set[tuple[str, str | None, str | None]] = set()
+        self._words: tuple[str, ...] = ()
+        self.rows: Sequence[Row] = ()
+        self.matched = 0
+        self.total = 0
+
+    def show_databases(self, names: Sequence[str]) -> None:
+        self._databases = tuple(names)
+        self._rebuild()
+
+    def show_catalog(self, catalog: Catalog) -> None:
+        """Opens the database and, when there are few, its schemas."""
+        self._catalog = catalog
+        self._haystack = None
+        self._relations = {schema: [] for schema in sorted(catalog.schemas)}
+        for relation in sorted(catalog.relations, key=lambda item: item.name):
+            if relation.kind != "sequence":
+                row = Row("relation", catalog.database, relation.schema, relation)
+                self._relations.setdefault(relation.schema, []).append(row)
+        self.total = sum(len(rows) for rows in self._relations.values())
+        self._open.add((catalog.database, None, None))
+        if self.total <= 200:
+            self._open.update((catalog.database, schema, None) for schema in self._relations)
+        self._rebuild()
+
+    def filter(self, text: str) -> None:
+        """Keeps the relations whose `schema.name` holds every word; nothing typed keeps all."""
+        self._words = tuple(text.casefold().split())
+        self._rebuild()
+
+    def is_open(self, row: Row) -> bool:
+        return row.key in self._open or (bool(self._words) and row.kind in {"database", "schema"})
+
+    def toggle(self, row: Row) -> None:
+        self.set_open(row, opened=not self.is_open(row))
+
+    def set_open(self, row: Row, *, opened: bool) -> None:
+        if row.kind == "column":
+            return
+        (self._open.add if opened else self._open.discard)(row.key)
+        self._rebuild()
+
+    def parent(self, index: int) -> int:
+        """The row that the one at `index` stands under; itself at the top."""
+        level = _LEVEL[self.rows[index].kind]
+        return next((at for at in range(index, -1, -1) if _LEVEL[self.rows[at].kind] < level), index)
+
+    def _rebuild(self) -> None:
+        current = None if self._catalog is None else self._catalog.database
+        names = self._databases if current is None or current in self._databases else (*self._databases, current)
+        found: list[Row] = []
+        for name in names:
+            row = Row("database", name)
+            found.append(row)
+            if name == current and self.is_open(row):
+                self._add_schemas(found, name)
+        self.rows = found
+
+    def _add_schemas(self, found: list[Row], database: str) -> None:
+        matching = self._matching()
+        self.matched = sum(len(rows) for rows in matching.values())
+        for schema, relations in matching.items():
+            row = Row("schema", database, schema)
+            if self._words and not relations:
+                continue
+            found.append(row)
+            if not self.is_open(row):
+                continue
+            if not self._any_relation_open:
+                found.extend(relations)
+                continue
+            for relation in relations:
+                found.append(relation)
+                if relation.key in self._open and relation.relation is not None:
+                    found.extend(relation._replace(kind="column", column=item) for item in relation.relation.columns)
+
+    @property
+    def _any_relation_open(self) -> bool:
+        return any(relation is not None for _, _, relation in self._open)
+
+    def _matching(self) -> dict[str, list[Row]]:
+        if not self._words:
+            return self._relations
+        if self._haystack is None:
+            self._haystack = [
+                (f"{schema}.{row.relation.name}".casefold(), row)
+                for schema, rows in self._relations.items()
+                for row in rows
+                if row.relation is not None
+            ]
+        first, *others = self._words
+        found: dict[str, list[Row]] = {}
+        for text, row in self._haystack:
+            if first in text and all(word in text for word in others):
+                found.setdefault(row.schema or "", []).append(row)
+        return found
+
+
+_LEVEL: dict[RowKind, int] = {"database": 0, "schema": 1, "relation": 2, "column": 3}

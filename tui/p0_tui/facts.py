@@ -1,0 +1,58 @@
+"""What all modes show alike: who is signed in, the databases, the lists of requests, the catalogs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from p0_access.messages.views import DatabaseView, Me, RequestSummary, State
+from p0_access.permissions.catalog import Catalog
+from p0_tui.backend import Backend
+
+
+class Facts:
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._catalogs: dict[str, Catalog] = {}
+        self._known: frozenset[str] | None = None
+        self.me: Me | None = None
+        self.databases: Sequence[DatabaseView] = ()
+        self.mine: Sequence[RequestSummary] = ()
+        self.to_review: Sequence[RequestSummary] = ()
+        self.everything: Sequence[RequestSummary] = ()
+        self.arrived: Sequence[RequestSummary] = ()
+
+    async def refresh(self) -> None:
+        """Everything but catalogs, from the server."""
+        self.me = await self._backend.me()
+        self.databases = await self._backend.databases()
+        await self.refresh_lists()
+
+    async def refresh_lists(self) -> None:
+        """The requests alone. `arrived` is then what is new to review since the last time."""
+        self.mine = await self._backend.requests("mine")
+        self.to_review = await self._backend.requests("to-review")
+        self.everything = await self._backend.requests("all")
+        waiting = {item.rid: item for item in self.to_review}
+        self.arrived = () if self._known is None else [waiting[rid] for rid in waiting if rid not in self._known]
+        self._known = frozenset(waiting)
+
+    async def catalog(self, database: str) -> Catalog:
+        """From memory while its version is the one that the server names."""
+        view = self.database(database)
+        known = self._catalogs.get(database)
+        if known is None or view is None or view.catalog_version != known.version:
+            known = await self._backend.catalog(database)
+            self._catalogs[database] = known
+        return known
+
+    def database(self, name: str) -> DatabaseView | None:
+        return next((item for item in self.databases if item.name == name), None)
+
+    def summary(self, rid: str) -> RequestSummary | None:
+        """One of my requests."""
+        return next((item for item in self.mine if item.rid == rid), None)
+
+    @property
+    def active(self) -> Sequence[RequestSummary]:
+        """My open accesses."""
+        return [item for item in self.mine if item.state is State.ACTIVE]

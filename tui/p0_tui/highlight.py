@@ -1,0 +1,90 @@
+"""SQL to coloured spans, by PostgreSQL's own scanner. Knows no widget, and refuses nothing: it only colours."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Literal, NamedTuple
+
+MAX_HIGHLIGHTED_BYTES = 64 * 1024
+"""Longer texts stay plain; they could not be requested either."""
+
+Colour = Literal["keyword", "string", "number", "comment", "parameter"]
+
+
+class Span(NamedTuple):
+    """Characters `start` to `end` of one line."""
+
+    start: int
+    end: int
+    colour: Colour
+
+
+_TOKENS: dict[str, Colour] = {
+    "SCONST": "string",
+    "USCONST": "string",
+    "BCONST": "string",
+    "XCONST": "string",
+    "ICONST": "number",
+    "FCONST": "number",
+    "PARAM": "parameter",
+    "SQL_COMMENT": "comment",
+    "C_COMMENT": "comment",
+}
+
+
+def spans(sql: str) -> dict[int, list[Span]]:
+    """Line number from 0 to its spans, in order. Of an unfinished text what stands before the unfinished token."""
+    if len(sql) > MAX_HIGHLIGHTED_BYTES or "\0" in sql:
+        return {}
+    data = sql.encode("utf-8", "surrogatepass")
+    found: dict[int, list[Span]] = defaultdict(list)
+    starts = _line_starts(data)
+    line = 0
+    for start, end, colour in _tokens(sql, data):
+        while line + 1 < len(starts) and starts[line + 1] <= start:
+            line += 1
+        row = line
+        while True:
+            line_end = starts[row + 1] - 1 if row + 1 < len(starts) else len(data)
+            first, last = max(start, starts[row]), min(end, line_end)
+            if last > first:
+                found[row].append(Span(_chars(data, starts[row], first), _chars(data, starts[row], last), colour))
+            if end <= line_end or row + 1 >= len(starts):
+                break
+            row += 1
+    return dict(found)
+
+
+def _tokens(sql: str, data: bytes) -> list[tuple[int, int, Colour]]:
+    """Byte offsets and colour of the tokens that have one."""
+    from postgast import PgQueryError, pg_query_pb2, scan
+
+    try:
+        tokens = scan(sql).tokens
+    except PgQueryError as error:
+        place = error.cursorpos  # 1-based, in characters, at the token that does not end
+        if place <= 1:
+            return []
+        prefix = data[: len(sql[: place - 1].encode("utf-8", "surrogatepass"))].decode("utf-8", "replace")
+        try:
+            tokens = scan(prefix).tokens
+        except PgQueryError:
+            return []
+    except UnicodeEncodeError:
+        return []
+    found: list[tuple[int, int, Colour]] = []
+    for token in tokens:
+        colour: Colour | None = "keyword" if token.keyword_kind else None
+        if colour is None:
+            colour = _TOKENS.get(pg_query_pb2.Token.Name(token.token))
+        if colour is not None:
+            found.append((token.start, token.end, colour))
+    return found
+
+
+def _line_starts(data: bytes) -> list[int]:
+    return [0, *(index + 1 for index, byte in enumerate(data) if byte == 0x0A)]
+
+
+def _chars(data: bytes, line_start: int, offset: int) -> int:
+    return len(data[line_start:offset].decode("utf-8", "surrogatepass"))

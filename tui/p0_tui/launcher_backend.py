@@ -1,0 +1,123 @@
+"""The backend that people use: the launcher, for one profile. It translates and decides nothing.
+
+The session is opened at the first call, after the first paint, and opened anew once it has turned out to be over, so
+that a `p0 login` elsewhere is noticed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Final
+
+from p0_access.messages.views import DatabaseView, Event, Explained, Me, RequestSummary, RequestView
+from p0_access.permissions.catalog import Catalog
+from p0_access.routing.durations import spell_duration
+from p0_tui.backend import Choice, Draft, RequestsView
+
+if TYPE_CHECKING:
+    from p0_launcher.access import Access
+    from p0_launcher.connection import Connection
+    from p0_launcher.profile import Profile
+    from p0_launcher.psql.handover import Launch
+    from p0_launcher.review import Review
+    from p0_launcher.workflow import Intent
+
+PATIENCE: Final = 24 * 3600.0
+"""Seconds to wait for a decision: as long as a request lives."""
+
+
+class LauncherBackend:
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
+        self._connection: Connection | None = None
+        self._held = AsyncExitStack()
+        self._opening = asyncio.Lock()
+        self._catalogs: dict[str, Catalog] = {}
+
+    async def me(self) -> Me:
+        return await (await self._connected()).api.me()
+
+    async def databases(self) -> Sequence[DatabaseView]:
+        return await (await self._connected()).api.databases()
+
+    async def catalog(self, database: str) -> Catalog:
+        from p0_launcher.catalogs import verified_catalog
+
+        api = (await self._connected()).api
+        known = self._catalogs.get(database)
+        view = await api.catalog(database, known_version=None if known is None else known.version)
+        if view is not None:
+            known = verified_catalog(view, database=database, pins=self._profile.agents)
+            self._catalogs[database] = known
+        assert known is not None  # the server says "not modified" only to a version that was named
+        return known
+
+    async def explain(self, draft: Draft) -> Explained:
+        api = (await self._connected()).api
+        return await api.explain(draft.database, (draft.sql,), ttl=draft.ttl, reason=draft.reason)
+
+    async def submit(self, draft: Draft) -> RequestView:
+        return await (await self._connected()).workflow.submit(_intent(draft))
+
+    async def requests(self, view: RequestsView) -> Sequence[RequestSummary]:
+        return await (await self._connected()).api.requests(view)
+
+    async def request(self, rid: str) -> RequestView:
+        return await (await self._connected()).api.request(rid)
+
+    async def events(self, after: int | None) -> AsyncIterator[Event]:
+        async for event in (await self._connected()).api.events(after):
+            yield event
+
+    def review(self, view: RequestView) -> Review:
+        import time
+
+        from p0_launcher.review import review
+
+        return review(view, pins=self._profile.agents, now=int(time.time()))
+
+    async def decide(self, review: Review, choice: Choice, comment: str) -> RequestView:
+        from p0_launcher.review import decide
+
+        connection = await self._connected()
+        return await decide(connection.api, connection.session, review, choice, comment=comment)
+
+    async def give_back(self, rid: str) -> RequestView:
+        return await (await self._connected()).workflow.give_back(rid)
+
+    async def open(self, rid: str) -> Access:
+        return await (await self._connected()).workflow.resume(rid, patience=PATIENCE)
+
+    def psql(self, access: Access) -> Launch:
+        from p0_launcher.psql.find import find_psql
+        from p0_launcher.psql.handover import prepare
+
+        return prepare(access, psql=find_psql(), what=None)
+
+    def command_line(self, draft: Draft) -> str:
+        words = ["p0", "psql", "-d", draft.database, "-c", draft.sql, "--reason", draft.reason]
+        if draft.ttl is not None:
+            words += ["--ttl", spell_duration(draft.ttl)]
+        return shlex.join(words)
+
+    async def close(self) -> None:
+        self._connection = None
+        await self._held.aclose()
+
+    async def _connected(self) -> Connection:
+        from p0_launcher.connection import connect
+
+        async with self._opening:
+            if self._connection is None:
+                self._connection = await self._held.enter_async_context(connect(self._profile))
+            return self._connection
+
+
+def _intent(draft: Draft) -> Intent:
+    from p0_access.messages.records import What
+    from p0_launcher.workflow import Intent
+
+    return Intent(database=draft.database, what=What(statement=(draft.sql,)), reason=draft.reason, ttl=draft.ttl)

@@ -1,0 +1,82 @@
+"""Mode 4: everything I asked for or may review, filterable, with the timeline and the evidence of one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.widgets import Input
+
+from p0_access.errors import P0Error
+from p0_access.messages.views import RequestSummary
+from p0_tui.backend import Backend
+from p0_tui.safe import safe
+from p0_tui.widgets.line_view import LineView
+from p0_tui.widgets.pane import Pane
+from p0_tui.widgets.request_detail import RequestDetail
+from p0_tui.widgets.request_list import RequestList
+from p0_tui.widgets.safe_input import SafeInput
+
+
+class HistoryMode(Container):
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "filter", "Filter", show=False),
+        Binding("escape", "leave", "Back to the list", show=False),
+    ]
+
+    def __init__(self, backend: Backend, *, clock: Callable[[], float]) -> None:
+        super().__init__(id="history")
+        self._backend = backend
+        self._clock = clock
+
+    def compose(self) -> ComposeResult:
+        yield Pane(
+            safe("History"),
+            SafeInput("filter: words of id, database, state, SQL, reason, who", id="history-filter"),
+            RequestList(self._clock, empty="Nothing has happened yet.", who=True, id="history-list"),
+            jump="l",
+            id="history-left",
+        )
+        yield Pane(safe("Details"), RequestDetail(id="history-detail"), jump="t", id="history-right")
+
+    def show(self, requests: Sequence[RequestSummary]) -> None:
+        self.query_one(RequestList).show(requests)
+
+    @on(LineView.Moved)
+    def _moved(self, message: LineView.Moved) -> None:
+        if isinstance(message, LineView.Chosen):
+            self.query_one(RequestDetail).focus()
+        else:
+            self._fetch()
+
+    @on(Input.Changed)
+    def _filter(self, event: Input.Changed) -> None:
+        self.query_one(RequestList).filter(event.value)
+
+    @on(Input.Submitted)
+    def _filtered(self) -> None:
+        self.query_one(RequestList).focus()
+
+    def action_filter(self) -> None:
+        self.query_one(SafeInput).focus()
+
+    def action_leave(self) -> None:
+        self.query_one(SafeInput).value = ""
+        self.query_one(RequestList).focus()
+
+    @work(exclusive=True, group="fetch")
+    async def _fetch(self) -> None:
+        chosen = self.query_one(RequestList).chosen
+        if chosen is None:
+            self.query_one(RequestDetail).show_text("")
+            return
+        try:
+            view = await self._backend.request(chosen.rid)
+        except P0Error as error:
+            self.query_one(RequestDetail).show_text(str(error))
+        else:
+            self.query_one(RequestDetail).show(view, self._clock())

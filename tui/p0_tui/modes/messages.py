@@ -1,0 +1,51 @@
+"""What modes tell the work screen."""
+
+from __future__ import annotations
+
+from textual.content import Content
+from textual.message import Message
+
+from p0_access.errors import P0Error
+from p0_tui.safe import joined, safe
+
+
+class Tell(Message):
+    """A line for the person, as a toast."""
+
+    def __init__(self, content: Content, *, bad: bool = False) -> None:
+        super().__init__()
+        self.content = content
+        self.bad = bad
+
+
+class Failed(Message):
+    """Something behind the backend did not work."""
+
+    def __init__(self, error: P0Error) -> None:
+        super().__init__()
+        self.error = error
+
+
+class OpenPsql(Message):
+    """psql is wanted on the access of `rid`."""
+
+    def __init__(self, rid: str) -> None:
+        super().__init__()
+        self.rid = rid
+
+
+class ListsChanged(Message):
+    """Something was done that the lists should show."""
+
+
+class DatabaseWanted(Message):
+    """Another database is to be worked with."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+
+def error_content(error: P0Error) -> Content:
+    """What happened, and what to do about it."""
+    return joined((safe(str(error)), safe(f" ({error.hint})" if error.hint else "")))

@@ -1,0 +1,158 @@
+"""Mode 2: what I asked for and hold: states and countdowns, psql, giving back, the same again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from textual import events, on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.message import Message
+
+from p0_access.errors import P0Error
+from p0_access.messages.views import Event, RequestSummary, RequestView, State
+from p0_tui.asked import draft_of
+from p0_tui.backend import Backend, Draft
+from p0_tui.modes.messages import Failed, ListsChanged, OpenPsql, Tell
+from p0_tui.safe import safe
+from p0_tui.widgets.line_view import LineView
+from p0_tui.widgets.pane import Pane
+from p0_tui.widgets.request_detail import RequestDetail
+from p0_tui.widgets.request_list import RequestList
+
+
+class MineMode(Container):
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("d", "give_back", "Give back", show=False),
+        Binding("y", "copy", "Copy the command", show=False),
+        Binding("e", "edit", "Edit and ask again", show=False),
+        Binding("escape", "leave", "Back to the list", show=False),
+    ]
+
+    class EditWanted(Message):
+        """`draft` is to be changed and asked for again."""
+
+        def __init__(self, draft: Draft) -> None:
+            super().__init__()
+            self.draft = draft
+
+    class CopyWanted(Message):
+        """`text` is for the clipboard."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    def __init__(self, backend: Backend, *, clock: Callable[[], float]) -> None:
+        super().__init__(id="mine")
+        self._backend = backend
+        self._clock = clock
+        self._view: RequestView | None = None
+        self._giving_back: str | None = None
+
+    def compose(self) -> ComposeResult:
+        empty = "Nothing yet. Write SQL in mode 1 and submit it with ^J."
+        yield Pane(
+            safe("My requests"),
+            RequestList(self._clock, empty=empty, who=False, id="mine-list"),
+            jump="l",
+            id="mine-left",
+        )
+        yield Pane(safe("Details"), RequestDetail(id="mine-detail"), jump="t", id="mine-right")
+
+    def on_mount(self) -> None:
+        self.set_interval(1.0, self._tick)
+
+    def show(self, requests: Sequence[RequestSummary]) -> None:
+        self.query_one(RequestList).show(requests)
+        if self._view is None:
+            self._fetch()
+
+    @property
+    def chosen(self) -> RequestSummary | None:
+        return self.query_one(RequestList).chosen
+
+    def event(self, event: Event) -> None:
+        if self._view is not None and event.rid == self._view.rid:
+            self._fetch()
+
+    @on(LineView.Moved)
+    def _moved(self, message: LineView.Moved) -> None:
+        if not isinstance(message, LineView.Chosen):
+            self._fetch()
+
+    @on(LineView.Chosen)
+    def _chosen(self) -> None:
+        chosen = self.chosen
+        if chosen is None:
+            return
+        if chosen.state in {State.ACTIVE, State.APPROVED}:
+            self.post_message(OpenPsql(chosen.rid))
+        else:
+            self.query_one(RequestDetail).focus()
+
+    def on_key(self, event: events.Key) -> None:
+        """Anything but a second `d` takes the first one back."""
+        if event.key != "d":
+            self._giving_back = None
+
+    def action_give_back(self) -> None:
+        chosen = self.chosen
+        if chosen is None:
+            return
+        if chosen.state.final:
+            self.post_message(Tell(safe(f"{chosen.rid} is over already.")))
+        elif self._giving_back != chosen.rid:
+            self._giving_back = chosen.rid
+            word = "give back" if chosen.state is State.ACTIVE else "withdraw"
+            self.post_message(Tell(safe(f"d again to {word} {chosen.rid} on {chosen.database}.")))
+        else:
+            self._giving_back = None
+            self._end(chosen.rid)
+
+    def action_copy(self) -> None:
+        draft = None if self._view is None else draft_of(self._view)
+        if draft is None:
+            self.post_message(Tell(safe("There is no SQL to copy here.")))
+        else:
+            self.post_message(self.CopyWanted(self._backend.command_line(draft)))
+
+    def action_edit(self) -> None:
+        draft = None if self._view is None else draft_of(self._view)
+        if draft is not None:
+            self.post_message(self.EditWanted(draft))
+
+    def action_leave(self) -> None:
+        self.query_one(RequestList).focus()
+
+    @work(exclusive=True, group="give-back")
+    async def _end(self, rid: str) -> None:
+        try:
+            view = await self._backend.give_back(rid)
+        except P0Error as error:
+            self.post_message(Failed(error))
+        else:
+            self.post_message(Tell(safe(f"{rid} is {view.state.value.replace('_', ' ')}.")))
+        self.post_message(ListsChanged())
+
+    @work(exclusive=True, group="fetch")
+    async def _fetch(self) -> None:
+        chosen = self.chosen
+        if chosen is None:
+            return
+        try:
+            self._view = await self._backend.request(chosen.rid)
+        except P0Error as error:
+            self.query_one(RequestDetail).show_text(str(error))
+        else:
+            self._tick()
+
+    def _tick(self) -> None:
+        """Countdowns and ages, once a second while something runs."""
+        requests = self.query_one(RequestList)
+        if requests.has_countdown:
+            requests.refresh()
+        if self._view is not None and self.display:
+            self.query_one(RequestDetail).show(self._view, self._clock())

@@ -1,0 +1,48 @@
+"""A question that needs a yes: Enter is yes, Esc is no, and the question says what yes does."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+
+from p0_tui.safe import safe
+from p0_tui.widgets.prose import Prose
+
+
+class ConfirmScreen(ModalScreen[bool]):
+    DEFAULT_CSS = """
+    ConfirmScreen {
+        align: center middle;
+        & > Vertical {
+            width: 64;
+            max-width: 90%;
+            height: auto;
+            max-height: 80%;
+            border: heavy $warning;
+            background: $surface;
+            padding: 1 2;
+        }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "answer(True)", "Yes", show=False),
+        Binding("escape", "answer(False)", "No", show=False),
+    ]
+
+    def __init__(self, question: Content, yes: str) -> None:
+        super().__init__()
+        self._question = question
+        self._yes = yes
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            yield Prose(self._question)
+            yield Prose(safe(f"\nEnter {self._yes}   Esc back", "$text-muted"))
+
+    def action_answer(self, yes: bool) -> None:  # noqa: FBT001 - a binding's argument
+        self.dismiss(yes)

@@ -1,0 +1,40 @@
+"""`^O`: a line of labels; the next key goes to the mode or pane that carries it. Works from inside editors, too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual import events
+from textual.app import ComposeResult
+from textual.screen import ModalScreen
+
+from p0_tui.safe import joined, safe
+from p0_tui.widgets.prose import Prose
+
+Target = tuple[str, str]
+"""A key's character and the name of what it leads to."""
+
+
+class JumpScreen(ModalScreen[str | None]):
+    """Ends with the character of the target, or None."""
+
+    DEFAULT_CSS = """
+    JumpScreen {
+        background: transparent;
+        align: left bottom;
+        & > Prose { width: 100%; height: auto; background: $accent; color: $text; padding: 0 1; }
+    }
+    """
+
+    def __init__(self, targets: Sequence[Target]) -> None:
+        super().__init__()
+        self._targets = targets
+
+    def compose(self) -> ComposeResult:
+        labels = (joined((safe(f" {key} ", "bold reverse"), safe(f" {name}"))) for key, name in self._targets)
+        yield Prose(joined((safe("jump "), *labels), "  "))
+
+    def on_key(self, event: events.Key) -> None:
+        event.stop()
+        known = {key for key, _ in self._targets}
+        self.dismiss(event.character if event.character in known else None)

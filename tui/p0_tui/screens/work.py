@@ -1,0 +1,469 @@
+"""The work screen: header, the four modes, banner and key hints, and the line to the server behind them.
+
+It owns what the modes share: the facts, the connection, and the terminal while psql has it. Modes ask by message.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from textual import events, on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import ContentSwitcher
+
+from p0_access.errors import P0Error
+from p0_access.messages.views import Event, State
+from p0_tui.backend import Backend
+from p0_tui.drafts import Drafts
+from p0_tui.external_editor import edit_text
+from p0_tui.facts import Facts
+from p0_tui.live import Connection, Live
+from p0_tui.modes.history import HistoryMode
+from p0_tui.modes.inbox import InboxMode
+from p0_tui.modes.messages import DatabaseWanted, Failed, ListsChanged, OpenPsql, Tell, error_content
+from p0_tui.modes.mine import MineMode
+from p0_tui.modes.request import RequestMode
+from p0_tui.reader import Reader
+from p0_tui.safe import joined, safe
+from p0_tui.screens.choose_database import ChooseDatabaseScreen
+from p0_tui.screens.help import HelpScreen
+from p0_tui.screens.jump import JumpScreen
+from p0_tui.screens.sign_in import SignInScreen
+from p0_tui.times import clock as time_left
+from p0_tui.widgets.editor import Editor
+from p0_tui.widgets.header import MODES, HeaderBar, Mode, ModeTab, Target
+from p0_tui.widgets.key_hints import Hint, KeyHints
+from p0_tui.widgets.pane import Pane
+from p0_tui.widgets.prose import Prose
+
+if TYPE_CHECKING:
+    from p0_launcher.access import Access
+
+LISTS_DELAY: Final = 0.15
+COMPACT_BELOW: Final = 110
+MIN_WIDTH: Final = 60
+MIN_HEIGHT: Final = 18
+
+Run = Callable[..., Awaitable[int]]
+"""Runs a program on the terminal: (argv, environment=, descriptors=) → exit status."""
+
+_HINTS: Final[Mapping[Mode, Sequence[Hint]]] = {
+    "request": (("^J", "submit"), ("F2", "psql"), ("^O", "jump"), ("^E", "$EDITOR"), ("/", "filter")),
+    "mine": (("Enter", "psql"), ("d d", "give back"), ("y", "copy"), ("e", "edit"), ("^O", "jump")),
+    "inbox": (("A", "approve"), ("X", "deny"), ("Enter", "read"), ("^O", "jump"), ("R", "refresh")),
+    "history": (("/", "filter"), ("Enter", "read"), ("^O", "jump"), ("R", "refresh")),
+}
+_COMMON_JUMPS: Final = (("1", "Request"), ("2", "Mine"), ("3", "Inbox"), ("4", "History"), ("d", "database"))
+_JUMPS: Final[Mapping[Mode, Sequence[tuple[str, str, str]]]] = {
+    "request": (
+        ("c", "catalog", "#catalog"),
+        ("q", "query", "#editor"),
+        ("r", "reason", "#reason"),
+        ("p", "permissions", "#permissions"),
+        ("s", "status", "#status"),
+    ),
+    "mine": (("l", "list", "#mine-list"), ("t", "details", "#mine-detail")),
+    "inbox": (("l", "list", "#inbox-list"), ("t", "review", "#review")),
+    "history": (("l", "list", "#history-list"), ("t", "details", "#history-detail")),
+}
+_DRAFT_JUMPS: Final = (("[", "older draft"), ("]", "newer draft"))
+_FIRST_FOCUS: Final[Mapping[Mode, str]] = {
+    "request": "#editor",
+    "mine": "#mine-list",
+    "inbox": "#inbox-list",
+    "history": "#history-list",
+}
+
+
+class WorkScreen(Screen[None]):
+    """`clock` gives seconds since the epoch; `run` runs programs on the terminal; `copy` puts text on the clipboard."""
+
+    CSS_PATH = "work.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f1", "help", "Help", priority=True),
+        Binding("question_mark", "help", show=False),
+        Binding("f2", "psql", "psql", priority=True),
+        Binding("f6", "next_pane", "Next pane", priority=True),
+        Binding("f10", "zoom", "Zoom", priority=True),
+        Binding("ctrl+o", "jump", "Jump", priority=True),
+        Binding("ctrl+b", "toggle_catalog", "Catalog", priority=True),
+        Binding("ctrl+e", "edit", "$EDITOR", priority=True),
+        Binding("1", "mode('request')", show=False),
+        Binding("2", "mode('mine')", show=False),
+        Binding("3", "mode('inbox')", show=False),
+        Binding("4", "mode('history')", show=False),
+        Binding("R", "reconnect", show=False),
+    ]
+
+    def __init__(
+        self,
+        backend: Backend,
+        drafts: Drafts,
+        *,
+        clock: Callable[[], float],
+        run: Run,
+        copy: Callable[[str], Content],
+        database: str | None = None,
+    ) -> None:
+        super().__init__()
+        self._backend = backend
+        self._clock = clock
+        self._run = run
+        self._copy = copy
+        self._facts = Facts(backend)
+        self._reader = Reader()
+        self._request = RequestMode(backend, drafts, self._reader, clock=clock, load_catalog=self._facts.catalog)
+        self._mine = MineMode(backend, clock=clock)
+        self._inbox = InboxMode(backend, clock=clock, load_catalog=self._facts.catalog)
+        self._history = HistoryMode(backend, clock=clock)
+        self._wanted = database or drafts.current.database
+        self._drafts = drafts
+        self._connection = Connection(state="connecting")
+        self._access: Access | None = None
+        self._asking_to_sign_in = False
+        self._live = Live(
+            backend,
+            refresh=self._refresh,
+            on_event=self._on_event,
+            on_connection=self._on_connection,
+            jitter=random.random,
+        )
+
+    # --- what is on it
+
+    def compose(self) -> ComposeResult:
+        yield HeaderBar()
+        with ContentSwitcher(initial="request", id="modes"):
+            yield self._request
+        yield Prose(id="banner")
+        yield KeyHints()
+        yield Prose(safe("Too small for p0 tui: enlarge the terminal, or use p0 request.", "bold"), id="too-small")
+
+    def on_mount(self) -> None:
+        self.query_one("#banner").display = False
+        self._show_header()
+        self._show_mode()
+        self.call_after_refresh(self._start)
+
+    @work(group="start")
+    async def _start(self) -> None:
+        """All that would delay the first frame: the other modes, the parser, the connection."""
+        modes = self.query_one(ContentSwitcher)
+        for mode in (self._mine, self._inbox, self._history):
+            await modes.add_content(mode)
+        self._reader.load()
+        self._request.start()
+        if self._drafts.problem:
+            self.post_message(Tell(safe(self._drafts.problem), bad=True))
+        self.set_interval(1.0, self._show_banner)
+        self._stay_connected()
+
+    def on_resize(self, event: events.Resize) -> None:
+        width, height = event.size
+        self.set_class(width < COMPACT_BELOW, "compact")
+        self.set_class(width < MIN_WIDTH or height < MIN_HEIGHT, "too-small")
+        self._show_header()
+
+    @property
+    def mode(self) -> Mode:
+        current = self.query_one(ContentSwitcher).current
+        return next((mode for mode in MODES if mode == current), "request")
+
+    def action_mode(self, mode: Mode) -> None:
+        self.query_one(ContentSwitcher).current = mode
+        self._show_mode()
+        self.query_one(_FIRST_FOCUS[mode]).focus()
+
+    @on(ModeTab.Picked)
+    def _mode_picked(self, message: ModeTab.Picked) -> None:
+        self.action_mode(message.mode)
+
+    def _show_mode(self) -> None:
+        self.query_one(KeyHints).show_hints(_HINTS[self.mode])
+        self._show_header()
+
+    def _show_header(self) -> None:
+        header = self.query_one(HeaderBar)
+        narrow = self.size.width < COMPACT_BELOW
+        header.show_target(self._request.database or None)
+        counts: dict[Mode, int] = {"mine": len(self._facts.active), "inbox": len(self._facts.to_review)}
+        header.show_modes(self.mode, counts, narrow=narrow)
+        me = self._facts.me
+        who = None if me is None else me.subject.email or me.subject.sub
+        header.show_state(None if narrow else who, [self._agent_state(), self._live_state()])
+
+    def _agent_state(self) -> Content:
+        view = self._facts.database(self._request.database)
+        if view is None:
+            return safe("")
+        if not view.online:
+            return safe("agent ✗ away", "bold $text-error")
+        return safe("agent ✓", "$text-success") if view.rules_match else safe("▲ rules differ", "bold $text-warning")
+
+    def _live_state(self) -> Content:
+        match self._connection.state:
+            case "live":
+                return safe("live ✓", "$text-success")
+            case "connecting":
+                return safe("connecting…", "$text-muted")
+            case "offline":
+                return safe("✗ offline", "bold $text-error")
+
+    # --- the line to the server
+
+    @work(exclusive=True, group="live")
+    async def _stay_connected(self) -> None:
+        await self._live.run()
+
+    async def _refresh(self) -> None:
+        await self._facts.refresh()
+        self._show_facts()
+
+    def _on_event(self, event: Event) -> None:
+        for mode in (self._request, self._mine, self._inbox):
+            mode.event(event)
+        self._refresh_lists()
+
+    def _on_connection(self, connection: Connection) -> None:
+        was, self._connection = self._connection.state, connection
+        self._show_header()
+        if connection.state == "live" and was == "offline":
+            self.post_message(Tell(safe("Connected again.")))
+        elif connection.state == "offline" and connection.problem is not None:
+            if _is_signed_out(connection.problem):
+                self._ask_to_sign_in(connection.problem)
+            elif was != "offline":
+                text = joined((safe("Offline, trying again: "), error_content(connection.problem)))
+                self.post_message(Tell(text, bad=True))
+
+    @work(exclusive=True, group="lists")
+    async def _refresh_lists(self) -> None:
+        try:
+            await self._facts.refresh_lists()
+        except P0Error:
+            return  # the next poll tells, and the header says that the connection is gone
+        self._show_facts()
+
+    def _show_facts(self) -> None:
+        facts = self._facts
+        if not self._request.database and facts.databases:
+            names = [item.name for item in facts.databases]
+            self._use_database(self._wanted if self._wanted in names else names[0])
+        elif self._request.catalog_missing:
+            self._request.use_database(self._request.database)
+        self._request.show_databases(facts.databases)
+        self._mine.show(facts.mine)
+        self._inbox.show(facts.to_review)
+        self._history.show(facts.everything)
+        for item in facts.arrived:
+            who = item.requestor.email or item.requestor.sub
+            self.post_message(Tell(safe(f"To review: {who} on {item.database}, {item.reason or item.summary}")))
+        facts.arrived = ()
+        self._show_header()
+
+    @on(ListsChanged)
+    def _lists_changed(self) -> None:
+        self._refresh_lists()
+
+    def action_reconnect(self) -> None:
+        self._live.retry_now()
+        self._refresh_lists()
+
+    @work(exclusive=True, group="sign-in")
+    async def _ask_to_sign_in(self, problem: P0Error) -> None:
+        if self._asking_to_sign_in:
+            return
+        self._asking_to_sign_in = True
+        try:
+            again = await self.app.push_screen_wait(SignInScreen(problem))
+        finally:
+            self._asking_to_sign_in = False
+        if again:
+            self.workers.cancel_group(self, "live")
+            await self._backend.close()
+            self._stay_connected()
+
+    # --- what modes ask for
+
+    @on(Tell)
+    def _tell(self, message: Tell) -> None:
+        severity = "error" if message.bad else "information"
+        self.app.notify(message.content.plain, markup=False, severity=severity)  # type: ignore[arg-type]
+
+    @on(Failed)
+    def _failed(self, message: Failed) -> None:
+        if _is_signed_out(message.error):
+            self._ask_to_sign_in(message.error)
+        else:
+            self._tell(Tell(error_content(message.error), bad=True))
+
+    @on(DatabaseWanted)
+    def _database_wanted(self, message: DatabaseWanted) -> None:
+        self._use_database(message.name)
+
+    @on(Target.Picked)
+    def _target_picked(self) -> None:
+        self.choose_database()
+
+    @work(exclusive=True, group="choose")
+    async def choose_database(self) -> None:
+        name = await self.app.push_screen_wait(ChooseDatabaseScreen(self._facts.databases))
+        if name is not None:
+            self._use_database(name)
+
+    def _use_database(self, name: str) -> None:
+        self._request.use_database(name)
+        self._show_header()
+
+    @on(MineMode.EditWanted)
+    def _edit_wanted(self, message: MineMode.EditWanted) -> None:
+        self.action_mode("request")
+        self._request.load(message.draft)
+
+    @on(MineMode.CopyWanted)
+    def _copy_wanted(self, message: MineMode.CopyWanted) -> None:
+        self._tell(Tell(self._copy(message.text)))
+
+    # --- psql
+
+    @on(RequestMode.Ready)
+    def _ready(self, message: RequestMode.Ready) -> None:
+        self._access = message.access
+        self.app.bell()
+        self._show_banner()
+        self._refresh_lists()
+
+    def _show_banner(self) -> None:
+        banner = self.query_one("#banner", Prose)
+        access = self._access
+        if access is not None and access.not_after <= self._clock():
+            access = self._access = None
+        banner.display = access is not None
+        if access is not None:
+            left = time_left(access.not_after - self._clock())
+            banner.show(safe(f"● READY  F2 opens psql on {access.database}  ⏳ {left} left", "bold"))
+
+    def action_psql(self) -> None:
+        rid = self._psql_target()
+        if rid is None:
+            self._tell(Tell(safe("No open access. Submit with ^J; F2 opens psql when it is ready.")))
+        else:
+            self._open_psql(rid)
+
+    def _psql_target(self) -> str | None:
+        """In Mine the chosen one; else what was opened here last, what is shown, or the only one there is."""
+        if self.mode == "mine":
+            chosen = self._mine.chosen
+            return chosen.rid if chosen is not None and chosen.state in {State.ACTIVE, State.APPROVED} else None
+        if self._access is not None:
+            return self._access.rid
+        followed = self._request.followed
+        if followed is not None and followed.state is State.ACTIVE:
+            return followed.rid
+        active = self._facts.active
+        return active[0].rid if len(active) == 1 else None
+
+    @on(OpenPsql)
+    def _psql_wanted(self, message: OpenPsql) -> None:
+        self._open_psql(message.rid)
+
+    @work(exclusive=True, group="psql")
+    async def _open_psql(self, rid: str) -> None:
+        try:
+            access = await self._backend.open(rid)
+            launch = self._backend.psql(access)
+        except P0Error as error:
+            self.post_message(Failed(error))
+            return
+        try:
+            status = await self._run(launch.arguments, environment=launch.environment, descriptors=launch.descriptors)
+        except OSError as error:
+            self._tell(Tell(safe(f"psql could not be started: {error.strerror}"), bad=True))
+            return
+        finally:
+            launch.close()
+        if status != 0:
+            self._tell(Tell(safe(f"psql ended with status {status}."), bad=True))
+        self._refresh_lists()
+
+    # --- keys
+
+    def submit(self) -> None:
+        self.action_mode("request")
+        self._request.action_submit()
+
+    @work(exclusive=True, group="jump")
+    async def action_jump(self) -> None:
+        panes = [(key, name) for key, name, _ in _JUMPS[self.mode]]
+        drafts = _DRAFT_JUMPS if self.mode == "request" else ()
+        key = await self.app.push_screen_wait(JumpScreen((*_COMMON_JUMPS, *panes, *drafts)))
+        if key is None:
+            return
+        selector = next((selector for known, _, selector in _JUMPS[self.mode] if known == key), None)
+        if selector is not None:
+            self._focus(selector)
+        elif key == "d":
+            self.choose_database()
+        elif key in "[]":
+            self._request.recall(1 if key == "[" else -1)
+        else:
+            self.action_mode(list(MODES)[int(key) - 1])
+
+    def _focus(self, selector: str) -> None:
+        """Brings what is asked for to the front where space is short, and focuses it."""
+        self.set_class(selector == "#catalog", "show-catalog")
+        if selector in {"#status", "#permissions"}:
+            self.set_class(selector == "#status", "show-status")
+        self.query_one(selector).focus()
+
+    def action_toggle_catalog(self) -> None:
+        if self.mode == "request":
+            self._focus("#editor" if self.has_class("show-catalog") else "#catalog")
+
+    def action_next_pane(self) -> None:
+        selectors = [selector for _, _, selector in _JUMPS[self.mode]]
+        within = [
+            index
+            for index, selector in enumerate(selectors)
+            if self.focused is not None and _pane(self.query_one(selector)) is _pane(self.focused)
+        ]
+        self._focus(selectors[(within[0] + 1) % len(selectors)] if within else selectors[0])
+
+    def action_zoom(self) -> None:
+        if self.maximized is not None:
+            self.minimize()
+        elif self.focused is not None and (pane := _pane(self.focused)) is not None:
+            self.maximize(pane)
+
+    def action_help(self) -> None:
+        self.app.push_screen(HelpScreen(self.mode))
+
+    @work(exclusive=True, group="edit")
+    async def action_edit(self) -> None:
+        if self.mode != "request":
+            return
+        editor = self.query_one(Editor)
+        try:
+            text = await edit_text(editor.text, self._run)
+        except P0Error as error:
+            self._tell(Tell(error_content(error), bad=True))
+        else:
+            editor.text = text
+        editor.focus()
+
+
+def _is_signed_out(error: P0Error) -> bool:
+    from p0_launcher.errors import NotSignedInError
+
+    return isinstance(error, NotSignedInError)
+
+
+def _pane(widget: object) -> Pane | None:
+    while widget is not None and not isinstance(widget, Pane):
+        widget = getattr(widget, "parent", None)
+    return widget

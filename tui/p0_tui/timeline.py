@@ -1,0 +1,87 @@
+"""A request's events as the steps people think in. Pure; draws nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from p0_access.messages.views import Event, RequestSummary, State
+from p0_tui.times import ago
+
+StepKind = Literal["done", "now", "next", "bad"]
+GLYPHS: dict[StepKind, str] = {"done": "✓", "now": "●", "next": "○", "bad": "✗"}
+
+_WORDS = {
+    "submitted": "submitted",
+    "admitted": "read by the agent",
+    "approval": "approved",
+    "denied": "denied",
+    "refused": "refused",
+    "approved": "approved",
+    "collected": "collected",
+    "provisioning": "provisioning",
+    "active": "ready",
+    "ending": "ending",
+    "ended": "ended",
+    "failed": "failed",
+    "lapsed": "lapsed",
+    "cancelled": "withdrawn",
+    "needs_changes": "needs changes",
+    "needs_login": "needs a new sign-in",
+}
+_BAD = frozenset({"denied", "refused", "failed", "lapsed", "needs_changes", "needs_login"})
+_WAITING = {
+    State.SUBMITTED: ("waiting for the agent", ("decision", "login")),
+    State.PENDING: ("waiting for approval", ("login",)),
+    State.APPROVED: ("approved, to be collected", ("login",)),
+    State.PROVISIONING: ("making the login", ()),
+    State.ENDING: ("ending", ()),
+}
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """`at` is in seconds since the epoch, None for what has not come; `who` is untrusted text."""
+
+    kind: StepKind
+    text: str
+    who: str | None = None
+    at: int | None = None
+
+
+def steps(request: RequestSummary, events: Sequence[Event]) -> tuple[Step, ...]:
+    """What happened, in order, then what is waited for, then what is to come."""
+    found = [
+        Step(
+            kind="bad" if event.type in _BAD else "done",
+            text=_WORDS[event.type],
+            who=event.actor if event.type in {"submitted", "approval", "denied", "cancelled", "ending"} else None,
+            at=event.at,
+        )
+        for event in sorted(events, key=lambda item: item.seq)
+    ]
+    waiting = _WAITING.get(request.state)
+    if waiting is not None:
+        text, to_come = waiting
+        found.append(Step(kind="now", text=_with_progress(text, request)))
+        found.extend(Step(kind="next", text=item) for item in to_come)
+    return tuple(found)
+
+
+def _with_progress(text: str, request: RequestSummary) -> str:
+    if request.state is not State.PENDING or not request.progress:
+        return text
+    return f"{text} · " + ", ".join(f"{item.rule} {len(item.by)}/{item.count}" for item in request.progress)
+
+
+def state_text(request: RequestSummary, now: float) -> tuple[StepKind, str]:
+    """One glyph's kind and a word for a list: `● pending 3m`, `✗ denied`."""
+    state = request.state
+    if state is State.ACTIVE:
+        return "done", "active"
+    if state.final:
+        cause = request.end_cause
+        word = f"ended, {cause.replace('_', ' ')}" if state is State.ENDED and cause else state.value.replace("_", " ")
+        return ("bad" if state is not State.ENDED and state is not State.CANCELLED else "next"), word
+    return "now", f"{state.value} {ago(now - request.created)}"

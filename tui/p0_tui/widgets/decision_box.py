@@ -1,0 +1,95 @@
+"""The last step of an approval or denial: one line for a comment, under a sentence that says who, what and how long.
+
+It opens by a key of its own and acts on Enter only, so that no single key and no click decides anything.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Input
+
+from p0_access.messages.records import MAX_REASON
+from p0_tui.backend import Choice
+from p0_tui.safe import EMPTY, safe
+from p0_tui.widgets.prose import Prose
+from p0_tui.widgets.safe_input import SafeInput
+
+
+class DecisionBox(Vertical):
+    DEFAULT_CSS = """
+    DecisionBox {
+        dock: bottom;
+        height: auto;
+        max-height: 10;
+        display: none;
+        border: heavy $warning;
+        background: $surface;
+        padding: 0 1;
+        &.deny { border: heavy $error; }
+        & > #decision-problem { color: $text-error; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Back", show=False)]
+
+    class Decided(Message):
+        """`ah` is the hash of what was on the screen when the box was opened."""
+
+        def __init__(self, choice: Choice, comment: str, ah: str) -> None:
+            super().__init__()
+            self.choice: Choice = choice
+            self.comment = comment
+            self.ah = ah
+
+    class Cancelled(Message):
+        """Esc: nothing is decided."""
+
+    def __init__(self) -> None:
+        super().__init__(id="decision")
+        self._choice: Choice = "approve"
+        self._ah = ""
+
+    def compose(self) -> ComposeResult:
+        yield Prose(id="decision-what")
+        yield SafeInput(limit=MAX_REASON, id="decision-comment")
+        yield Prose(id="decision-problem")
+
+    @property
+    def is_open(self) -> bool:
+        return bool(self.display)
+
+    def open(self, choice: Choice, what: Content, ah: str) -> None:
+        self._choice = choice
+        self._ah = ah
+        self.set_class(choice == "deny", "deny")
+        self.query_one("#decision-what", Prose).show(what)
+        self.query_one("#decision-problem", Prose).show(EMPTY)
+        comment = self.query_one(SafeInput)
+        comment.value = ""
+        comment.placeholder = "Why not? Enter denies, Esc goes back" if choice == "deny" else _APPROVE
+        self.display = True
+        comment.focus()
+
+    def close(self) -> None:
+        self.display = False
+
+    def action_cancel(self) -> None:
+        self.close()
+        self.post_message(self.Cancelled())
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        comment = event.value.strip()
+        if self._choice == "deny" and not comment:
+            self.query_one("#decision-problem", Prose).show(safe("A denial needs a comment: say what would help."))
+            return
+        self.close()
+        self.post_message(self.Decided(self._choice, comment, self._ah))
+
+
+_APPROVE = "Comment, if any. Enter signs and approves, Esc goes back"

@@ -1,0 +1,83 @@
+"""The top line: target, modes with their counts, who is signed in, and whether agent and server answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.message import Message
+
+from p0_tui.safe import EMPTY, joined, safe
+from p0_tui.widgets.prose import Prose
+
+Mode = Literal["request", "mine", "inbox", "history"]
+MODES: Mapping[Mode, str] = {"request": "Request", "mine": "Mine", "inbox": "Inbox", "history": "History"}
+
+
+class ModeTab(Prose):
+    """One mode's name and count; a click goes there."""
+
+    class Picked(Message):
+        def __init__(self, mode: Mode) -> None:
+            super().__init__()
+            self.mode = mode
+
+    def __init__(self, mode: Mode) -> None:
+        super().__init__(id=f"tab-{mode}")
+        self.mode: Mode = mode
+
+    def on_click(self, _: events.Click) -> None:
+        self.post_message(self.Picked(self.mode))
+
+
+class Target(Prose):
+    """The database that is being worked with; a click asks for another."""
+
+    class Picked(Message):
+        """Somebody wants another database."""
+
+    def on_click(self, _: events.Click) -> None:
+        self.post_message(self.Picked())
+
+
+class HeaderBar(Horizontal):
+    DEFAULT_CSS = """
+    HeaderBar {
+        height: 1;
+        background: $panel;
+        & > Prose { width: auto; padding: 0 1; }
+        & > #who { width: 1fr; text-align: right; }
+        & > ModeTab { color: $text-muted; }
+        & > ModeTab.current { background: $primary; color: $text; text-style: bold; }
+    }
+    """
+
+    def compose(self) -> ComposeResult:
+        yield Target(id="target")
+        for mode in MODES:
+            yield ModeTab(mode)
+        yield Prose(id="who")
+
+    def show_target(self, database: str | None) -> None:
+        name = safe(f" {database or 'no database'} ▾", "bold $text-primary")
+        self.query_one("#target", Target).show(joined((safe("p0", "bold"), name)))
+
+    def show_modes(self, current: Mode, counts: Mapping[Mode, int], *, narrow: bool) -> None:
+        """`counts` that are zero are not shown."""
+        for number, (mode, name) in enumerate(MODES.items(), 1):
+            tab = self.query_one(f"#tab-{mode}", ModeTab)
+            tab.set_class(mode == current, "current")
+            count = counts.get(mode, 0)
+            mark = "▸" if mode == current else ""
+            shown = name if mode == current or not narrow else name[:4]
+            tab.show(
+                joined((safe(f"{mark}{number} {shown}"), safe(f" {count}●", "bold $text-warning") if count else EMPTY))
+            )
+
+    def show_state(self, who: str | None, parts: list[Content]) -> None:
+        """`parts` are short states such as `live ✓`."""
+        self.query_one("#who", Prose).show(joined([safe(who or "…", "$text-muted"), *parts], "  "))

@@ -1,0 +1,75 @@
+"""The permissions panel: what the SQL needs and what the rules say to it, as it is typed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+
+from p0_access.permissions.reading import ReadingWarning, Refused
+from p0_tui.assessment import Assessment
+from p0_tui.paint import MUTED, assessment_lines, problem_lines
+from p0_tui.safe import EMPTY, safe, stacked
+from p0_tui.widgets.prose import Prose
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """All that the panel shows. With `problems` the assessment is the last good one, dimmed as stale."""
+
+    assessment: Assessment | None = None
+    problems: Sequence[Refused] = ()
+    warnings: Sequence[ReadingWarning] = ()
+    checking: bool = False
+    notice: str | None = None
+
+
+class PermissionsPanel(VerticalScroll, can_focus=True):
+    DEFAULT_CSS = """
+    PermissionsPanel {
+        scrollbar-size-vertical: 1;
+        padding: 0 0 0 1;
+        & .stale { text-opacity: 55%; }
+    }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
+        super().__init__(id=id)
+        self.shown = Shown()
+
+    def compose(self) -> ComposeResult:
+        yield Prose(id="notices")
+        yield Prose(_empty(), id="assessment")
+
+    def show(self, shown: Shown) -> None:
+        if shown == self.shown:
+            return
+        self.shown = shown
+        if not self.is_mounted:
+            return
+        stale = bool(shown.problems)
+        notices = problem_lines(shown.problems)
+        if shown.notice:
+            notices.append(safe(shown.notice, "$text-warning"))
+        if stale and shown.assessment is not None:
+            notices.append(safe("stale: the last SQL that was understood", MUTED))
+        self.query_one("#notices", Prose).show(stacked(notices))
+        self.query_one("#notices").display = bool(notices)
+        body = self.query_one("#assessment", Prose)
+        body.set_class(stale, "stale")
+        body.show(self._body(shown))
+
+    def _body(self, shown: Shown) -> Content:
+        if shown.assessment is None:
+            return EMPTY if shown.problems else _empty()
+        lines = assessment_lines(shown.assessment)
+        if shown.warnings:
+            lines.append(EMPTY)
+            lines.extend(safe(f"! {item.message}", "$text-warning") for item in shown.warnings)
+        return stacked(lines)
+
+
+def _empty() -> Content:
+    return safe("What your SQL needs appears here as you write it.", MUTED)

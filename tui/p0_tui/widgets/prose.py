@@ -1,0 +1,18 @@
+"""Text on the screen. The one place that uses Textual's `Static`, whose default is to run markup in strings."""
+
+from __future__ import annotations
+
+from textual.content import Content
+from textual.widgets import Static
+
+from p0_tui.safe import EMPTY
+
+
+class Prose(Static):
+    """Shows `Content`, wrapped to its width; a string does not type-check."""
+
+    def __init__(self, content: Content = EMPTY, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name for it
+        super().__init__(content, markup=False, id=id, classes=classes)
+
+    def show(self, content: Content) -> None:
+        self.update(content)

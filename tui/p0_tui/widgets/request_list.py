@@ -1,0 +1,82 @@
+"""A list of requests: state, database, who and what, one line each. Filterable; used by Mine, Inbox and History."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from textual.content import Content
+
+from p0_access.messages.views import RequestSummary, State
+from p0_tui.paint import MUTED, STEP_STYLES, columns
+from p0_tui.safe import safe
+from p0_tui.timeline import GLYPHS, state_text
+from p0_tui.times import ago, clock
+from p0_tui.widgets.line_view import LineView
+
+
+class RequestList(LineView):
+    """`empty` is what the list says when there is nothing in it; `who` adds a column with the requestor."""
+
+    def __init__(self, clock: Callable[[], float], *, empty: str, who: bool, id: str) -> None:  # noqa: A002 - Textual's name for it
+        super().__init__(id=id)
+        self._clock = clock
+        self._empty = empty
+        self._who = who
+        self._all: tuple[RequestSummary, ...] = ()
+        self._words: tuple[str, ...] = ()
+        self._requests: tuple[RequestSummary, ...] = ()
+
+    def show(self, requests: Sequence[RequestSummary]) -> None:
+        """The cursor stays on the request that it was on."""
+        chosen = self.chosen
+        self._all = tuple(requests)
+        self._apply(None if chosen is None else chosen.rid)
+
+    def filter(self, text: str) -> None:
+        self._words = tuple(text.casefold().split())
+        self._apply(None)
+
+    @property
+    def chosen(self) -> RequestSummary | None:
+        return self._requests[self.cursor] if self.cursor < len(self._requests) else None
+
+    @property
+    def has_countdown(self) -> bool:
+        return any(item.state is State.ACTIVE for item in self._requests)
+
+    def line_count(self) -> int:
+        return len(self._requests)
+
+    def placeholder(self) -> Content:
+        return safe("nothing matches" if self._words and self._all else self._empty, MUTED)
+
+    def line(self, index: int, width: int) -> Content:
+        item = self._requests[index]
+        now = self._clock()
+        kind, word = state_text(item, now)
+        if item.state is State.ACTIVE and item.not_after is not None:
+            state = safe(f"⏳ {clock(item.not_after - now)}", "bold $text-success")
+        else:
+            state = safe(f"{GLYPHS[kind]} {word}", STEP_STYLES[kind])
+        cells = [(state, 18 if width >= 60 else 14), (safe(item.database, "bold"), 14 if width >= 60 else 10)]
+        if self._who:
+            cells.append((safe(item.requestor.email or item.requestor.sub), 18))
+        if width >= 100:
+            cells.append((safe(f"{ago(now - item.created)} ago", MUTED), 8))
+            cells.append((safe(item.summary), max(20, (width - 80) * 2 // 3)))
+            return columns(cells, safe(item.reason, MUTED))
+        return columns(cells, safe(item.summary))
+
+    def _apply(self, rid: str | None) -> None:
+        before = self.chosen
+        self._requests = tuple(item for item in self._all if self._matches(item))
+        index = next((at for at, item in enumerate(self._requests) if item.rid == rid), None)
+        self.set_reactive(LineView.cursor, self.cursor if index is None else index)
+        self.lines_changed()
+        if self.chosen != before:
+            self.post_message(self.Moved(self))
+
+    def _matches(self, item: RequestSummary) -> bool:
+        texts = (item.rid, item.database, item.state.value, item.summary, item.reason, item.requestor.email or "")
+        haystack = " ".join(texts).casefold()
+        return all(word in haystack for word in self._words)

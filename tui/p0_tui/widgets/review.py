@@ -1,0 +1,148 @@
+"""The review: exactly what an approver signs, and what the server says about it, kept apart.
+
+It shows a verified `Review`, or in red why it is not one. Nothing here can be clicked.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+
+from p0_access.encoding import sha256_b64u
+from p0_access.errors import P0Error
+from p0_access.messages.records import Request
+from p0_access.messages.views import RequestView
+from p0_access.permissions.permission import Permission
+from p0_access.permissions.settle import Tags
+from p0_access.routing.durations import spell_duration
+from p0_tui.assessment import assess, risks
+from p0_tui.paint import MUTED, field, group_lines, sql, verdict_line
+from p0_tui.safe import EMPTY, joined, safe, safe_lines, stacked
+from p0_tui.widgets.prose import Prose
+
+if TYPE_CHECKING:
+    from p0_launcher.review import Review
+
+
+class ReviewPane(VerticalScroll, can_focus=True):
+    DEFAULT_CSS = """
+    ReviewPane {
+        scrollbar-size-vertical: 1;
+        padding: 0 0 0 1;
+        & > #review-state { height: auto; }
+    }
+    """
+
+    def compose(self) -> ComposeResult:
+        yield Prose(id="review-state")
+        yield Prose(id="review-body")
+
+    def show_nothing(self, text: str) -> None:
+        self._show(safe(text, MUTED), EMPTY)
+
+    def show_review(
+        self, review: Review, view: RequestView, tags: Tags, *, disabled: str | None, changed: bool
+    ) -> None:
+        """`disabled` says why this person cannot decide; `changed` that it is not what was shown before."""
+        head: list[Content] = []
+        if changed:
+            head.append(safe("Changed, review again", "bold $text-warning reverse"))
+        if disabled:
+            head.append(safe(f"✗ {disabled}", "bold $text-warning"))
+        else:
+            head.append(
+                joined(
+                    (safe("✓ verified", "bold $text-success"), safe("  A approve, X deny: each asks before it signs"))
+                )
+            )
+        self._show(stacked(head), review_content(review, view, tags))
+
+    def show_undecidable(self, error: P0Error) -> None:
+        """It is what it says it is, but there is nothing to decide."""
+        self._show(safe(str(error), "bold"), safe(error.hint or "", MUTED))
+
+    def show_unverified(self, error: P0Error) -> None:
+        lines = [safe("✗ NOT VERIFIED: do not approve", "bold $text-error reverse"), safe(str(error), "$text-error")]
+        if error.hint:
+            lines.append(safe(error.hint, MUTED))
+        self._show(stacked(lines), EMPTY)
+
+    def _show(self, state: Content, body: Content) -> None:
+        self.query_one("#review-state", Prose).show(state)
+        self.query_one("#review-body", Prose).show(body)
+
+
+def review_content(review: Review, view: RequestView, tags: Tags) -> Content:
+    """Everything the signature covers, then what else this login would reach, then the rules' trace."""
+    request, admission = review.request, review.admission
+    decision = admission.rules.decision
+    assessment = assess(admission.permissions, decision, tags)
+    lines = [EMPTY, verdict_line(assessment.verdict, assessment.headline)]
+    lines.extend(safe(f"  because {ground}", MUTED) for ground in assessment.grounds)
+    lines.extend(
+        safe(f"! {risk}", "bold $text-warning") for risk in risks(admission.permissions, admission.reached, tags)
+    )
+    lines.extend(safe(f"! {item.message}", "$text-warning") for item in admission.warnings)
+    lines.append(EMPTY)
+    lines.append(field("who", review.requestor, "bold"))
+    lines.append(field("groups", ", ".join(admission.groups) or "none"))
+    lines.append(field("database", request.database, "bold"))
+    lines.append(field("reason", request.reason or "none given"))
+    lines.append(field("for", spell_duration(review.ttl), "bold"))
+    progress = ", ".join(f"{item.rule} {len(item.by)}/{item.count}" for item in view.progress)
+    lines.append(field("approvals", progress or "none yet"))
+    lines.append(field("signs", review.ah))
+    lines.extend(_asked(request))
+    for group in assessment.groups:
+        lines.append(EMPTY)
+        lines.extend(group_lines(group))
+    lines.extend(safe(f"  + {text}", MUTED) for text in assessment.implied)
+    if admission.reached:
+        lines.append(EMPTY)
+        lines.append(safe("reached through code that runs as its owner", "bold"))
+        lines.extend(safe(f"  {item}") for item in admission.reached)
+    if admission.objects:
+        lines.append(EMPTY)
+        lines.append(safe("which objects, by digest", "bold"))
+        lines.extend(safe(f"  {item.kind} {item.name}  {item.digest}") for item in admission.objects)
+    lines.append(EMPTY)
+    lines.append(safe("rule trace", "bold"))
+    for traced in decision.trace:
+        lines.append(safe(f"  {traced.permission}: {traced.outcome}" + (f" by {traced.rule}" if traced.rule else "")))
+        lines.extend(
+            safe(f"    {'✓' if item.matched else '·'} {item.rule}: {item.because}", MUTED) for item in traced.considered
+        )
+    return stacked(lines)
+
+
+def restated(review: Review) -> str:
+    """Who gets what for how long, in one sentence."""
+    what = _listed(review.admission.permissions)
+    where = f"on {review.request.database}, by one login, for {spell_duration(review.ttl)}"
+    return f"{review.requestor} may run any statement over these {where}: {what}"
+
+
+def _listed(permissions: tuple[Permission, ...]) -> str:
+    named = [str(item) for item in permissions if not item.implied] or [str(item) for item in permissions]
+    more = f" and {len(named) - 4} more" if len(named) > 4 else ""
+    return "; ".join(named[:4]) + more
+
+
+def _asked(request: Request) -> list[Content]:
+    what = request.what
+    lines: list[Content] = [EMPTY]
+    if isinstance(what.statement, tuple):
+        for statement in what.statement:
+            lines.append(joined((safe("SQL", "bold"), safe(f"  sha256 {sha256_b64u(statement.encode())}", MUTED))))
+            lines.append(sql(statement))
+        if isinstance(what.search_path, tuple):
+            lines.append(field("path", ", ".join(what.search_path)))
+    elif isinstance(what.role, str):
+        lines.append(field("role", what.role, "bold"))
+    elif isinstance(what.grant, tuple):
+        lines.append(safe("named permissions", "bold"))
+        lines.extend(safe_lines(f"  {item}") for item in what.grant)
+    return lines

@@ -1,0 +1,47 @@
+"""The status pane: one request from submitted to ready and to its end, live, with a countdown while it is open."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+
+from p0_access.messages.views import RequestView, State
+from p0_tui.paint import MUTED, step_lines
+from p0_tui.safe import joined, safe, stacked
+from p0_tui.timeline import steps
+from p0_tui.times import clock
+from p0_tui.widgets.prose import Prose
+
+
+class StatusPane(VerticalScroll, can_focus=True):
+    DEFAULT_CSS = """
+    StatusPane {
+        scrollbar-size-vertical: 1;
+        padding: 0 0 0 1;
+    }
+    """
+
+    def compose(self) -> ComposeResult:
+        yield Prose(_empty(), id="timeline")
+
+    def show(self, request: RequestView | None, now: float) -> None:
+        """`now` is in seconds since the epoch, by the caller's clock."""
+        self.query_one("#timeline", Prose).show(_empty() if request is None else timeline(request, now))
+
+
+def timeline(request: RequestView, now: float) -> Content:
+    """The steps, then how it ended or how long it lasts."""
+    lines = step_lines(steps(request, request.events), now)
+    if request.state is State.ACTIVE and request.not_after is not None:
+        left = safe(f"⏳ {clock(request.not_after - now)} left", "bold $text-success")
+        lines.append(joined((left, safe("  F2 opens psql", MUTED))))
+    if request.state.final and request.message:
+        lines.append(safe(request.message, "bold $text-error" if request.state is not State.ENDED else ""))
+        if request.hint:
+            lines.append(safe(request.hint, MUTED))
+    return stacked(lines)
+
+
+def _empty() -> Content:
+    return safe("^J submits. What happens then is shown here.", MUTED)
