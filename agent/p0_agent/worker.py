@@ -92,15 +92,18 @@ class Worker:
 
     async def _announce(self) -> None:
         public = self._context.key.public
-        await self._link.announce(
-            Announcement(
-                thumbprint=public.thumbprint,
-                jwk={"crv": public.crv, "kty": public.kty, "x": public.x},
-                databases=tuple(sorted(self._context.databases)),
-                rules_sha256=self._context.rules.sha256,
-                software=self._software,
-            )
+        announcement = Announcement(
+            thumbprint=public.thumbprint,
+            jwk={"crv": public.crv, "kty": public.kty, "x": public.x},
+            databases=tuple(sorted(self._context.cluster.databases)),
+            rules_sha256=self._context.rules.sha256,
+            software=self._software,
         )
+        try:
+            await self._link.announce(announcement)
+        except ServerUnavailableError:
+            self._catalogs.forget_published()  # it may come back with another store
+            raise
 
     async def _claim(self, group: asyncio.TaskGroup) -> None:
         for job in await self._link.claim():
@@ -134,7 +137,7 @@ class Worker:
     async def _end_due(self) -> None:
         """Cheap when nothing is due; the whole sweep every `SWEEP_SECONDS` all the same, for what nobody expected."""
         now = self._context.clock()
-        if now - self._swept_at < SWEEP_SECONDS and not await self._context.ledger.due(int(now)):
+        if now - self._swept_at < SWEEP_SECONDS and not await self._context.cluster.ledger.due(int(now)):
             return
         for report in await end_due(self._context):
             self._reports.put_nowait(report)
@@ -153,12 +156,12 @@ class Worker:
             raise
 
     async def _report_again(self) -> None:
-        for entry in await self._context.ledger.ended_since(self._context.now() - REPORT_LOOKBACK):
+        for entry in await self._context.cluster.ledger.ended_since(self._context.now() - REPORT_LOOKBACK):
             if entry.deletion is not None:
                 self._reports.put_nowait(AgentReport(rh=entry.rh, records=(entry.deletion,)))
 
     async def _publish(self) -> None:
-        for database in sorted(self._context.databases):
+        for database in sorted(self._context.cluster.databases):
             upload: CatalogUpload | None = await self._catalogs.changed(database)
             if upload is not None:
                 await self._link.publish(database, upload)

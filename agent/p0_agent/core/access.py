@@ -12,13 +12,13 @@ from p0_access.proof.sealing import SUITE_NAME, seal
 from p0_agent.core import ceiling
 from p0_agent.core.acts import admission_of, known, request_of, verified
 from p0_agent.core.answer import Answer
-from p0_agent.core.approvals import Allowed, granted
+from p0_agent.core.approvals import Allowed, asked_by, granted
 from p0_agent.core.context import Context
 from p0_agent.core.needs import read, search_path
 from p0_agent.errors import RefusedError, Step, at
 from p0_agent.postgres.ledger import Entry
 from p0_agent.postgres.names import login_name
-from p0_agent.postgres.provision import Opened, Order, open_access
+from p0_agent.postgres.provision import Opened, Order
 
 COLLECT_MAX_AGE: Final = 120
 """Seconds after which "I am here" no longer says so."""
@@ -58,8 +58,10 @@ async def provide(entry: Entry, admission: Admission, context: Context) -> Answe
         raise RefusedError("the request has lapsed", step=Step.COLLECT, code="lapsed", hint="Ask again.")
     allowed = await granted(entry, admission, context)
     with at(Step.CEILING):
-        live = len(await context.ledger.live())
-    ceiling.check(allowed.permissions, context.ceiling, schemas=context.databases[entry.database], live=live)
+        live = len(await context.cluster.ledger.live())
+    ceiling.check(
+        allowed.permissions, context.ceiling, schemas=frozenset(context.cluster.databases[entry.database]), live=live
+    )
     opened = await _provision(entry, admission, allowed, context)
     return sealed(await _seal(entry, request, opened, context))
 
@@ -75,8 +77,8 @@ def sealed(entry: Entry) -> Answer:
 
 
 async def _unchanged(entry: Entry, admission: Admission, context: Context) -> None:
-    reading = await read(request_of(entry), context)
-    if (reading.permissions, reading.reached, reading.objects) != (
+    needs = await read(request_of(entry), asked_by(admission), context)
+    if (needs.question.granted, needs.question.reached, needs.objects) != (
         admission.permissions,
         admission.reached,
         admission.objects,
@@ -103,13 +105,7 @@ async def _provision(entry: Entry, admission: Admission, allowed: Allowed, conte
         connection_limit=1 if request_of(entry).one_shot else context.ceiling.connections,
     )
     with at(Step.PROVISION):
-        return await open_access(
-            context.connections,
-            order,
-            now=context.now(),
-            random=context.random,
-            iterations=context.scram_iterations,
-        )
+        return await context.cluster.open(order, context.now())
 
 
 def _not_after(allowed: Allowed, context: Context) -> int:
@@ -138,8 +134,8 @@ async def _seal(entry: Entry, request: Request, opened: Opened, context: Context
             exp=opened.not_after,
             suite=SUITE_NAME,
             ct=seal(plaintext, request.enc, rh=entry.rh, aud=context.audience),
-            log=await context.evidence.head(),
+            log=await context.cluster.evidence.head(),
         )
         signed = jws.sign(credential, context.key)
-        await context.evidence.append("credential", signed, context.now())
-        return await context.ledger.seal(entry.rh, signed, context.now())
+        await context.cluster.evidence.append("credential", signed, context.now())
+        return await context.cluster.ledger.seal(entry.rh, signed, context.now())

@@ -40,7 +40,7 @@ async def verified(unverified: SignedAct, type_: type[ActT], context: Context) -
 async def known(unverified_request: SignedAct, context: Context, *, step: Step) -> Entry:
     """The ledger's row of the request that a job names. What the job says besides is not used."""
     with at(step):
-        entry = await context.ledger.get(jws.record_hash(unverified_request.record))
+        entry = await context.cluster.ledger.get(jws.record_hash(unverified_request.record))
     if entry is None:
         raise RefusedError("this agent does not know the request", step=step, code="ledger_unknown")
     return entry

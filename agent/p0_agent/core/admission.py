@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Final, Literal
 
 from p0_access.messages.job import Job
 from p0_access.messages.records import Admission, AdmissionRules, Request
 from p0_access.proof import jws
 from p0_access.routing.decide import reason_missing, route
-from p0_access.routing.decision import Automatic, Denied, Question
+from p0_access.routing.decision import Automatic, Decision, Denied, NeedsApproval
 from p0_agent.core.access import provide
 from p0_agent.core.acts import admission_of, request_of, requestor, verified
 from p0_agent.core.answer import Answer
 from p0_agent.core.context import Context
-from p0_agent.core.needs import read
+from p0_agent.core.needs import Needs, read
 from p0_agent.core.standing import stands
 from p0_agent.errors import RefusedError, Step, at
 from p0_agent.postgres.ledger import Entry
-from p0_agent.reading.reader import RequestReading
 from p0_agent.verification.acts import VerifiedAct
 
 COLLECTS_ITSELF: Final = 120
@@ -29,7 +27,7 @@ async def admit(job: Job, context: Context) -> Answer:
     """A new request; or one that came before, which was verified then and goes on at its stage."""
     rh = jws.record_hash(job.request.record)
     with at(Step.CLAIM):
-        entry = await context.ledger.get(rh)
+        entry = await context.cluster.ledger.get(rh)
     if entry is None or entry.stage == "claimed":
         entry = await _claim_and_decide(job, context)
     if entry.stage in {"approved", "provisioned"}:
@@ -42,7 +40,7 @@ async def admit(job: Job, context: Context) -> Answer:
 
 async def _claim_and_decide(job: Job, context: Context) -> Entry:
     request = await verified(job.request, Request, context)
-    if request.act.database not in context.databases:
+    if request.act.database not in context.cluster.databases:
         raise RefusedError(
             f"this agent does not serve the database {request.act.database!r}",
             step=Step.CLAIM,
@@ -50,7 +48,7 @@ async def _claim_and_decide(job: Job, context: Context) -> Entry:
             hint="p0 ls lists the databases",
         )
     with at(Step.CLAIM):
-        entry = await context.ledger.claim(
+        entry = await context.cluster.ledger.claim(
             rh=request.hash,
             rid=request.act.rid,
             database=request.act.database,
@@ -61,42 +59,8 @@ async def _claim_and_decide(job: Job, context: Context) -> Entry:
 
 
 async def _decide(request: VerifiedAct[Request], entry: Entry, context: Context) -> Entry:
-    reading = await read(request.act, context)
-    admission = _admission(request, reading, context)
-    stage: Literal["approved", "denied", "admitted"]
-    match admission.rules.decision:
-        case Automatic():
-            stage = "approved"
-        case Denied():
-            stage = "denied"
-        case _:
-            stage = "admitted"
-    signed = jws.sign(admission, context.key)
-    await context.evidence.append("request", request.compact, context.now())
-    await context.evidence.append("admission", signed, context.now())
-    with at(Step.RULES):
-        return await context.ledger.admit(entry.rh, signed, stage, context.now())
-
-
-def _admission(verified_request: VerifiedAct[Request], reading: RequestReading, context: Context) -> Admission:
-    """Step 8. The verdict is in it, whatever it is; a missing reason is refused, since the asker can mend it."""
-    request, person = verified_request.act, verified_request.person
-    question = Question(
-        requestor=requestor(person),
-        database=request.database,
-        kind=request.what.kind,
-        granted=reading.permissions,
-        reached=reading.reached,
-        reach_unknown=reading.reach_unknown,
-        tags=reading.facts.tags,
-        columns=reading.facts.columns,
-        sequence_owners=reading.facts.sequence_owners,
-        ttl=request.ttl,
-        reason=request.reason,
-        break_glass=request.break_glass,
-        at=datetime.fromtimestamp(context.now(), UTC),
-    )
-    if reason_missing(context.rules, question):
+    needs = await read(request.act, requestor(request.person), context)
+    if reason_missing(context.rules, needs.question):
         raise RefusedError(
             "a reason is required",
             step=Step.RULES,
@@ -104,16 +68,35 @@ def _admission(verified_request: VerifiedAct[Request], reading: RequestReading, 
             hint='Say why: --reason "Generating reports"',
         )
     with at(Step.RULES):
-        decision = route(context.rules, question)
+        decision = route(context.rules, needs.question)
+    signed = jws.sign(_admission(request, needs, decision, context), context.key)
+    await context.cluster.evidence.append("request", request.compact, context.now())
+    await context.cluster.evidence.append("admission", signed, context.now())
+    with at(Step.RULES):
+        return await context.cluster.ledger.admit(entry.rh, signed, _stage(decision), context.now())
+
+
+def _stage(decision: Decision) -> Literal["approved", "denied", "admitted"]:
+    match decision:
+        case Automatic():
+            return "approved"
+        case Denied():
+            return "denied"
+        case NeedsApproval():
+            return "admitted"
+
+
+def _admission(request: VerifiedAct[Request], needs: Needs, decision: Decision, context: Context) -> Admission:
+    """The verdict is in it, whatever it is."""
     return Admission(
-        rh=verified_request.hash,
-        subject=person.subject,
-        groups=person.groups,
-        permissions=reading.permissions,
-        reached=reading.reached,
-        objects=reading.objects,
+        rh=request.hash,
+        subject=request.person.subject,
+        groups=request.person.groups,
+        permissions=needs.question.granted,
+        reached=needs.question.reached,
+        objects=needs.objects,
         rules=AdmissionRules(sha256=context.rules.sha256, decision=decision),
-        warnings=reading.warnings,
+        warnings=needs.warnings,
         iat=context.now(),
-        exp=request.exp,
+        exp=request.act.exp,
     )

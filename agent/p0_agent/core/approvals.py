@@ -39,7 +39,7 @@ async def approve(job: Job, context: Context) -> Answer:
         return await _came_late(entry, found.hash, context)
     _check(found.act, requestor(found.person), admission)
     with at(Step.APPROVALS):
-        approvals = await context.ledger.add_approval(
+        approvals = await context.cluster.ledger.add_approval(
             entry.rh,
             Approved(
                 h=found.hash,
@@ -49,7 +49,7 @@ async def approve(job: Job, context: Context) -> Answer:
                 at=context.now(),
             ),
         )
-    await context.evidence.append("approval", found.compact, context.now())
+    await context.cluster.evidence.append("approval", found.compact, context.now())
     return await _weigh(entry, admission, approvals, context)
 
 
@@ -59,7 +59,7 @@ async def granted(entry: Entry, admission: Admission, context: Context) -> Allow
         case Automatic(ttl=ttl, not_after=not_after):
             return Allowed(permissions=admission.permissions, ttl=ttl, not_after=not_after)
         case NeedsApproval() as decision:
-            count = _count(decision, admission, await context.ledger.approvals(entry.rh))
+            count = _count(decision, admission, await context.cluster.ledger.approvals(entry.rh))
             if not count.complete or count.struck:
                 raise _refused("not everybody has approved all of it", "not_approved")
             return Allowed(permissions=count.permissions, ttl=count.ttl, not_after=decision.not_after)
@@ -75,7 +75,7 @@ async def progress(entry: Entry, context: Context) -> tuple[Progress, ...]:
     decision = admission.rules.decision
     if not isinstance(decision, NeedsApproval):
         return ()
-    return _progress(_count(decision, admission, await context.ledger.approvals(entry.rh)))
+    return _progress(_count(decision, admission, await context.cluster.ledger.approvals(entry.rh)))
 
 
 def _check(approval: Approval, person: Requestor, admission: Admission) -> None:
@@ -102,7 +102,7 @@ async def _weigh(entry: Entry, admission: Admission, approvals: tuple[Approved, 
         return Answer(outcome="denied", progress=_progress(count), code="denied", message=_said(count, approvals))
     if count.struck:
         with at(Step.APPROVALS):
-            await context.ledger.close(entry.rh, "needs_changes", context.now())
+            await context.cluster.ledger.close(entry.rh, "needs_changes", context.now())
         return Answer(
             outcome="needs_changes",
             progress=_progress(count),
@@ -113,7 +113,7 @@ async def _weigh(entry: Entry, admission: Admission, approvals: tuple[Approved, 
     if not count.complete:
         return Answer(outcome="pending", progress=_progress(count))
     with at(Step.APPROVALS):
-        await context.ledger.approve(entry.rh, context.now())
+        await context.cluster.ledger.approve(entry.rh, context.now())
     return Answer(outcome="approved", progress=_progress(count))
 
 
@@ -121,7 +121,7 @@ async def _came_late(entry: Entry, h: str, context: Context) -> Answer:
     """The same approval delivered again is answered by where the request stands; a new one is too late."""
     from p0_agent.core.standing import stands
 
-    if any(other.h == h for other in await context.ledger.approvals(entry.rh)):
+    if any(other.h == h for other in await context.cluster.ledger.approvals(entry.rh)):
         return await stands(entry, context)
     raise _refused(f"the request is {entry.stage} already", f"already_{entry.stage}")
 

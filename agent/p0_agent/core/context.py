@@ -10,33 +10,26 @@ from p0_access.proof.id_token import TrustedIssuer
 from p0_access.proof.keys import SigningKey
 from p0_access.routing.rules import RuleSet
 from p0_agent.config import Advertised, Ceiling
-from p0_agent.postgres.connections import Connections
-from p0_agent.postgres.evidence import Evidence
-from p0_agent.postgres.ledger import Ledger
+from p0_agent.postgres.cluster import Cluster
 from p0_agent.reading.reader import Reader
 from p0_agent.verification.acts import KeySource
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Context:
-    """`clock` gives seconds since the epoch, `random(n)` n unpredictable bytes. `databases` maps each
-    one served to its managed schemas. `not_before` is when the ledger was first made: what was signed earlier may
-    have been seen by a ledger
-    that is lost. `sslrootcert` is PEM text."""
+    """`clock` gives seconds since the epoch, `random(n)` n unpredictable bytes. `not_before` is when the ledger was
+    first
+    made: what was signed earlier may have been seen by a ledger that is lost. `sslrootcert` is PEM text."""
 
     key: SigningKey
     rules: RuleSet
     ceiling: Ceiling
     issuers: Mapping[str, TrustedIssuer]
     key_source: KeySource
-    databases: Mapping[str, frozenset[str]]
     reader: Reader
-    connections: Connections
-    ledger: Ledger
-    evidence: Evidence
+    cluster: Cluster
     advertised: Advertised
     sslrootcert: str | None
-    scram_iterations: int
     not_before: int
     clock: Callable[[], float]
     random: Callable[[int], bytes]

@@ -15,7 +15,6 @@ from p0_agent.errors import RefusedError, Step, at
 from p0_agent.postgres.ending import Ended
 from p0_agent.postgres.errors import EndIncompleteError, LedgerError
 from p0_agent.postgres.ledger import LIVE, OPEN, Entry
-from p0_agent.postgres.sweep import end_entry
 from p0_agent.verification.acts import VerifiedAct
 
 
@@ -25,14 +24,14 @@ async def end(job: Job, context: Context) -> Answer:
     entry = await _entry(job, context)
     cause: Cause = "revoked"
     if job.act is None:
-        await context.evidence.append("server-end", entry.rh, context.now())
+        await context.cluster.evidence.append("server-end", entry.rh, context.now())
     else:
         found = await verified(job.act, End, context)
         cause = _allowed(found, entry, context)
-        await context.evidence.append("end", found.compact, context.now())
+        await context.cluster.evidence.append("end", found.compact, context.now())
     if entry.stage in OPEN:
         with at(Step.APPROVALS):
-            entry = await context.ledger.close(entry.rh, "cancelled", context.now())
+            entry = await context.cluster.ledger.close(entry.rh, "cancelled", context.now())
     if entry.stage in LIVE:
         entry = await finish(entry, cause, context)
     return await stands(entry, context)
@@ -40,10 +39,10 @@ async def end(job: Job, context: Context) -> Answer:
 
 async def finish(entry: Entry, cause: Cause, context: Context) -> Entry:
     """Ends a live access. Safe to repeat: an end that was begun keeps its cause, and is gone on with where it was."""
-    entry = await context.ledger.begin_end(entry.rh, cause, context.now())
+    entry = await context.cluster.ledger.begin_end(entry.rh, cause, context.now())
     if entry.stage == "ended":
         return entry
-    return await receipt(entry, await end_entry(context.connections, entry), context)
+    return await receipt(entry, await context.cluster.end(entry), context)
 
 
 async def receipt(entry: Entry, ended: Ended, context: Context) -> Entry:
@@ -59,11 +58,11 @@ async def receipt(entry: Entry, ended: Ended, context: Context) -> Entry:
         residue=ended.residue,
     )
     signed = jws.sign(deletion, context.key)
-    await context.evidence.append("deletion", signed, context.now())
+    await context.cluster.evidence.append("deletion", signed, context.now())
     try:
-        return await context.ledger.end(entry.rh, signed, context.now())
+        return await context.cluster.ledger.end(entry.rh, signed, context.now())
     except LedgerError:
-        done = await context.ledger.get(entry.rh)
+        done = await context.cluster.ledger.get(entry.rh)
         if done is not None and done.stage == "ended":
             return done  # a job and the clock ended it at the same moment; the first receipt stands
         raise
@@ -71,12 +70,12 @@ async def receipt(entry: Entry, ended: Ended, context: Context) -> Entry:
 
 async def _entry(job: Job, context: Context) -> Entry:
     """The request's row. An end that overtakes its request leaves one behind, so that the request finds it is over."""
-    entry = await context.ledger.get(jws.record_hash(job.request.record))
+    entry = await context.cluster.ledger.get(jws.record_hash(job.request.record))
     if entry is not None or job.act is None:
         return entry or await known(job.request, context, step=Step.CLAIM)
     request = await verified(job.request, Request, context)
     with at(Step.CLAIM):
-        return await context.ledger.claim(
+        return await context.cluster.ledger.claim(
             rh=request.hash,
             rid=request.act.rid,
             database=request.act.database,

@@ -45,7 +45,7 @@ async def handle(job: Job, context: Context) -> Result:
         code=answer.code,
         message=answer.message,
         hint=answer.hint,
-        head=await context.evidence.head(),
+        head=await context.cluster.evidence.head(),
     )
 
 
@@ -55,8 +55,8 @@ async def _refused(job: Job, error: RefusedError, context: Context) -> Answer:
         rh=rh, at=context.now(), step=int(error.step), code=error.code, message=str(error), hint=error.hint
     )
     signed = jws.sign(refusal, context.key)
-    await context.evidence.append("refusal", signed, context.now())
+    await context.cluster.evidence.append("refusal", signed, context.now())
     if job.kind == "admit" or error.step in _FINAL_STEPS or error.code in _FINAL_CODES:
         with contextlib.suppress(LedgerError):  # it may never have been claimed, or may be further along
-            await context.ledger.close(rh, "refused", context.now(), refusal=signed)
+            await context.cluster.ledger.close(rh, "refused", context.now(), refusal=signed)
     return Answer(outcome="refused", records=(signed,), code=error.code, message=str(error), hint=error.hint)

@@ -16,8 +16,6 @@ from p0_agent.core.context import Context
 from p0_agent.core.ending import finish, receipt
 from p0_agent.postgres.errors import PostgresError
 from p0_agent.postgres.ledger import Entry
-from p0_agent.postgres.sessions import count_sessions
-from p0_agent.postgres.sweep import sweep
 
 log = logging.getLogger("p0.agent")
 
@@ -27,7 +25,7 @@ UNUSED_SECONDS: Final = 60
 
 async def end_due(context: Context) -> tuple[AgentReport, ...]:
     """One pass of the sweep; safe at any time. What it could not end stays fenced, and the next pass tries again."""
-    swept = await sweep(context.connections, context.ledger, now=context.now())
+    swept = await context.cluster.sweep(context.now())
     for name, error in swept.failed.items():
         log.warning("could not end %s: %s", name, error, extra={"code": error.code})
     for orphan in swept.orphans:
@@ -56,13 +54,13 @@ class OneShotWatch:
         """Ends the one-shot accesses whose session has come and gone, or that nobody used in time."""
         watched = {
             entry.login: entry
-            for entry in await context.ledger.live()
+            for entry in await context.cluster.ledger.live()
             if entry.stage == "sealed" and entry.login is not None and request_of(entry).one_shot
         }
         self._seen = {login: seen for login, seen in self._seen.items() if login in watched}
         if not watched:
             return ()
-        sessions = await count_sessions(context.connections, watched)
+        sessions = await context.cluster.sessions(watched)
         over = [entry for login, entry in watched.items() if self._is_over(login, sessions[login], context.now())]
         return tuple([await _report(await finish(entry, "one_shot", context), context) for entry in over])
 
@@ -76,4 +74,4 @@ class OneShotWatch:
 
 async def _report(entry: Entry, context: Context) -> AgentReport:
     records = () if entry.deletion is None else (entry.deletion,)
-    return AgentReport(rh=entry.rh, records=records, head=await context.evidence.head())
+    return AgentReport(rh=entry.rh, records=records, head=await context.cluster.evidence.head())

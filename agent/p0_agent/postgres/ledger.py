@@ -167,6 +167,10 @@ class Ledger:
         """Accesses whose login may exist, the next to end first."""
         return await self._list(sql.SQL("WHERE stage IN ('provisioned', 'sealed', 'ending')"))
 
+    async def ended_since(self, then: int) -> tuple[Entry, ...]:
+        """Accesses that ended at `then` or later, whose receipts somebody may not have."""
+        return await self._list(sql.SQL("WHERE stage = 'ended' AND updated_at >= %s"), then)
+
     async def open(self) -> tuple[Entry, ...]:
         """Requests that are neither granted nor closed, oldest first."""
         return await self._list(sql.SQL("WHERE stage IN ('claimed', 'admitted', 'approved')"))

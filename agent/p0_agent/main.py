@@ -1,0 +1,101 @@
+"""`p0 agent …`: the worker beside the database, and the SQL that sets it up."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import signal
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Final, NoReturn
+
+import typer
+
+from p0_access.errors import P0Error
+from p0_agent.config import Settings, load
+from p0_agent.errors import TransientError
+
+EX_UNAVAILABLE: Final = 69
+EX_CONFIG: Final = 78
+
+app = typer.Typer(no_args_is_help=True, help="The worker beside the database, and its set-up.")
+
+ConfigOption = Annotated[
+    Path, typer.Option("--config", envvar="P0_AGENT_CONFIG", help="The agent's configuration (TOML).")
+]
+
+
+@app.command()
+def run(config: ConfigOption) -> None:
+    """Work until stopped: claim jobs, verify, grant, and end what is due.
+
+    Example: p0 agent run --config /etc/p0/agent.toml
+    """
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    try:
+        asyncio.run(_run(load(config)))
+    except P0Error as error:
+        _fail(error)
+
+
+@app.command("bootstrap-sql")
+def bootstrap(
+    config: ConfigOption,
+    server_version: Annotated[int, typer.Option(help="The cluster's major version, 14 to 18.", min=14, max=18)],
+) -> None:
+    """Print the SQL that a DBA runs once, as a superuser, for this agent.
+
+    It creates the passwords' files if they do not exist; only their verifiers are in the SQL.
+
+    Example: p0 agent bootstrap-sql --config agent.toml --server-version 18 | psql -d postgres
+    """
+    from p0_agent.setup import bootstrap_text
+
+    try:
+        sys.stdout.write(bootstrap_text(load(config), server_version=server_version, random=secrets.token_bytes))
+    except P0Error as error:
+        _fail(error)
+
+
+@app.command()
+def key(config: ConfigOption) -> None:
+    """Print the agent's public key, as the server's configuration and the launchers' profiles name it.
+
+    Example: p0 agent key --config agent.toml
+    """
+    from p0_agent.config import agent_key
+
+    try:
+        settings = load(config)
+        public = agent_key(settings.path(settings.key), secrets.token_bytes).public
+    except P0Error as error:
+        _fail(error)
+    sys.stdout.write(f'thumbprint = "{public.thumbprint}"\nx = "{public.x}"\n')
+
+
+async def _run(settings: Settings) -> None:
+    from p0_agent.setup import working
+
+    async with working(
+        settings, clock=time.time, random=secrets.token_bytes, software=f"p0-agent {version('p0')}"
+    ) as worker:
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("this runs in a task")
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, task.cancel)
+        try:
+            await worker.run()
+        except asyncio.CancelledError:
+            logging.getLogger("p0.agent").info("stopping; live accesses end by their own time")
+
+
+def _fail(error: P0Error) -> NoReturn:
+    """One error on standard error, and the exit status that says what kind it is (sysexits.h)."""
+    sys.stderr.write(f"p0 agent: {error}\n" + (f"  {error.hint}\n" if error.hint else ""))
+    raise SystemExit(EX_UNAVAILABLE if isinstance(error, TransientError) else EX_CONFIG)

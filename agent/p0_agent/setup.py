@@ -1,0 +1,130 @@
+"""From settings to a worker that is ready to run: every part is made here, and nowhere else."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from p0_access.encoding import b64u
+from p0_access.routing.load import load as load_rules
+from p0_access.secret import Secret
+from p0_agent.catalogs import Catalogs
+from p0_agent.config import Settings, agent_key
+from p0_agent.core.context import Context
+from p0_agent.errors import ConfigurationError
+from p0_agent.link import ServerLink
+from p0_agent.postgres import scram
+from p0_agent.postgres.bootstrap import Roles, bootstrap_sql, psql_text
+from p0_agent.postgres.cluster import Cluster
+from p0_agent.postgres.connections import Account, Connections
+from p0_agent.reading.child import ReadingChild
+from p0_agent.reading.kernel import KernelReader
+from p0_agent.verification.issuer_keys import IssuerKeyCache
+from p0_agent.worker import Worker
+
+log = logging.getLogger("p0.agent")
+
+
+@asynccontextmanager
+async def working(
+    settings: Settings, *, clock: Callable[[], float], random: Callable[[int], bytes], software: str
+) -> AsyncIterator[Worker]:
+    """A worker whose cluster is checked and whose ledger is there. Everything is closed at the end."""
+    async with AsyncExitStack() as stack:
+        key = agent_key(settings.path(settings.key), random)
+        rules_path = settings.path(settings.rules)
+        rules = load_rules(_bytes(rules_path), source=str(rules_path))
+        cluster = Cluster(
+            _connections(settings),
+            {database.name: database.schemas for database in settings.databases},
+            random=random,
+            iterations=settings.cluster.scram_iterations,
+        )
+        stack.push_async_callback(cluster.close)
+        started = await cluster.start(key.public.thumbprint, int(clock()))
+        for warning in started.warnings:
+            log.warning("%s", warning)
+        key_source = IssuerKeyCache(clock=clock)
+        stack.push_async_callback(key_source.close)
+        child = ReadingChild()
+        stack.push_async_callback(child.close)
+        link = ServerLink(settings.server, key, clock=clock, random=random)
+        stack.push_async_callback(link.close)
+        catalogs = Catalogs(cluster, key, clock=clock)
+        certificate = settings.advertised.sslrootcert
+        context = Context(
+            key=key,
+            rules=rules,
+            ceiling=settings.ceiling,
+            issuers={issuer.issuer: issuer for issuer in settings.issuers},
+            key_source=key_source,
+            reader=KernelReader(catalogs, child),
+            cluster=cluster,
+            advertised=settings.advertised,
+            sslrootcert=None if certificate is None else _bytes(settings.path(certificate)).decode(),
+            not_before=started.ledger_born,
+            clock=clock,
+            random=random,
+        )
+        log.info("agent %s serves %s", key.public.thumbprint, ", ".join(sorted(cluster.databases)))
+        yield Worker(context, link, catalogs, software=software)
+
+
+def bootstrap_text(settings: Settings, *, server_version: int, random: Callable[[int], bytes]) -> str:
+    """The set-up for psql. The passwords it needs are made if their files are not there; only verifiers go into it."""
+    passwords = (
+        _password(settings.path(settings.cluster.password_file), random),
+        _password(settings.path(settings.cluster.reader_password_file), random),
+    )
+    agent_verifier, reader_verifier = (
+        scram.verifier(password, random(scram.SALT_BYTES), scram.DEFAULT_ITERATIONS) for password in passwords
+    )
+    try:
+        scripts = bootstrap_sql(
+            server_version=server_version,
+            home=settings.cluster.home,
+            databases={database.name: database.schemas for database in settings.databases},
+            agent_verifier=agent_verifier,
+            reader_verifier=reader_verifier,
+            roles=Roles(agent=settings.cluster.user, reader=settings.cluster.reader_user),
+        )
+        return psql_text(scripts)
+    except ValueError as error:
+        raise ConfigurationError(str(error), code="config_invalid") from error
+
+
+def _connections(settings: Settings) -> Connections:
+    cluster = settings.cluster
+    certificate = None if cluster.sslrootcert is None else str(settings.path(cluster.sslrootcert))
+
+    def account(user: str, password: Secret) -> Account:
+        return Account(
+            host=cluster.host,
+            port=cluster.port,
+            user=user,
+            password=password,
+            sslmode=cluster.sslmode,
+            sslrootcert=certificate,
+        )
+
+    return Connections(
+        agent=account(cluster.user, settings.secret(cluster.password_file)),
+        reader=account(cluster.reader_user, settings.secret(cluster.reader_password_file)),
+        home=cluster.home,
+    )
+
+
+def _password(path: Path, random: Callable[[int], bytes]) -> Secret:
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(b64u(random(32)) + "\n")
+    return Secret(_bytes(path).decode().split("\n", 1)[0])
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {path}: {error.strerror}", code="config_unreadable") from error
