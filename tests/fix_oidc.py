@@ -40,7 +40,8 @@ START_SECONDS = 30
 
 
 class CertifiedProvider(msgspec.Struct, frozen=True, kw_only=True):
-    """npm `oidc-provider`, running with `USERS`. Whom `login_hint` names is signed in; its ID tokens are ES256."""
+    """npm `oidc-provider`, running with `USERS`. It signs in whom `login_hint` names, else asks by a form that
+    `p0_demo.browser` can answer. Its ID tokens are ES256."""
 
     issuer: str
     client_id: str

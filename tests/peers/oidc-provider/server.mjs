@@ -2,10 +2,11 @@
 //
 //   node server.mjs '{"client_id": "…", "users": [{"sub": "…", "email": "…", "groups": ["…"]}], "token_seconds": 300}'
 //
-// Prints one JSON line {"issuer": "…"} once it listens, and ends when its standard input does. Its interactions are
-// completed without asking: `login_hint` says who signs in, and an unknown or missing one is refused.
+// Prints one JSON line {"issuer": "…"} once it listens, and ends when its standard input does. `login_hint` says who
+// signs in; without one, a page asks. Consent is given without asking.
 import { createServer } from 'node:http'
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { text } from 'node:stream/consumers'
 import { Provider } from 'oidc-provider'
 
 const wanted = JSON.parse(process.argv[2])
@@ -32,7 +33,7 @@ server.listen(0, '127.0.0.1', () => {
     claims: { openid: ['sub', 'email', 'email_verified', 'groups'], email: [] },
     scopes: ['openid', 'email', 'groups', 'offline_access'],
     conformIdTokenClaims: false, // claims in the ID token itself
-    features: { devInteractions: { enabled: false } },
+    features: { devInteractions: { enabled: false }, revocation: { enabled: true } },
     pkce: { required: () => true },
     issueRefreshToken: () => true,
     rotateRefreshToken: true,
@@ -58,9 +59,11 @@ server.listen(0, '127.0.0.1', () => {
 async function complete(provider, request, response) {
   const { prompt, params, session, grantId } = await provider.interactionDetails(request, response)
   if (prompt.name === 'login') {
-    const result = users.has(params.login_hint)
-      ? { login: { accountId: params.login_hint } }
-      : { error: 'access_denied', error_description: 'login_hint names no user' }
+    const chosen = request.method === 'POST' ? new URLSearchParams(await text(request)).get('user') : params.login_hint
+    if (chosen === undefined) return ask(response)
+    const result = users.has(chosen)
+      ? { login: { accountId: chosen } }
+      : { error: 'access_denied', error_description: 'nobody of that name' }
     return provider.interactionFinished(request, response, result, { mergeWithLastSubmission: false })
   }
   const grant = grantId
@@ -69,6 +72,11 @@ async function complete(provider, request, response) {
   grant.addOIDCScope(params.scope)
   const consent = { grantId: await grant.save() }
   return provider.interactionFinished(request, response, { consent }, { mergeWithLastSubmission: true })
+}
+
+function ask(response) {
+  const buttons = [...users.keys()].map((sub) => `<button name="user" value="${sub}">${sub}</button>`)
+  response.writeHead(200, { 'content-type': 'text/html' }).end(`<form method="post">${buttons.join('')}</form>`)
 }
 
 process.stdin.on('end', () => process.exit(0)).resume()

@@ -84,11 +84,12 @@ async def test_it_needs_no_user_where_nobody_asks(
     assert "code" in callback.queries[0]
 
 
+@pytest.mark.parametrize(("hint", "user"), [(ADA.sub, None), (None, ADA.sub)])
 async def test_it_keeps_cookies_for_the_certified_provider(
-    certified_provider: CertifiedProvider, callback: Callback
+    certified_provider: CertifiedProvider, callback: Callback, hint: str | None, user: str | None
 ) -> None:
     async with NativeClient(certified_provider.issuer) as client:
-        assert await browse(await sign_in_url(client, callback, login_hint=ADA.sub), None) == (0, "", "")
+        assert await browse(await sign_in_url(client, callback, login_hint=hint), user) == (0, "", "")
         redeemed = await client.redeem(callback.queries[0]["code"], redirect_uri=callback.uri)
         assert (await client.verify(redeemed.json()["id_token"]))["sub"] == ADA.sub
 
