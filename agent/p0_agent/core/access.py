@@ -138,4 +138,4 @@ async def _seal(entry: Entry, request: Request, opened: Opened, context: Context
         )
         signed = jws.sign(credential, context.key)
         await context.cluster.evidence.append("credential", signed, context.now())
-        return await context.cluster.ledger.seal(entry.rh, signed, context.now())
+        return await context.cluster.ledger.seal(entry.rh, signed, context.now(), attempt=opened.attempt)

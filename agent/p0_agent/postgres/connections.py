@@ -7,6 +7,7 @@
 - `reader(database)`: a connection as the reader, who may read no table; the only one on which SQL of others may be
   analysed. One a database, for one task at a time.
 - `visiting(database)`: short-lived, as the agent, to databases that are not managed.
+- `turn(name)` is no connection, but what keeps two tasks from ending one login at the same time.
 
 Whoever needs a writer and then another takes the home database's last. Nothing here waits without a limit.
 """
@@ -17,6 +18,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final, Literal
+from weakref import WeakValueDictionary
 
 import msgspec
 import psycopg
@@ -58,6 +60,7 @@ class Connections:
         self._agent = agent
         self._reader = reader
         self._slots: dict[tuple[str, str], _Slot] = {}
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @asynccontextmanager
     async def writer(self, database: str) -> AsyncIterator[Connection]:
@@ -86,6 +89,10 @@ class Connections:
                 yield connection
         finally:
             await slot.close()
+
+    def turn(self, name: str) -> asyncio.Lock:
+        """The lock of that name: the same one for as long as anybody has it."""
+        return self._turns.setdefault(name, asyncio.Lock())
 
     async def close(self) -> None:
         for slot in self._slots.values():

@@ -43,15 +43,16 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
 async def end_access(connections: Connections, *, database: str, login: str, set_role: str) -> Ended:
     """Ends the access of `login`. Raises `EndIncompleteError` when its sessions do not go away in time, and the errors
     of the database when something stands in the way; either way it stays fenced and may be tried again."""
-    oids = await _fence(connections, login, set_role)
-    dropped = await _kill_and_undo(connections, database, login, set_role)
-    async with connections.control() as connection:
-        names = [login, *dropped]
-        cursor = await connection.execute(
-            query("residue"), {"names": names, "oids": [oids[name] for name in names if name in oids]}
-        )
-        residue = tuple(str(found) for (found,) in await cursor.fetchall())
-        set_dropped = not await exists(connection, set_role)
+    async with connections.turn(login):
+        oids = await _fence(connections, login, set_role)
+        dropped = await _kill_and_undo(connections, database, login, set_role)
+        async with connections.control() as connection:
+            names = [login, *dropped]
+            cursor = await connection.execute(
+                query("residue"), {"names": names, "oids": [oids[name] for name in names if name in oids]}
+            )
+            residue = tuple(str(found) for (found,) in await cursor.fetchall())
+            set_dropped = not await exists(connection, set_role)
     return Ended(login=login, set_role=set_role, set_dropped=set_dropped, residue=residue)
 
 

@@ -18,7 +18,7 @@ from psycopg.rows import class_row
 
 from p0_access.messages.records import Cause
 from p0_agent.postgres.connections import Connection, Connections
-from p0_agent.postgres.errors import LedgerError
+from p0_agent.postgres.errors import DatabaseBusyError, LedgerError
 from p0_agent.postgres.migrations import migrate
 
 Stage = Literal[
@@ -45,7 +45,8 @@ MAX_APPROVALS: Final = 200
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """A request's row. `not_after`, fixed when the login was first made, is set with `login` and `set_role`."""
+    """A request's row. `not_after`, fixed when the login was first made, is set with `login` and `set_role`; `attempt`
+    counts how often the login was given a password."""
 
     rh: str
     rid: str
@@ -59,6 +60,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     login: str | None
     set_role: str | None
     not_after: int | None
+    attempt: int
     cause: Cause | None
     claimed_at: int
     updated_at: int
@@ -141,9 +143,14 @@ class Ledger:
         async with self._connections.control() as connection:
             return await _approvals(connection, rh)
 
-    async def seal(self, rh: str, credential: str, now: int) -> Entry:
-        """The sealed credential, to be returned unchanged from now on."""
-        return await self._step(rh, ("provisioned",), "sealed", now, credential=credential)
+    async def seal(self, rh: str, credential: str, now: int, *, attempt: int) -> Entry:
+        """The sealed credential, to be returned unchanged from now on. `attempt` is that of `Opened`: a password that
+        was replaced meanwhile is not sealed, which is transient, since the other attempt's is."""
+        async with self._connections.control() as connection:
+            entry = await _one(connection, _BY_HASH_LOCKED, rh)
+            if entry is not None and entry.stage == "provisioned" and entry.attempt != attempt:
+                raise DatabaseBusyError("the login was given another password", code="provisioned_again")
+            return await _advance(connection, rh, ("provisioned",), "sealed", now, credential=credential)
 
     async def begin_end(self, rh: str, cause: Cause, now: int) -> Entry:
         """From now on it can only end. Begun again, it keeps its first cause."""
@@ -190,10 +197,10 @@ async def record_provisioned(
     connection: Connection, *, rh: str, login: str, set_role: str, not_after: int, now: int
 ) -> Entry:
     """The step to `provisioned`, in the caller's transaction. Taken again (the credential was never sealed), it keeps
-    login and end as they were fixed the first time."""
+    login and end as they were fixed the first time, and counts another attempt."""
     entry = await _one(connection, _BY_HASH_LOCKED, rh)
     if entry is not None and entry.stage == "provisioned":
-        return entry
+        return await _advance(connection, rh, ("provisioned",), "provisioned", now, attempt=entry.attempt + 1)
     return await _advance(
         connection,
         rh,
@@ -203,6 +210,7 @@ async def record_provisioned(
         login=login,
         set_role=set_role,
         not_after=not_after,
+        attempt=1,
     )
 
 

@@ -48,12 +48,14 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
-    """An access that is there now. `not_after` is what the ledger fixed, which may be earlier than ordered."""
+    """An access that is there now. `not_after` is what the ledger fixed, which may be earlier than ordered; `attempt`
+    goes with this password (`Ledger.seal`)."""
 
     login: str
     password: Secret
     set_role: str
     not_after: int
+    attempt: int
 
 
 async def open_access(
@@ -122,7 +124,9 @@ async def _open_login(
     else:
         await _create_login(connection, order, set_role, verifier, entry.not_after)
     await _check_login(connection, order.login, set_role)
-    return Opened(login=order.login, password=password, set_role=set_role, not_after=entry.not_after)
+    return Opened(
+        login=order.login, password=password, set_role=set_role, not_after=entry.not_after, attempt=entry.attempt
+    )
 
 
 async def _create_login(connection: Connection, order: Order, set_role: str, verifier: str, not_after: int) -> None:

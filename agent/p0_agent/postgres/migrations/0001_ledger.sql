@@ -1,4 +1,5 @@
--- One row a request. Times are seconds since the epoch; records are JWS texts as they were signed.
+-- One row a request. Times are seconds since the epoch; records are JWS texts as they were signed; `attempt` counts how
+-- often the login was given a password, so that only the last one can be sealed.
 CREATE TABLE p0.request (
   rh text PRIMARY KEY,
   rid text NOT NULL UNIQUE,
@@ -14,6 +15,7 @@ CREATE TABLE p0.request (
   login text UNIQUE,
   set_role text,
   not_after bigint,
+  attempt integer NOT NULL DEFAULT 0,
   cause text,
   claimed_at bigint NOT NULL,
   updated_at bigint NOT NULL,

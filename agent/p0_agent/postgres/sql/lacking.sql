@@ -1,27 +1,24 @@
--- Of the wanted permissions, those that a role does not have in effect, whatever the way it would have them.
-WITH me AS (
-  SELECT oid FROM pg_catalog.pg_roles WHERE rolname = %(role)s
-), wanted AS (
-  SELECT * FROM unnest(
-    %(numbers)s::int[], %(kinds)s::text[], %(schemas)s::text[], %(objects)s::text[], %(columns)s::text[],
-    %(privileges)s::text[]) AS w (number, kind, schema, object, "column", privilege)
-)
+-- Of the wanted permissions, those that a role does not have in effect, whatever the way it would have them. What does
+-- not exist is lacking too.
 SELECT w.number
-FROM me CROSS JOIN wanted w
-LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = CASE w.kind WHEN 'schema' THEN w.object ELSE w.schema END
-LEFT JOIN pg_catalog.pg_class c
-  ON w.kind IN ('relation', 'column', 'sequence') AND c.relnamespace = n.oid AND c.relname = w.object
-LEFT JOIN pg_catalog.pg_attribute a
-  ON w.kind = 'column' AND a.attrelid = c.oid AND a.attname = w."column" AND NOT a.attisdropped
-LEFT JOIN pg_catalog.pg_proc p
-  ON w.kind = 'function' AND p.pronamespace = n.oid
-  AND w.object = p.proname || '(' || pg_catalog.pg_get_function_identity_arguments(p.oid) || ')'
-LEFT JOIN pg_catalog.pg_database d ON w.kind = 'database' AND d.datname = w.object
+FROM unnest(
+  %(numbers)s::int[], %(kinds)s::text[], %(schemas)s::text[], %(objects)s::text[], %(columns)s::text[],
+  %(privileges)s::text[]) AS w (number, kind, schema, object, "column", privilege)
+CROSS JOIN LATERAL (
+  SELECT CASE WHEN w.kind IN ('relation', 'column', 'sequence')
+    THEN pg_catalog.to_regclass(pg_catalog.format('%%I.%%I', w.schema, w.object)) END AS relation
+) AS named
+CROSS JOIN (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = %(role)s) AS me
 WHERE NOT coalesce(CASE w.kind
-  WHEN 'relation' THEN pg_catalog.has_table_privilege(me.oid, c.oid, w.privilege)
-  WHEN 'column' THEN pg_catalog.has_column_privilege(me.oid, c.oid, a.attnum, w.privilege)
-  WHEN 'sequence' THEN pg_catalog.has_sequence_privilege(me.oid, c.oid, w.privilege)
-  WHEN 'schema' THEN pg_catalog.has_schema_privilege(me.oid, n.oid, w.privilege)
-  WHEN 'function' THEN pg_catalog.has_function_privilege(me.oid, p.oid, w.privilege)
-  WHEN 'database' THEN pg_catalog.has_database_privilege(me.oid, d.oid, w.privilege)
+  WHEN 'relation' THEN pg_catalog.has_table_privilege(me.oid, named.relation, w.privilege)
+  WHEN 'column' THEN pg_catalog.has_column_privilege(me.oid, named.relation, w."column", w.privilege)
+  WHEN 'sequence' THEN pg_catalog.has_sequence_privilege(me.oid, named.relation, w.privilege)
+  WHEN 'schema' THEN pg_catalog.has_schema_privilege(
+    me.oid, pg_catalog.to_regnamespace(pg_catalog.quote_ident(w.object)), w.privilege)
+  WHEN 'database' THEN pg_catalog.has_database_privilege(me.oid, w.object, w.privilege)
+  WHEN 'function' THEN EXISTS (
+    SELECT FROM pg_catalog.pg_proc p
+    WHERE p.pronamespace = pg_catalog.to_regnamespace(pg_catalog.quote_ident(w.schema))
+      AND w.object = p.proname || '(' || pg_catalog.pg_get_function_identity_arguments(p.oid) || ')'
+      AND pg_catalog.has_function_privilege(me.oid, p.oid, w.privilege))
 END, false)
