@@ -28,9 +28,10 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return by_case[close[0]] if close else None
 
 
-def did_you_mean(name: str, known: Collection[str]) -> str:
+def did_you_mean(name: str, known: Collection[str], otherwise: str | None = None) -> str:
+    """The nearest of `known`, or `otherwise`, or all of them."""
     near = nearest(name, known)
-    return f'did you mean "{near}"?' if near else f"known are: {', '.join(known)}"
+    return f'did you mean "{near}"?' if near else otherwise or f"known are: {', '.join(known)}"
 
 
 class Fields:
@@ -133,12 +134,14 @@ class Fields:
             self.fail(node, f'"{key}" is empty, so nothing would match', "fill it, or leave the key out")
         return tuple(self._by(parse, key, item) for item in node.items)
 
-    def words(self, key: str, known: Collection[str], noun: str) -> tuple[str, ...] | None:
+    def words(
+        self, key: str, known: Collection[str], noun: str, otherwise: str | None = None
+    ) -> tuple[str, ...] | None:
         """A list whose items are all among `known`."""
 
         def one(text: str) -> str:
             if text not in known:
-                raise PatternError(f'"{text}" is not {noun}', did_you_mean(text, known))
+                raise PatternError(f'"{text}" is not {noun}', did_you_mean(text, known, otherwise))
             return text
 
         return self.items(key, one)

@@ -184,7 +184,8 @@ def _resource(rule: Fields, tags: tuple[str, ...], access: Access) -> Resource:
     fields.need("databases", 'every rule says which databases it is about; all of them are ["*"]')
     if "roles" not in fields and access.kinds is not None and all(kind == "role" for kind in access.kinds):
         fields.fail(fields.node, "kinds: [role] without roles", 'say which roles: resource: {roles: ["reporting"]}')
-    named = fields.words("tags", tags, "a tag of this document")
+    declare = "declare it under tags at the top; [] there is for a tag that only comments give"
+    named = fields.words("tags", tags, "a tag of this document", declare)
     return Resource(
         databases=fields.items("databases", _one("database")) or (),
         schemas=fields.items("schemas", _one("schema")),
@@ -267,7 +268,7 @@ def _quorum(entry: Fields) -> Quorum:
         fields.fail(node, "approvers names nobody", "add groups or subjects")
     count = entry.count("count", default=1, most=MAX_COUNT)
     if not groups and count > len(subjects):
-        entry.fail(entry.need("count"), f"{count} people must approve, but only {len(subjects)} are listed")
+        entry.fail(entry.need("count"), f"{count} people must approve, but only {len(subjects)} listed")
     return Quorum(Approvers(groups=groups, subjects=subjects, issuer=issuer), count)
 
 

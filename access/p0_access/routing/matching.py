@@ -43,7 +43,7 @@ def request_misfit(rule: Rule, question: Question, windows: Windows) -> str | No
     """What of the request as a whole the rule is not for: who asks, the database, the kind of request, the time."""
     if rule.requestors is not None and not is_meant(rule.requestors, question.requestor):
         return f"the requestor is not {_spell_requestors(rule.requestors)}"
-    if not any(pattern.fits(question.database) for pattern in rule.resource.databases):
+    if not _any_fits(rule.resource.databases, question.database):
         return f"the database is not {spell(rule.resource.databases)}"
     if rule.access.kinds is not None and question.kind not in rule.access.kinds:
         return f"the request is a {question.kind}, not a {spell(sorted(rule.access.kinds))}"
@@ -123,7 +123,10 @@ def _other_misfit(rule: Rule, permission: Permission) -> str | None:
 
 
 def _any_fits(patterns: Iterable[Pattern], *names: str) -> bool:
-    return any(pattern.fits(*names) for pattern in patterns)
+    for pattern in patterns:  # noqa: SIM110  a generator costs twice the time here
+        if pattern.fits(*names):
+            return True
+    return False
 
 
 def _spell_requestors(requestors: Requestors) -> str:

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from p0_access.permissions.catalog import Catalog
-from p0_access.permissions.permission import Kind, Permission
+from p0_access.permissions.facts import facts
+from p0_access.permissions.permission import Permission
 from p0_access.permissions.settle import comment_tags, settle
 from p0_access.routing.decision import Question, Requestor
-from p0_access.routing.matching import RELATION_LIKE
 from p0_access.routing.rule import RequestKind
 from p0_access.routing.rules import RuleSet
 
@@ -38,43 +38,19 @@ def ask(
         return (schema, relation, column) in tags or bool(rules.tags_of(schema, relation, column))
 
     settled, touched = settle(granted, catalog, tagged=tagged), settle(reached, catalog, tagged=tagged)
+    known = facts(catalog, (*settled, *touched))
     return Question(
         requestor=requestor,
         database=catalog.database,
         kind=kind,
         granted=settled,
         reached=touched,
-        tags=tags,
-        columns=_columns(catalog, (*settled, *touched)),
-        sequence_owners=_sequence_owners(catalog, settled),
+        tags=known.tags,
+        columns=known.columns,
+        sequence_owners=known.sequence_owners,
         reach_unknown=reach_unknown,
         ttl=ttl,
         reason=reason,
         break_glass=break_glass,
         at=at,
     )
-
-
-def _columns(catalog: Catalog, permissions: Iterable[Permission]) -> dict[tuple[str, str], tuple[str, ...]]:
-    """Of each relation that a permission is on as a whole."""
-    found: dict[tuple[str, str], tuple[str, ...]] = {}
-    for item in permissions:
-        if item.kind in {Kind.RELATION, Kind.ANY_COLUMN}:
-            relation = catalog.relation(item.schema or "", item.object or "")
-            if relation is not None:
-                found[relation.schema, relation.name] = tuple(column.name for column in relation.columns)
-    return found
-
-
-def _sequence_owners(
-    catalog: Catalog, permissions: Iterable[Permission]
-) -> dict[tuple[str, str], tuple[tuple[str, str], ...]]:
-    """The sequences that the relations in `permissions` take defaults from."""
-    found: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {}
-    names = {(item.schema or "", item.object or "") for item in permissions if item.kind in RELATION_LIKE}
-    for schema, name in sorted(names):
-        relation = catalog.relation(schema, name)
-        for sequence in {} if relation is None else relation.serials.values():
-            key = (sequence[0], sequence[1])
-            found[key] = (*found.get(key, ()), (schema, name))
-    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import Final
 
 from p0_access.permissions.permission import Permission
@@ -30,6 +31,10 @@ class Selection:
         self.windows: Final = Windows(question.at)
         self._question = question
         self._misfits = [request_misfit(rule, question, self.windows) for rule in rules.rules]
+        self._all = list(range(len(rules.rules)))
+        self._following = [at for at in self._all if rules.rules[at].follows_reach]
+        self._fit = [at for at in self._all if self._misfits[at] is None]
+        self._following_fit = [at for at in self._following if self._misfits[at] is None]
         self._candidates: dict[tuple[object, ...], tuple[int, ...]] = {}
         self._tags: dict[tuple[str, str, str], frozenset[str]] = {}
 
@@ -44,12 +49,15 @@ class Selection:
         candidates = self._for_object(permission, reached=reached)
         return bool(candidates) and self.rules[candidates[0]].resource.selects_columns
 
-    def considered(self, before: int, *, reached: bool) -> list[int]:
-        """The rules that were held against a permission before the one at `before`."""
-        return [at for at in range(before) if not reached or self.rules[at].follows_reach]
-
-    def fits_request(self, position: int) -> bool:
-        return self._misfits[position] is None
+    def passed(self, before: int, most: int, *, reached: bool) -> tuple[list[int], int]:
+        """At most `most` of the rules that were held against a permission before the one at `before`, and how many more
+        there were. If there are more, those that don't fit the request as a whole go first."""
+        held, fitting = (self._following, self._following_fit) if reached else (self._all, self._fit)
+        count = bisect_left(held, before)
+        if count <= most:
+            return held[:count], 0
+        shown = fitting[: min(most, bisect_left(fitting, before))]
+        return shown, count - len(shown)
 
     def misfit(self, position: int, permission: Permission, column: str | None) -> str:
         """The first thing that does not fit, of a rule that does not match."""

@@ -55,9 +55,8 @@ def _traced(item: Routed, selection: Selection, limit: int) -> Traced:
 
 def _considered(item: Ruled, selection: Selection, limit: int) -> tuple[tuple[Considered, ...], int]:
     column = item.columns[0] if item.columns else None
-    before = selection.considered(len(selection.rules) if item.rule is None else item.rule, reached=item.reached)
-    room = limit if item.rule is None else limit - 1
-    shown = before if len(before) <= room else [at for at in before if selection.fits_request(at)][:room]
+    before = len(selection.rules) if item.rule is None else item.rule
+    shown, omitted = selection.passed(before, limit - (item.rule is not None), reached=item.reached)
     entries = [
         Considered(rule=selection.rules[at].name, matched=False, because=selection.misfit(at, item.permission, column))
         for at in shown
@@ -65,7 +64,7 @@ def _considered(item: Ruled, selection: Selection, limit: int) -> tuple[tuple[Co
     if item.rule is not None:
         reason = selection.reason(item.rule, item.permission, column)
         entries.append(Considered(rule=selection.rules[item.rule].name, matched=True, because=reason))
-    return tuple(entries), len(before) - len(shown)
+    return tuple(entries), omitted
 
 
 def _outcome(item: Ruled, selection: Selection) -> Literal["auto", "approvers", "deny"]:
