@@ -32,13 +32,17 @@ _HOST: Final = re.compile(r"[A-Za-z0-9._:-]{1,255}\Z")
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True):
-    """A login that works until `not_after` (seconds since the epoch), and the request that gave it."""
+    """A login that works until `not_after` (seconds since the epoch), and the request that gave it.
+
+    `files` tells which of its statements came from files: psql runs those command by command, the others each as one.
+    """
 
     rid: str
     rh: str
     agent: str
     database: str
     one_shot: bool
+    files: tuple[bool, ...]
     host: str
     port: int
     user: str
@@ -57,6 +61,7 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
             agent=held.agent,
             database=held.database,
             one_shot=held.one_shot,
+            files=held.files,
             host=login.host,
             port=login.port,
             user=login.user,
@@ -110,6 +115,7 @@ def open_credential(view: RequestView, awaited: Awaited, *, pins: Collection[str
         agent=awaited.agent,
         database=awaited.database,
         one_shot=awaited.one_shot,
+        files=awaited.files,
         credential=login,
     )
 

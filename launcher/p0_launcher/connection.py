@@ -1,4 +1,4 @@
-"""Everything a front end needs of one profile, put together: the only place that takes the real clock and randomness."""
+"""What a front end needs of one profile, put together: the only place that takes the real clock and randomness."""
 
 from __future__ import annotations
 

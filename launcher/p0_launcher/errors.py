@@ -34,6 +34,7 @@ class Exit(IntEnum):
     DENIED = 77
     CONFIGURATION = 78
     INTERRUPTED = 130
+    BROKEN_PIPE = 141
 
 
 class LauncherError(P0Error):

@@ -100,7 +100,27 @@ def load(name: str | None = None, environ: Mapping[str, str] = os.environ) -> Pr
         near = difflib.get_close_matches(chosen, file.profiles, n=1)
         hint = f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(sorted(file.profiles)) or 'none'}"
         raise ConfigurationError(f"{path} has no profile {chosen!r}", code="profile_unknown", hint=hint)
-    return _in_use(chosen, path, table, environ)
+    return in_use(chosen, table, environ)
+
+
+def in_use(name: str, table: ProfileTable, environ: Mapping[str, str] = os.environ) -> Profile:
+    """`table` as a profile, whether or not it is written yet."""
+    try:
+        server = msgspec.convert(environ.get("P0_SERVER") or table.server, Url)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError("P0_SERVER is not an http or https URL", code="config_invalid") from error
+    return Profile(
+        name=name,
+        path=config_path(environ),
+        server=server.rstrip("/"),
+        issuer=table.issuer,
+        client_id=table.client_id,
+        agents=frozenset(table.agents),
+        storage=table.storage,
+        scopes=table.scopes,
+        prompt=table.prompt,
+        algorithms=table.algorithms,
+    )
 
 
 def save(name: str, table: ProfileTable, environ: Mapping[str, str] = os.environ) -> Profile:
@@ -127,7 +147,7 @@ def save(name: str, table: ProfileTable, environ: Mapping[str, str] = os.environ
         raise ConfigurationError(f"cannot write {path}: {error.strerror}", code="config_unwritable") from error
     except tomlkit.exceptions.ParseError as error:
         raise ConfigurationError(f"{path} is not TOML: {error}", code="config_malformed") from error
-    return _in_use(name, path, table, environ)
+    return in_use(name, table, environ)
 
 
 def stored(name: str | None = None, environ: Mapping[str, str] = os.environ) -> tuple[str, ProfileTable | None]:
@@ -144,25 +164,6 @@ def _default(file: _File) -> str:
     if file.default not in file.profiles and len(file.profiles) == 1:
         return next(iter(file.profiles))
     return file.default
-
-
-def _in_use(name: str, path: Path, table: ProfileTable, environ: Mapping[str, str]) -> Profile:
-    try:
-        server = msgspec.convert(environ.get("P0_SERVER") or table.server, Url)
-    except msgspec.ValidationError as error:
-        raise ConfigurationError("P0_SERVER is not an http or https URL", code="config_invalid") from error
-    return Profile(
-        name=name,
-        path=path,
-        server=server.rstrip("/"),
-        issuer=table.issuer,
-        client_id=table.client_id,
-        agents=frozenset(table.agents),
-        storage=table.storage,
-        scopes=table.scopes,
-        prompt=table.prompt,
-        algorithms=table.algorithms,
-    )
 
 
 def _read(path: Path) -> _File:

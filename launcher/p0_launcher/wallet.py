@@ -58,7 +58,7 @@ class StoredSession(_Kept, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 class Awaited(_Kept, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A request on its way: `opening` is the private key that its credential will be sealed to. `key` is the same for
-    requests for the same thing (`p0_launcher.access.reuse_key`)."""
+    requests for the same thing (`p0_launcher.access.reuse_key`); `files` tells which statements came from files."""
 
     rid: str
     rh: str
@@ -66,6 +66,7 @@ class Awaited(_Kept, frozen=True, kw_only=True, forbid_unknown_fields=True):
     agent: str
     database: str
     one_shot: bool
+    files: tuple[bool, ...]
     opening: str
     until: int
 
@@ -79,6 +80,7 @@ class Held(_Kept, frozen=True, kw_only=True, forbid_unknown_fields=True):
     agent: str
     database: str
     one_shot: bool
+    files: tuple[bool, ...]
     credential: CredentialPlaintext
 
 

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import UNSET
 
 from p0_access.encoding import b64u
-from p0_access.messages.records import What
+from p0_access.messages.records import Request, What
 from p0_access.messages.views import DatabaseView, RequestView, State
 from p0_access.permissions.reading import Refused
 from p0_access.proof import jws
@@ -25,7 +25,7 @@ from p0_access.proof.sealing import OpeningKey
 from p0_launcher.access import Access, open_credential, reuse_key, unpinned
 from p0_launcher.acts import COLLECT_LIFETIME, REQUEST_LIFETIME, new_rid
 from p0_launcher.api import MAX_WAIT, Api
-from p0_launcher.errors import LauncherError, UnavailableError, UsageError
+from p0_launcher.errors import LauncherError, UnavailableError, UnverifiedError, UsageError
 from p0_launcher.outcome import ended_badly, still_waiting
 from p0_launcher.progress import Changed, OnProgress, Retrying, Reused, Submitted, silent
 from p0_launcher.review import admitted
@@ -37,13 +37,15 @@ RETRY_SECONDS: Final = (0.5, 1.0, 2.0, 4.0, 5.0)
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
-    """What somebody wants to do. `ttl` in seconds; `one_shot` None means: if a statement writes."""
+    """What somebody wants to do. `ttl` in seconds; `one_shot` None means: if a statement writes; `files` tells which
+    statements came from files, for running them later."""
 
     database: str
     what: What
     reason: str
     ttl: int | None = None
     one_shot: bool | None = None
+    files: tuple[bool, ...] = ()
 
 
 class Workflow:
@@ -89,6 +91,13 @@ class Workflow:
                 hint=f"p0 show {rid} tells what became of it; its credential opens only where it was requested",
             )
         return await self.wait(await self._api.request(rid), patience=patience, on_progress=on_progress)
+
+    async def asked(self, access: Access) -> What:
+        """What the request of `access` asked for, as it was signed."""
+        view = await self._api.request(access.rid)
+        if jws.record_hash(view.request) != access.rh:
+            raise UnverifiedError("the server shows another request under this name", code="request_mismatch")
+        return jws.unverified_record(view.request, Request).what
 
     async def reusable(self, intent: Intent) -> Access | None:
         """An access for exactly the same, unless it is for one use or known to be over."""
@@ -136,6 +145,7 @@ class Workflow:
             agent=database.agent,
             database=intent.database,
             one_shot=one_shot,
+            files=intent.files,
             opening=b64u(opening.secret()),
             until=int(self._clock()) + REQUEST_LIFETIME,
         )

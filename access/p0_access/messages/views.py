@@ -122,10 +122,11 @@ class DatabaseView(View, frozen=True, kw_only=True):
 
 
 class CatalogView(View, frozen=True, kw_only=True):
-    """The catalog's exact bytes as text, and the agent's signature over their hash."""
+    """The catalog's exact bytes as text, the agent's signature over their hash, and the key to verify it with."""
 
     record: str
     catalog: str
+    agent: AgentView | None = None
 
 
 class Explained(View, frozen=True, kw_only=True):

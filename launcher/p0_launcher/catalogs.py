@@ -1,0 +1,40 @@
+"""Catalogs as clients use them: verified against the agent's signature, then searched."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Collection
+from typing import Final
+
+from p0_access.encoding import decode, sha256_b64u
+from p0_access.messages.records import CatalogRecord
+from p0_access.messages.views import CatalogView
+from p0_access.permissions.catalog import Catalog, Relation
+from p0_access.proof import jws
+from p0_launcher.access import pinned_key
+from p0_launcher.errors import UnverifiedError
+
+MAX_CATALOG_BYTES: Final = 64 * 1024 * 1024
+
+
+def verified_catalog(view: CatalogView, *, database: str, pins: Collection[str]) -> Catalog:
+    """The catalog, if a pinned agent signed exactly these bytes for `database`."""
+    if view.agent is None:
+        raise UnverifiedError("the server does not say whose catalog this is", code="catalog_mismatch")
+    record = jws.verify(view.record, CatalogRecord, pinned_key(view.agent, pins)).record
+    if record.database != database or record.sha256 != sha256_b64u(view.catalog.encode()):
+        raise UnverifiedError("the catalog is not the one that its agent signed", code="catalog_mismatch")
+    return decode(view.catalog, Catalog, max_bytes=MAX_CATALOG_BYTES)
+
+
+def matching(catalog: Catalog, pattern: str | None) -> tuple[Relation, ...]:
+    """Relations whose `schema.name`, or name, matches the glob; a pattern without a wildcard matches inside names."""
+    if pattern is None:
+        return catalog.relations
+    wanted = pattern.lower() if any(mark in pattern for mark in "*?[") else f"*{pattern.lower()}*"
+    return tuple(
+        item
+        for item in catalog.relations
+        if fnmatch.fnmatchcase(f"{item.schema}.{item.name}".lower(), wanted)
+        or fnmatch.fnmatchcase(item.name.lower(), wanted)
+    )

@@ -1,0 +1,1 @@
+"""The commands, one module for each part of `p0 --help`. Each imports what it needs only when it runs."""

@@ -1,0 +1,95 @@
+"""`p0 approve`, `p0 deny`: what is signed is verified and shown here first, in the approver's own terminal."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from p0_launcher.commands.common import Json, ask, interactive, note, out_json, profile, run, seconds
+from p0_launcher.commands.requests import Id
+from p0_launcher.errors import UsageError
+
+if TYPE_CHECKING:
+    from p0_access.messages.views import RequestView
+    from p0_launcher.profile import Profile
+    from p0_launcher.review import Review
+
+Yes = Annotated[bool, typer.Option("--yes", help="Sign without being asked.")]
+
+
+def approve(
+    rid: Id,
+    *,
+    ttl: Annotated[str | None, typer.Option(help="Allow it for less time, such as 15m.")] = None,
+    comment: Annotated[str, typer.Option(help="A word to the requestor and the record.")] = "",
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Read what a request asks for, and sign that it may have it.
+
+    Example: p0 approve r-5kq2m7xa --ttl 15m
+    """
+    run(_approve(profile(), rid, ttl=seconds(ttl, "--ttl"), comment=comment, yes=yes, json=json))
+
+
+def deny(
+    rid: Id,
+    *,
+    comment: Annotated[str, typer.Option(help="Why; the requestor reads it.")],
+    json: Json = False,
+) -> None:
+    """Sign that a request may not have what it asks for. That is final.
+
+    Example: p0 deny r-5kq2m7xa --comment "Use the reporting replica"
+    """
+    run(_deny(profile(), rid, comment=comment, json=json))
+
+
+async def _approve(used: Profile, rid: str, *, ttl: int | None, comment: str, yes: bool, json: bool) -> None:
+    from p0_launcher.connection import connect
+    from p0_launcher.render import review_lines
+    from p0_launcher.review import decide, review
+
+    if not yes and not interactive():
+        raise UsageError(
+            "nobody is at the terminal to confirm", code="not_interactive", hint=f"p0 show {rid}, then add --yes"
+        )
+    async with connect(used) as connection:
+        reviewed = review(await connection.api.request(rid), pins=used.agents, now=int(time.time()))
+        _refuse_own(reviewed, connection.session.subject.iss, connection.session.subject.sub)
+        least = reviewed.ttl if ttl is None else min(ttl, reviewed.ttl)
+        note(review_lines(reviewed, ttl=least))
+        if not yes and ask(f"\nType y, or {rid}, to sign:") not in {"y", "yes", rid}:
+            note("p0: nothing was signed")
+            raise typer.Exit(1)
+        view = await decide(connection.api, connection.session, reviewed, "approve", ttl=least, comment=comment)
+    _print(view, json=json)
+
+
+async def _deny(used: Profile, rid: str, *, comment: str, json: bool) -> None:
+    from p0_launcher.connection import connect
+    from p0_launcher.review import decide, review
+
+    if not comment.strip():
+        raise UsageError("a denial needs a reason", code="usage", hint="--comment 'why'")
+    async with connect(used) as connection:
+        reviewed = review(await connection.api.request(rid), pins=used.agents, now=int(time.time()))
+        view = await decide(connection.api, connection.session, reviewed, "deny", comment=comment)
+    _print(view, json=json)
+
+
+def _refuse_own(reviewed: Review, iss: str, sub: str) -> None:
+    """The agent would refuse it; better said before anybody signs."""
+    if (reviewed.admission.subject.iss, reviewed.admission.subject.sub) == (iss, sub):
+        raise UsageError("nobody approves their own request", code="own_request", hint="Ask somebody else to")
+
+
+def _print(view: RequestView, *, json: bool) -> None:
+    from p0_launcher.render import state_of
+
+    if json:
+        out_json(view)
+    else:
+        note(f"p0: {view.rid} is {state_of(view)}")

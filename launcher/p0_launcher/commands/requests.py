@@ -1,0 +1,138 @@
+"""`p0 requests`, `p0 show`, `p0 relinquish`, `p0 revoke`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from p0_launcher.commands.common import Json, note, out, out_json, profile, run
+from p0_launcher.completion import request_ids
+from p0_launcher.errors import UsageError
+
+if TYPE_CHECKING:
+    from p0_access.messages.views import RequestView
+    from p0_launcher.api import View
+    from p0_launcher.connection import Connection
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="A request's id.", autocompletion=request_ids)]
+Comment = Annotated[str, typer.Option(help="Why, for the record.")]
+
+
+def requests(
+    *,
+    mine: Annotated[bool, typer.Option("--mine", help="Those you made (the default).")] = False,
+    to_review: Annotated[bool, typer.Option("--to-review", help="Those that wait for your decision.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Those you made or may review.")] = False,
+    limit: Annotated[int, typer.Option(help="At most so many.", min=1, max=1000)] = 100,
+    json: Json = False,
+) -> None:
+    """List requests, newest first.
+
+    Example: p0 requests --to-review
+    """
+    if (mine, to_review, everything).count(True) > 1:
+        raise UsageError("--mine, --to-review and --all exclude each other", code="usage")
+    view: View = "to-review" if to_review else "all" if everything else "mine"
+
+    async def main() -> None:
+        from p0_launcher.connection import connect
+        from p0_launcher.render import requests_table
+
+        async with connect(profile()) as connection:
+            found = await connection.api.requests(view, limit=limit)
+        if json:
+            out_json(found)
+        elif found:
+            out(requests_table(found))
+        else:
+            note("p0: none")
+
+    run(main())
+
+
+def show(
+    rid: Id,
+    *,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on until it is over; one line for each event.")] = False,
+    json: Json = False,
+) -> None:
+    """Show a request, its history and what it asks for.
+
+    Example: p0 show r-5kq2m7xa --watch
+    """
+
+    async def main() -> None:
+        from p0_launcher.connection import connect
+
+        async with connect(profile()) as connection:
+            view = await connection.api.request(rid)
+            _print(view, json=json)
+            if watch:
+                await _follow(connection, view, json=json)
+
+    run(main())
+
+
+def relinquish(rid: Id, *, comment: Comment = "", json: Json = False) -> None:
+    """End your own access early, or take back a request.
+
+    Example: p0 relinquish r-5kq2m7xa
+    """
+
+    async def main() -> RequestView:
+        from p0_launcher.connection import connect
+
+        async with connect(profile()) as connection:
+            return await connection.workflow.give_back(rid, comment=comment)
+
+    _print_end(run(main()), json=json)
+
+
+def revoke(rid: Id, *, comment: Comment = "", json: Json = False) -> None:
+    """End somebody's access at once: no new logins, sessions terminated.
+
+    Example: p0 revoke r-5kq2m7xa --comment "Incident closed"
+    """
+
+    async def main() -> RequestView:
+        from p0_launcher.connection import connect
+
+        async with connect(profile()) as connection:
+            return await connection.workflow.revoke(rid, comment=comment)
+
+    _print_end(run(main()), json=json)
+
+
+async def _follow(connection: Connection, view: RequestView, *, json: bool) -> None:
+    """Long-polls, as the server holds each call until there is something new."""
+    from p0_launcher.api import MAX_WAIT
+    from p0_launcher.render import event_line
+
+    while not view.state.final:
+        last = max((event.seq for event in view.events), default=0)
+        view = await connection.api.request(view.rid, wait=MAX_WAIT, after=last)
+        for event in view.events:
+            if event.seq > last:
+                if json:
+                    out_json(event)
+                else:
+                    out(f"  {event_line(event)}")
+
+
+def _print(view: RequestView, *, json: bool) -> None:
+    from p0_launcher.render import request_lines
+
+    if json:
+        out_json(view)
+    else:
+        out(request_lines(view))
+
+
+def _print_end(view: RequestView, *, json: bool) -> None:
+    from p0_launcher.render import state_of
+
+    if json:
+        out_json(view)
+    else:
+        note(f"p0: {view.rid} is {state_of(view)}")

@@ -1,0 +1,223 @@
+"""`p0 login`, `p0 logout`, `p0 whoami`."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+import webbrowser
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from p0_launcher.commands.common import Json, ask, interactive, note, out, out_json, profile, run, seconds
+from p0_launcher.errors import ConfigurationError, LauncherError, UnavailableError, UsageError
+
+if TYPE_CHECKING:
+    from p0_launcher.profile import Profile, ProfileTable
+    from p0_launcher.wallet import StoredSession, Wallet
+
+
+def login(
+    *,
+    server: Annotated[str | None, typer.Option(help="The control plane's URL; makes or changes the profile.")] = None,
+    issuer: Annotated[str | None, typer.Option(help="The identity provider's URL.")] = None,
+    client_id: Annotated[str | None, typer.Option(help="The launcher's client id there.")] = None,
+    agent: Annotated[list[str] | None, typer.Option(help="Trust this agent's key, by thumbprint. Repeatable.")] = None,
+    insecure_storage: Annotated[
+        bool, typer.Option("--insecure-storage", help="Keep secrets in a 0600 file, not in the keyring.")
+    ] = False,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the URL to open.")] = False,
+    port: Annotated[int, typer.Option(help="The loopback port to come back to; 0 is any free one.")] = 0,
+    timeout: Annotated[str, typer.Option(help="How long to wait for the browser.")] = "5m",
+    json: Json = False,
+) -> None:
+    """Sign in with the identity provider, in the browser.
+
+    On a machine without a browser, forward a port to it, and open the printed URL where the browser is:
+
+        ssh -L 8765:127.0.0.1:8765 host
+        p0 login --no-browser --port 8765
+
+    A first sign-in names where to, and which agents to trust:
+
+        p0 login --server https://p0.example --issuer https://id.example --client-id p0 --agent THUMBPRINT
+    """
+    from p0_launcher.profile import in_use, save, stored
+
+    name, existing = stored()
+    table = _changed(existing, server, issuer, client_id, agent, insecure_storage=insecure_storage)
+    used = in_use(name, table)
+    if used.storage == "file":
+        note(f"p0: WARNING: secrets are kept in {used.directory}, readable by any program of yours, not in a keyring")
+    session = run(_sign_in(used, open_browser=not no_browser, port=port, patience=seconds(timeout, "--timeout") or 0))
+    if table != existing:
+        used = save(name, table)
+    who = run(_greet(name, table, used)) or session.subject.sub
+    note(f"p0: signed in as {who} until {time.strftime('%H:%M', time.localtime(session.until))}")
+    if json:
+        out_json({"profile": name, "subject": session.subject, "groups": session.groups, "until": session.until})
+
+
+def logout() -> None:
+    """Forget the sign-in and every credential on this machine.
+
+    Example: p0 logout
+    """
+    run(_log_out(profile()))
+
+
+def whoami(*, json: Json = False) -> None:
+    """Who the server takes you for.
+
+    Example: p0 whoami --json
+    """
+    run(_whoami(profile(), json=json))
+
+
+def _changed(
+    existing: ProfileTable | None,
+    server: str | None,
+    issuer: str | None,
+    client_id: str | None,
+    agents: list[str] | None,
+    *,
+    insecure_storage: bool,
+) -> ProfileTable:
+    import msgspec
+
+    from p0_launcher.profile import ProfileTable
+
+    known = {} if existing is None else msgspec.to_builtins(existing)
+    given = {"server": server, "issuer": issuer, "client_id": client_id}
+    known |= {key: value for key, value in given.items() if value is not None}
+    missing = [f"--{key.replace('_', '-')}" for key in given if key not in known]
+    if missing:
+        raise UsageError(
+            f"there is no such profile yet: {', '.join(missing)} must say where to sign in",
+            code="profile_missing",
+            hint="p0 login --help shows a first sign-in; p0 demo runs everything on this machine",
+        )
+    known["agents"] = list(dict.fromkeys((*known.get("agents", ()), *(agents or ()))))
+    if insecure_storage:
+        known["storage"] = "file"
+    try:
+        return msgspec.convert(known, ProfileTable)
+    except msgspec.ValidationError as error:
+        raise UsageError(str(error), code="profile_invalid") from error
+
+
+async def _sign_in(used: Profile, *, open_browser: bool, port: int, patience: int) -> StoredSession:
+    import msgspec
+
+    from p0_launcher.connection import open_wallet
+    from p0_launcher.login.flow import sign_in
+    from p0_launcher.login.provider import IdentityProvider
+
+    wallet = open_wallet(used)
+    before = await _readable(wallet)  # a keyring that refuses must say so before anybody is sent to a browser
+
+    def show_url(url: str, listening: int) -> None:
+        if open_browser:
+            note("p0: opening the browser to sign in; if nothing happens, open this URL:")
+            threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+        else:
+            note(f"p0: open this URL in a browser that reaches 127.0.0.1:{listening} of this machine:")
+        note(f"  {url}")
+
+    session = await sign_in(
+        used,
+        IdentityProvider(used, clock=time.time),
+        show_url=show_url,
+        random=secrets.token_bytes,
+        port=port,
+        patience=patience,
+    )
+    async with wallet.changing() as draft:
+        same = before is not None and before.subject == session.subject
+        kept = draft.contents if same else msgspec.structs.replace(draft.contents, awaited={}, held={})
+        draft.contents = msgspec.structs.replace(kept, session=session)
+    return session
+
+
+async def _readable(wallet: Wallet) -> StoredSession | None:
+    """The present session. What cannot be read any more is dropped: a sign-in starts afresh."""
+    try:
+        return (await wallet.read()).session
+    except ConfigurationError as error:
+        if error.code != "wallet_malformed":
+            raise
+        await wallet.wipe()
+        return None
+
+
+async def _greet(name: str, table: ProfileTable, used: Profile) -> str | None:
+    """The address that the server knows one by, and first use: agents that the profile does not trust are shown, and
+    trusted if somebody at a terminal compares the fingerprint. A server that does not answer is no reason to fail."""
+    import msgspec
+
+    from p0_launcher.connection import connect
+    from p0_launcher.profile import save
+
+    try:
+        async with connect(used) as connection:
+            me = await connection.api.me()
+            databases = await connection.api.databases()
+    except LauncherError as error:
+        note(f"p0: signed in, but {error}")
+        return None
+    for thumbprint in sorted({view.agent for view in databases} - used.agents):
+        serves = ", ".join(view.name for view in databases if view.agent == thumbprint)
+        note(f"p0: this profile does not trust the agent {thumbprint}, which serves {serves}")
+        if not interactive():
+            note(f"hint: if your administrators published this key: p0 login --agent {thumbprint}")
+        elif (
+            ask("Compare it with what your administrators published; type its first 8 characters to trust it:")
+            == (thumbprint[:8])
+        ):
+            table = msgspec.structs.replace(table, agents=(*table.agents, thumbprint))
+            save(name, table)
+    return me.subject.email
+
+
+async def _log_out(used: Profile) -> None:
+    from p0_launcher.connection import open_wallet
+    from p0_launcher.login.provider import IdentityProvider
+
+    wallet = open_wallet(used)
+    session = await _readable(wallet)
+    active = {} if session is None else (await wallet.read()).held
+    await wallet.wipe()
+    if session is None:
+        note("p0: you were not signed in")
+        return
+    if session.refresh_token is not None:
+        try:
+            if not await IdentityProvider(used, clock=time.time).revoke(session.refresh_token):
+                note("p0: the identity provider does not take back sign-ins; this one ends by itself")
+        except (UnavailableError, LauncherError) as error:
+            note(f"p0: signed out here, but {error}")
+    note("p0: signed out")
+    for held in active.values():
+        note(f"p0: {held.rid} stays active until its time is up; its credential is forgotten here")
+
+
+async def _whoami(used: Profile, *, json: bool) -> None:
+    from p0_launcher.connection import connect
+    from p0_launcher.render import clock, table
+
+    async with connect(used) as connection:
+        me = await connection.api.me()
+        until = connection.session.until
+    if json:
+        out_json({"subject": me.subject, "groups": me.groups, "until": until, "profile": used.name})
+        return
+    rows = [
+        ("subject", me.subject.sub),
+        ("email", me.subject.email or "-"),
+        ("issuer", me.subject.iss),
+        ("groups", ", ".join(me.groups) or "-"),
+        ("signed in until", clock(until)),
+        ("profile", used.name),
+    ]
+    out(table(("server", used.server), rows))

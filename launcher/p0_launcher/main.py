@@ -1,0 +1,80 @@
+"""`p0`: the command line's entry. It names the commands, and is the only place that exits.
+
+Importing it loads nothing heavier than typer; each command imports what it needs when it runs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+from typer.exceptions import TyperException
+
+from p0_access.errors import P0Error
+from p0_launcher.commands import decide, look, parts, requests, run, sign_in
+from p0_launcher.commands.common import OrderedCommand
+from p0_launcher.errors import Exit, LauncherError, UsageError, report
+
+
+def build(*, completion: bool = True) -> typer.Typer:
+    """The command line. `completion` adds the options that install it, which typer reads through pydantic."""
+    app = typer.Typer(
+        name="p0",
+        help="Just-in-time access to PostgreSQL: show the SQL, get the least that it needs, for a while.",
+        add_completion=completion,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_common)
+    app.command(cls=OrderedCommand)(run.psql)
+    for command in (
+        look.ls, requests.requests, requests.show, decide.approve, decide.deny, requests.relinquish, requests.revoke,
+        sign_in.login, sign_in.logout, sign_in.whoami,
+    ):  # fmt: skip
+        app.command()(command)
+    app.command()(parts.tui)
+    for part in (parts.server, parts.agent, parts.demo):
+        app.command(context_settings=dict(parts.PASS_ON))(part)
+    return app
+
+
+def main() -> NoReturn:
+    """Runs the command line and exits with its status."""
+    sys.exit(_main(sys.argv[1:]))
+
+
+def _main(arguments: list[str]) -> int:
+    app = build(completion=arguments[:1] != ["psql"])
+    try:
+        ended = app(arguments or ["--help"], prog_name="p0", standalone_mode=False)
+        sys.stdout.flush()
+    except P0Error as error:
+        return report(error)
+    except TyperException as error:
+        context = getattr(error, "ctx", None)
+        command = "p0" if context is None else context.command_path
+        return report(UsageError(error.format_message(), code="usage", hint=f"{command} --help"))
+    except (KeyboardInterrupt, typer.Abort):
+        sys.stderr.write("p0: interrupted\n")
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more can be said on it, at exit either
+        return Exit.BROKEN_PIPE
+    except Exception as error:
+        if os.environ.get("P0_DEBUG"):
+            raise
+        unexpected = f"internal error: {type(error).__name__}: {error}"
+        return report(LauncherError(unexpected, code="internal", hint="P0_DEBUG=1 shows where; please report it"))
+    return ended if isinstance(ended, int) else Exit.OK
+
+
+def _common(
+    *, version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)] = False
+) -> None:
+    if version:
+        from importlib.metadata import version as version_of
+
+        sys.stdout.write(f"p0 {version_of('p0')}\n")
+        raise typer.Exit

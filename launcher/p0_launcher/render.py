@@ -1,0 +1,151 @@
+"""Requests, reviews and lists as lines for people. Everything that somebody else wrote goes through `text.py`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+
+from msgspec import UNSET
+
+from p0_access.messages.records import Request, Subject, What
+from p0_access.messages.views import Event, RequestSummary, RequestView, State
+from p0_access.permissions.permission import Permission
+from p0_access.proof import jws
+from p0_access.routing.durations import spell_duration
+from p0_launcher.review import Review
+from p0_launcher.text import line, shown
+
+
+def clock(seconds: int) -> str:
+    """Local time; the date only when it is not today's."""
+    then, now = time.localtime(seconds), time.localtime()
+    return time.strftime("%H:%M" if then[:3] == now[:3] else "%Y-%m-%d %H:%M", then)
+
+
+def person(subject: Subject) -> str:
+    return shown(subject.email or subject.sub, lines=False)
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Columns as wide as their widest cell, the last one free."""
+    cells = [tuple(header), *(tuple(row) for row in rows)]
+    widths = [max(len(row[index]) for row in cells) for index in range(len(header) - 1)]
+    return "\n".join(
+        "  ".join((*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1])).rstrip()
+        for row in cells
+    )
+
+
+def state_of(view: RequestSummary) -> str:
+    """`pending (privacy 0/1)`, `ended (expired)`, `active until 13:04`, …"""
+    if view.state is State.ENDED and view.end_cause:
+        return f"ended ({line(view.end_cause, 40)})"
+    if view.state is State.ACTIVE and view.not_after is not None:
+        return f"active until {clock(view.not_after)}"
+    if view.state is State.PENDING and view.progress:
+        return f"pending ({', '.join(f'{line(one.rule, 40)} {len(one.by)}/{one.count}' for one in view.progress)})"
+    return view.state.value
+
+
+def requests_table(requests: Iterable[RequestSummary]) -> str:
+    return table(
+        ("ID", "STATE", "DATABASE", "WHO", "ASKED", "REASON", "WHAT"),
+        (
+            (
+                one.rid,
+                state_of(one),
+                line(one.database, 30),
+                line(person(one.requestor), 30),
+                clock(one.created),
+                line(one.reason, 40) or "-",
+                line(one.summary, 60),
+            )
+            for one in requests
+        ),
+    )
+
+
+def request_lines(view: RequestView) -> str:
+    """Everything about one request, as the server tells it."""
+    request = jws.unverified_record(view.request, Request)
+    facts = [
+        ("request", view.rid),
+        ("state", state_of(view)),
+        ("who", person(view.requestor)),
+        ("database", shown(view.database, lines=False)),
+        ("reason", shown(view.reason) or "-"),
+        ("asked", clock(view.created)),
+        ("ttl", "-" if request.ttl is None else spell_duration(request.ttl)),
+        ("one-shot", "yes" if request.one_shot else "no"),
+    ]
+    if view.login is not None:
+        facts.append(("login", shown(view.login, lines=False)))
+    if view.message is not None:
+        facts.append(("because", shown(view.message)))
+    if view.hint is not None:
+        facts.append(("hint", shown(view.hint)))
+    parts = [_facts(facts), "", *what_lines(request.what), "", "events"]
+    parts += [f"  {event_line(event)}" for event in view.events]
+    return "\n".join(parts)
+
+
+def event_line(event: Event) -> str:
+    by = f" by {line(event.actor, 60)}" if event.actor else ""
+    state = "" if event.type == event.state.value else f" ({event.state})"
+    return f"{time.strftime('%H:%M:%S', time.localtime(event.at))}  {event.type}{by}{state}"
+
+
+def review_lines(review: Review, *, ttl: int) -> str:
+    """What an approver's signature stands under: who, the SQL, what is granted, for how long, and what that means."""
+    facts = [
+        ("request", review.rid),
+        ("who", person(review.admission.subject)),
+        ("groups", ", ".join(line(group, 40) for group in review.admission.groups) or "-"),
+        ("database", shown(review.request.database, lines=False)),
+        ("reason", shown(review.request.reason) or "-"),
+        ("ttl", f"{spell_duration(ttl)}, from when it is collected"),
+        ("one-shot", "yes" if review.request.one_shot else "no"),
+    ]
+    parts = [_facts(facts), "", *what_lines(review.request.what), "", "permissions"]
+    parts += permission_lines(review.admission.permissions)
+    if review.admission.reached:
+        parts += ["", "reached by code that others own", *permission_lines(review.admission.reached)]
+    for warning in review.admission.warnings:
+        parts += ["", f"warning: {shown(warning.message)}"]
+    parts += ["", "needed"]
+    for one in review.decision.requirements:
+        who = ", ".join(line(name, 40) for name in (*one.approvers.groups, *one.approvers.subjects))
+        parts.append(f"  {line(one.rule, 60)}: {one.count} of {who}")
+    if review.request.what.kind == "statement":
+        meaning = "any statement over these columns, by this login, until the time is up"
+    else:
+        meaning = "any statement within these permissions, by this login, until the time is up"
+    parts += ["", f"You allow {meaning}: not only the SQL above."]
+    return "\n".join(parts)
+
+
+def what_lines(what: What) -> list[str]:
+    if what.statement is not UNSET:
+        path = [] if what.search_path is UNSET else [f"search_path {', '.join(what.search_path)}"]
+        text = "\n".join(what.statement)
+        return ["SQL", *(f"  {shown(part, lines=False)}" for part in (*path, *text.splitlines()))]
+    if what.role is not UNSET:
+        return [f"role {shown(what.role, lines=False)}"]
+    return ["grant", *permission_lines(() if what.grant is UNSET else what.grant)]
+
+
+def permission_lines(permissions: Iterable[Permission]) -> list[str]:
+    """One line for each object and privilege, its columns gathered."""
+    gathered: dict[str, list[str]] = {}
+    for one in permissions:
+        whole = Permission(one.kind, one.schema, one.object, None, one.privilege)
+        gathered.setdefault(str(whole), []).extend([] if one.column is None else [one.column])
+    return [
+        f"  {shown(name, lines=False)}" + (f" ({shown(', '.join(columns), lines=False)})" if columns else "")
+        for name, columns in gathered.items()
+    ]
+
+
+def _facts(facts: Sequence[tuple[str, str]]) -> str:
+    width = max(len(name) for name, _ in facts)
+    return "\n".join(f"{name.ljust(width)}  {value}" for name, value in facts)
