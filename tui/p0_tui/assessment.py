@@ -12,11 +12,13 @@ import msgspec
 
 from p0_access.permissions.permission import Kind, Permission, canonical
 from p0_access.permissions.settle import Tags
-from p0_access.routing.decision import Approvers, Automatic, Decision, Denied, NeedsApproval, Traced
+from p0_access.routing.approvals import who
+from p0_access.routing.decision import Automatic, Decision, Denied, NeedsApproval, Traced
 from p0_tui.verdict import Verdict, verdict_of
 
 _WRITES = frozenset({"INSERT", "UPDATE", "DELETE", "TRUNCATE"})
 _OUTCOMES = {"auto": Verdict.AUTO, "approvers": Verdict.APPROVAL, "deny": Verdict.DENIED}
+_STRICTNESS = {"implied": 0, "auto": 1, "approvers": 2, "deny": 3}
 _ON_RELATIONS = frozenset({Kind.RELATION, Kind.COLUMN, Kind.ANY_COLUMN})
 
 
@@ -59,22 +61,17 @@ def assess(
     """
     needed = canonical(permissions)
     known = before if decision is None else decision
-    trace = {} if known is None else {item.permission: item for item in known.trace}
+    trace = {} if known is None else _outcomes(known)
     chargeable = [item for item in needed if not item.implied] or list(needed)
     return Assessment(
         verdict=verdict_of(decision),
         headline=_headline(decision),
-        grounds=_grounds(decision, tags),
+        grounds=_grounds(decision),
         groups=_groups(chargeable, known, trace, tags),
         implied=tuple(str(item) for item in needed if item not in chargeable),
         ttl=None if decision is None or isinstance(decision, Denied) else decision.ttl,
         easier=_easier(chargeable, trace),
     )
-
-
-def approvers_text(approvers: Approvers, count: int) -> str:
-    """`1 of privacy`, `2 of sre or dana@corp.example`."""
-    return f"{count} of {' or '.join((*approvers.groups, *approvers.subjects)) or 'nobody'}"
 
 
 def risks(permissions: Sequence[Permission], reached: Sequence[Permission], tags: Tags) -> tuple[str, ...]:
@@ -105,29 +102,49 @@ def _headline(decision: Decision | None) -> str:
         case Automatic():
             return "nobody needs to approve"
         case NeedsApproval(requirements=requirements):
-            return " and ".join(dict.fromkeys(approvers_text(item.approvers, item.count) for item in requirements))
+            return " and ".join(dict.fromkeys(who(item) for item in requirements))
         case Denied():
             return "by the rules"
         case None:
             return "no verdict yet"
 
 
-def _grounds(decision: Decision | None, tags: Tags) -> tuple[str, ...]:
+def _grounds(decision: Decision | None) -> tuple[str, ...]:
+    """Whose rule demands a person and what made it match, or why it is denied."""
     match decision:
         case Denied(reasons=reasons):
             return reasons
-        case NeedsApproval(requirements=requirements):
-            found: list[str] = []
-            for requirement in requirements:
-                tagged = [
-                    f"{item.object}.{item.column} is {', '.join(_tags(item, tags))}"
-                    for item in requirement.permissions
-                    if _tags(item, tags)
-                ]
-                found.append(f"rule {requirement.rule}" + (f": {'; '.join(tagged)}" if tagged else ""))
-            return tuple(found)
+        case NeedsApproval(requirements=requirements, trace=trace):
+            return tuple(
+                f"rule {rule}: {_matched(rule, trace)}" for rule in dict.fromkeys(r.rule for r in requirements)
+            )
         case _:
             return ()
+
+
+def _matched(rule: str, trace: Iterable[Traced]) -> str:
+    found = (
+        entry.because + (" (reached)" if item.reached else "")
+        for item in trace
+        if item.rule == rule
+        for entry in item.considered
+        if entry.matched
+    )
+    return "; ".join(dict.fromkeys(found))
+
+
+def _outcomes(decision: Decision) -> dict[Permission, Traced]:
+    """What decides each permission. One with several entries (a whole table, by its columns) has the strictest."""
+    found: dict[Permission, Traced] = {}
+    for item in decision.trace:
+        if not item.reached and _STRICTNESS[item.outcome] >= _STRICTNESS.get(_outcome(found, item.permission), -1):
+            found[item.permission] = item
+    return found
+
+
+def _outcome(found: Mapping[Permission, Traced], permission: Permission) -> str:
+    known = found.get(permission)
+    return "" if known is None else known.outcome
 
 
 def _groups(
@@ -189,9 +206,7 @@ def _by(item: Permission, traced: Traced | None, decision: Decision | None) -> s
     if traced is None:
         return ""
     if traced.outcome == "approvers" and isinstance(decision, NeedsApproval):
-        demanded = (
-            approvers_text(each.approvers, each.count) for each in decision.requirements if item in each.permissions
-        )
+        demanded = (who(each) for each in decision.requirements if item in each.permissions)
         return " and ".join(dict.fromkeys(demanded)) or (traced.rule or "")
     if traced.outcome == "deny":
         return traced.rule or "no rule covers it"

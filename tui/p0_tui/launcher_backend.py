@@ -16,6 +16,7 @@ from p0_access.messages.views import DatabaseView, Event, Explained, Me, Request
 from p0_access.permissions.catalog import Catalog
 from p0_access.routing.durations import spell_duration
 from p0_tui.backend import Choice, Draft, RequestsView
+from p0_tui.errors import TuiError
 
 if TYPE_CHECKING:
     from p0_launcher.access import Access
@@ -52,7 +53,8 @@ class LauncherBackend:
         if view is not None:
             known = verified_catalog(view, database=database, pins=self._profile.agents)
             self._catalogs[database] = known
-        assert known is not None  # the server says "not modified" only to a version that was named
+        if known is None:
+            raise TuiError(f"the server has no catalog of {database}", code="catalog_missing")
         return known
 
     async def explain(self, draft: Draft) -> Explained:

@@ -92,7 +92,7 @@ class Preview:
         decided = self._decision is not None and needed == self._decided_for
         if decided and self._decision is not None:
             # The trace, not the reading: "any one column" has become a column there.
-            permissions: Iterable[Permission] = [item.permission for item in self._decision.trace]
+            permissions: Iterable[Permission] = [item.permission for item in self._decision.trace if not item.reached]
         else:
             permissions = needed
         self._last_good = assess(

@@ -10,9 +10,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
-from p0_access.errors import ReadingError
 from p0_access.permissions.catalog import Catalog
-from p0_access.permissions.reading import Reading, Refused
+from p0_access.permissions.reading import Reading
 
 MAX_LINES_AT_ONCE: Final = 50
 MAX_CHARS_AT_ONCE: Final = 8_000
@@ -31,17 +30,13 @@ class Reader:
         self._read = read
 
     def read(self, sql: str, catalog: Catalog) -> Reading | None:
-        """The reading; a text that cannot even be split is one refused statement."""
+        """The reading, or None while the parser is not there."""
         if self._read is None:
             return None
         key = (sql, catalog.database, catalog.version)
         found = self._seen.get(key)
         if found is None:
-            try:
-                found = self._read(sql, catalog)
-            except ReadingError as error:
-                found = (_refused(sql, error),)
-            self._seen[key] = found
+            found = self._seen[key] = self._read(sql, catalog)
             if len(self._seen) > _REMEMBERED:
                 self._seen.popitem(last=False)
         return found
@@ -50,15 +45,3 @@ class Reader:
 def is_short(sql: str) -> bool:
     """Whether `sql` can be read within a key press."""
     return len(sql) <= MAX_CHARS_AT_ONCE and sql.count("\n") < MAX_LINES_AT_ONCE
-
-
-def _refused(sql: str, error: ReadingError) -> Refused:
-    return Refused(
-        index=0,
-        text=sql,
-        code=error.code,
-        message=str(error),
-        hint=error.hint,
-        line=error.line,
-        column=error.column,
-    )

@@ -158,12 +158,15 @@ class RequestMode(Container):
 
     # --- the database and its catalog
 
-    @work(exclusive=True, group="catalog")
-    async def use_database(self, name: str) -> None:
+    def use_database(self, name: str) -> None:
         """Works with `name` from now on, and fetches its catalog."""
-        if name != self._database or self._preview.catalog is None:
+        if name != self._database:
             self._database = name
             self._preview.use_catalog(None)
+        self._fetch_catalog(name)
+
+    @work(exclusive=True, group="catalog")
+    async def _fetch_catalog(self, name: str) -> None:
         try:
             catalog = await self._load_catalog(name)
         except P0Error as error:

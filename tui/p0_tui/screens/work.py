@@ -83,7 +83,6 @@ _FIRST_FOCUS: Final[Mapping[Mode, str]] = {
 class WorkScreen(Screen[None]):
     """`clock` gives seconds since the epoch; `run` runs programs on the terminal; `copy` puts text on the clipboard."""
 
-    CSS_PATH = "work.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1", "help", "Help", priority=True),
         Binding("question_mark", "help", show=False),

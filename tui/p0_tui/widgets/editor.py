@@ -66,6 +66,7 @@ class Editor(TextArea):
             placeholder="Paste or write SQL. ^J submits, F1 helps.",
         )
         self.indent_width = 2
+        self.cursor_blink = False  # a blinking cursor is most of an idle terminal's work
         self._on_text = on_text
 
     def start_colouring(self) -> None:

@@ -20,6 +20,7 @@ class SafeInput(Input):
             compact=True,
             select_on_focus=False,
         )
+        self.cursor_blink = False  # a blinking cursor is most of an idle terminal's work
 
     def validate_value(self, value: str) -> str:
         """Textual passes every new value through this."""
