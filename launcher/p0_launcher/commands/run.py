@@ -36,18 +36,26 @@ def psql(
     database: Annotated[
         str | None, typer.Option("-d", "--database", metavar="NAME", envvar="P0_DATABASE", autocompletion=databases)
     ] = None,
-    command: Annotated[list[str] | None, typer.Option("-c", "--command", metavar="SQL", help="SQL to run. Repeatable.")] = None,
-    file: Annotated[
-        list[str] | None, typer.Option("-f", "--file", metavar="FILE", help="A file of SQL; - is the standard input. Repeatable.")
+    command: Annotated[
+        list[str] | None, typer.Option("-c", "--command", metavar="SQL", help="SQL to run. Repeatable.")
     ] = None,
-    role: Annotated[str | None, typer.Option(metavar="NAME", help="Ask for a database role, for SQL of any kind.")] = None,
+    file: Annotated[
+        list[str] | None,
+        typer.Option("-f", "--file", metavar="FILE", help="A file of SQL; - is the standard input. Repeatable."),
+    ] = None,
+    role: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Ask for a database role, for SQL of any kind.")
+    ] = None,
     grant: Annotated[
-        list[str] | None, typer.Option(metavar="SPEC", help="Ask for permissions: 'SELECT on schema.table(column)'. Repeatable.")
+        list[str] | None,
+        typer.Option(metavar="SPEC", help="Ask for permissions: 'SELECT on schema.table(column)'. Repeatable."),
     ] = None,
     search_path: Annotated[
         str | None, typer.Option(metavar="A,B", help="Schemas, by comma, that give the SQL's names meaning.")
     ] = None,
-    reason: Annotated[str | None, typer.Option(metavar="TEXT", envvar="P0_REASON", help="Why, for those who decide.")] = None,
+    reason: Annotated[
+        str | None, typer.Option(metavar="TEXT", envvar="P0_REASON", help="Why, for those who decide.")
+    ] = None,
     ttl: Annotated[str | None, typer.Option(help="For how long, such as 30m; the rules may give less.")] = None,
     one_shot: Annotated[
         bool, typer.Option("--one-shot", help="End the access when psql ends; the default for SQL that writes.")
@@ -77,17 +85,9 @@ def psql(
         raise UsageError("--one-shot and --keep exclude each other", code="usage")
     sources = tuple(_sources(ctx, command, file))
     patience = 0 if no_wait else seconds(timeout, "--timeout") or 0
-    program = find_psql(psql)
     passed_on = check_arguments(arguments or (), free_sql=not sources and resume is None)
-    if resume is not None:
-        if sources or role or grant:
-            raise UsageError(
-                "--resume goes on with what was asked for; leave out -c, -f, --role, --grant", code="usage"
-            )
-        access, what = run(_resume(settings, resume, patience))
-        sources = tuple(_signed_sources(access, what))
-    else:
-        intent = _intent(
+    if resume is None:
+        wanted: Intent | str = _intent(
             database or os.environ.get("P0_DATABASE"),
             sources,
             role=role,
