@@ -34,6 +34,7 @@ SELECT n.nspname, p.proname, p.pronargs - p.pronargdefaults,
     FROM generate_subscripts(p.proargmodes, 1) i WHERE p.proargmodes[i] IN ('o', 'b', 't')), '{}'),
   t.typtype = 'c' OR t.typname IN ('record', 'anyelement', 'anyarray', 'anynonarray', 'anycompatible'),
   p.provolatile = 'v',
+  CASE WHEN t.typcategory = 'P' OR p.proretset OR t.typelem <> 0 THEN NULL ELSE t.typname END,
   coalesce((SELECT array_agg(i - 1 ORDER BY i) FROM generate_series(1, p.pronargs) i
     WHERE p.proargtypes[i - 1] = 'regclass'::regtype), '{}')
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_type t ON t.oid = p.prorettype
@@ -67,40 +68,47 @@ def survey(dsn: str) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def merge(surveys: list[dict[str, list[tuple[Any, ...]]]]) -> dict[str, Any]:
-    relations: dict[str, dict[str, dict[str, list[str]]]] = {}
-    functions: dict[str, dict[str, dict[str, Any]]] = {}
     types: dict[str, set[str]] = {}
-    operators: set[str] = set()
     for found in surveys:
-        for schema, relation, column, readable in found["relations"]:
-            entry = relations.setdefault(schema, {}).setdefault(relation, {"columns": []})
-            if column not in entry["columns"]:
-                entry["columns"].append(column)
-            if not readable and column not in entry.setdefault("private", []):
-                entry["private"].append(column)
-        for schema, name, least, most, public, outs, open_, volatile, regclass in found["functions"]:
-            function = functions.setdefault(schema, {}).setdefault(name, {"arity": []})
-            if [least, most] not in function["arity"]:
-                function["arity"].append([least, most])
-            if not public:
-                function["private"] = True
-            if outs:
-                function.setdefault("outs", outs)
-            elif open_:
-                function["open"] = True
-            if volatile:
-                function["volatile"] = True
-            if regclass:
-                function["regclass"] = sorted({*function.get("regclass", ()), *regclass})
         for schema, name in found["types"]:
             types.setdefault(schema, set()).add(name)
-        operators.update(name for (name,) in found["operators"])
     return {
-        "relations": relations,
-        "functions": functions,
+        "relations": merge_relations([row for found in surveys for row in found["relations"]]),
+        "functions": merge_functions([row for found in surveys for row in found["functions"]]),
         "types": {schema: sorted(names) for schema, names in types.items()},
-        "operators": sorted(operators),
+        "operators": sorted({name for found in surveys for (name,) in found["operators"]}),
     }
+
+
+def merge_relations(rows: list[tuple[Any, ...]]) -> dict[str, dict[str, Any]]:
+    merged: dict[str, dict[str, Any]] = {}
+    for schema, relation, column, readable in rows:
+        entry = merged.setdefault(schema, {}).setdefault(relation, {"columns": []})
+        if column not in entry["columns"]:
+            entry["columns"].append(column)
+        if not readable and column not in entry.setdefault("private", []):
+            entry["private"].append(column)
+    return merged
+
+
+def merge_functions(rows: list[tuple[Any, ...]]) -> dict[str, dict[str, Any]]:
+    merged: dict[str, dict[str, Any]] = {}
+    for schema, name, least, most, public, outs, open_, volatile, returns, regclass in rows:
+        entry = merged.setdefault(schema, {}).setdefault(name, {"arity": [], "returns": returns})
+        if [least, most] not in entry["arity"]:
+            entry["arity"].append([least, most])
+        if entry["returns"] != returns:
+            entry["returns"] = None
+        if outs:
+            entry.setdefault("outs", outs)
+        entry["private"] = entry.get("private", False) or not public
+        entry["open"] = entry.get("open", False) or (open_ and not outs)
+        entry["volatile"] = entry.get("volatile", False) or volatile
+        entry["regclass"] = sorted({*entry.get("regclass", ()), *regclass})
+    for named in merged.values():
+        for name, entry in named.items():
+            named[name] = {key: value for key, value in entry.items() if value}
+    return merged
 
 
 def main() -> None:

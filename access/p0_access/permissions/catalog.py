@@ -80,8 +80,8 @@ class Function(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
 
 
 class Type(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A type outside pg_catalog that is not a relation's row type. `columns` are those of a composite type; `checks` are
-    a domain's conditions over VALUE, as PostgreSQL prints them, and `base` is what it constrains."""
+    """A type outside pg_catalog that is not a relation's row type. `columns` are those of a composite type; `checks`
+    are a domain's conditions over VALUE, as PostgreSQL prints them, and `base` is what it constrains."""
 
     schema: str
     name: str

@@ -1,0 +1,185 @@
+"""The guard: a linear look at a text before any C library sees it.
+
+The parser's library crashes on deep nesting and takes quadratic time on nested comments, and psql changes what it is
+given. The guard bounds the one and refuses the other. What passes is small and flat enough to be parsed; whether it is
+SQL is not the guard's business.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NoReturn
+
+from p0_access.errors import ReadingError
+from p0_access.permissions import psql_commands
+from p0_access.permissions.lexer import BACKSLASH, COLON, MAX_COMMENT_DEPTH, OPERATOR, PUNCTUATION, WORD, tokens
+from p0_access.permissions.places import Places
+
+MAX_TEXT_BYTES: Final = 64 * 1024
+MAX_BRACKET_DEPTH: Final = 256
+MAX_OPERATORS: Final = 2_000
+"""In one expression, together with the expressions around it."""
+MAX_ARMS: Final = 500
+"""Of UNION, INTERSECT and EXCEPT in one statement."""
+
+_SET_OPERATIONS: Final = frozenset({"union", "intersect", "except"})
+_JSON_OBJECTS: Final = frozenset({"json_object", "json_objectagg"})
+
+# What makes the parser's tree deeper without a bracket. AND and OR make flat lists: like the words that begin another
+# clause, they end an expression.
+_DEEPENING: Final = frozenset(
+    {"not", "collate", "at", "is", "isnull", "notnull", "like", "ilike", "similar", "in", "between", "operator"}
+    | {"escape", "join"}
+)
+_ENDING: Final = frozenset({"and", "or", "select", "from", "where", "group", "having", "order", "when", "then", "else"})
+_LONGEST_NOTED: Final = 14
+_NOTED: Final = _SET_OPERATIONS | _DEEPENING | _ENDING | _JSON_OBJECTS | {"case", "end"}
+
+
+def guard(text: str) -> str:
+    """The SQL of `text`, as long as it, with psql's harmless commands blanked; raises ReadingError for the rest."""
+    if len(text) > MAX_TEXT_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_TEXT_BYTES:
+        raise ReadingError(
+            f"the text is longer than {MAX_TEXT_BYTES // 1024} KB",
+            code="too_long",
+            hint="Split it, or ask for a role or a grant instead.",
+        )
+    if (at := text.find("\0")) >= 0:
+        _refuse(text, at, "syntax_error", "a NUL character cannot stand in SQL")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        _refuse(text, error.start, "syntax_error", "the text is not valid Unicode")
+    return text if _plainly_small(text) else _Guard(text).run()
+
+
+def _plainly_small(text: str) -> bool:
+    """Whether no limit can be reached and nothing in it can concern psql, without a look at any token.
+
+    A nested CASE or another arm of a UNION takes more than ten characters.
+    """
+    return (
+        len(text) <= MAX_OPERATORS
+        and "\\" not in text
+        and ":" not in text.replace("::", "")
+        and text.count("(") + text.count("[") <= MAX_BRACKET_DEPTH // 2
+        and text.count("/*") < MAX_COMMENT_DEPTH
+    )
+
+
+class _Guard:
+    """One pass over one text.
+
+    `_open` holds the brackets (and CASEs) that are open, the outermost entry standing for none; `_counts` how many
+    operators were seen in each since the last comma or clause.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._open = [""]
+        self._counts = [0]
+        self._operators = 0
+        self._arms = 0
+        self._last_word = ""
+        self._blanks: list[tuple[int, int, str]] = []
+
+    def run(self) -> str:
+        text = self._text
+        resume = 0
+        for kind, start, end in tokens(text):
+            if start < resume:
+                continue
+            last, self._last_word = self._last_word, ""
+            if kind == WORD:
+                if end - start <= _LONGEST_NOTED and (word := text[start:end].lower()) in _NOTED:
+                    self._word(word, start)
+            elif kind == PUNCTUATION:
+                self._punctuation(text[start], start, last)
+            elif kind == OPERATOR:
+                self._operator(start)
+            elif kind == COLON:
+                self._colon(start, end)
+            elif kind == BACKSLASH:
+                resume = self._command(start)
+        return self._blanked()
+
+    def _word(self, word: str, start: int) -> None:
+        if word in _DEEPENING:
+            self._operator(start)
+        elif word in _ENDING:
+            self._expression_ends()
+        elif word in _SET_OPERATIONS:
+            self._expression_ends()
+            self._arms += 1
+            if self._arms >= MAX_ARMS:
+                _refuse(self._text, start, "too_complex", f"more than {MAX_ARMS} UNION, INTERSECT or EXCEPT arms")
+        elif word == "case":
+            self._opens("case", start)
+        elif word == "end":
+            if self._open[-1] == "case":
+                self._closes()
+        else:
+            self._last_word = word
+
+    def _punctuation(self, mark: str, start: int, last_word: str) -> None:
+        if mark in "([":
+            self._opens(last_word if mark == "(" and last_word in _JSON_OBJECTS else mark, start)
+        elif mark in ")]":
+            if len(self._open) > 1:
+                self._closes()
+        elif mark == ",":
+            self._expression_ends()
+        elif mark == ";":
+            self._expression_ends()
+            self._arms = 0
+
+    def _colon(self, start: int, end: int) -> None:
+        """`::` and `:=` are operators to the parser. Array slices and SQL/JSON pairs have colons of their own."""
+        if end - start == 2:
+            self._operator(start)
+        elif (
+            self._open[-1] != "["
+            and self._open[-1] not in _JSON_OBJECTS
+            and psql_commands.interpolated(self._text, start)
+        ):
+            raise psql_commands.refuse_interpolation(self._text, start)
+
+    def _command(self, start: int) -> int:
+        end, instead = psql_commands.command(self._text, start)
+        self._blanks.append((start, end, instead))
+        if instead:
+            self._expression_ends()
+            self._arms = 0
+        return end
+
+    def _operator(self, start: int) -> None:
+        self._counts[-1] += 1
+        self._operators += 1
+        if self._operators > MAX_OPERATORS:
+            _refuse(self._text, start, "too_complex", f"more than {MAX_OPERATORS} operators in one expression")
+
+    def _expression_ends(self) -> None:
+        self._operators -= self._counts[-1]
+        self._counts[-1] = 0
+
+    def _opens(self, bracket: str, start: int) -> None:
+        if len(self._open) > MAX_BRACKET_DEPTH:
+            _refuse(self._text, start, "too_complex", f"brackets are nested deeper than {MAX_BRACKET_DEPTH}")
+        self._open.append(bracket)
+        self._counts.append(0)
+
+    def _closes(self) -> None:
+        self._open.pop()
+        self._operators -= self._counts.pop()
+
+    def _blanked(self) -> str:
+        text = self._text
+        for start, end, instead in self._blanks:
+            text = text[:start] + instead.ljust(end - start) + text[end:]
+        return text
+
+
+def _refuse(text: str, at: int, code: str, message: str) -> NoReturn:
+    line, column = Places(text).line_and_column(at)
+    raise ReadingError(
+        message, code=code, hint="Split it." if code == "too_complex" else None, line=line, column=column
+    )

@@ -1,0 +1,172 @@
+"""What a statement is charged: for each mention of a relation the privileges on it and its columns, and the rest.
+
+Mirrors PostgreSQL's RTEPermissionInfo and ExecCheckPermissions (execMain.c). A privilege that is required while no
+column is named is satisfied by any one column; DELETE and TRUNCATE are on the relation only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, Literal, NamedTuple, TypeVar
+
+from p0_access.permissions.catalog import Relation
+from p0_access.permissions.permission import Kind, Permission, any_column, column, relation
+
+MAX_REASONS: Final = 8
+"""For one need; a column that is read a hundred times needs no hundred reasons."""
+
+SequenceUse = Literal["setval", "nextval", "currval"]
+_SEQUENCE_CHOICES: Final[dict[SequenceUse, tuple[str, ...]]] = {
+    "setval": ("UPDATE",),
+    "nextval": ("USAGE", "UPDATE"),
+    "currval": ("SELECT", "USAGE"),
+}
+
+_BY_COLUMN: Final = frozenset({"SELECT", "INSERT", "UPDATE", "REFERENCES"})
+
+
+class Reason(NamedTuple):
+    """A clause and the byte where it stands in the text."""
+
+    clause: str
+    location: int
+
+
+class Access:
+    """One mention of a relation. `covers` are the mentions beneath a security_invoker view, locked along with it."""
+
+    __slots__ = ("_columns", "_required", "covers", "relation")
+
+    def __init__(self, mentioned: Relation) -> None:
+        self.relation = mentioned
+        self.covers: tuple[Access, ...] = ()
+        self._required: dict[str, list[Reason]] = {}
+        self._columns: dict[tuple[str, str], list[Reason]] = {}
+
+    def require(self, privilege: str, reason: Reason) -> None:
+        """The privilege, on whichever columns `column` names besides."""
+        _add(self._required, privilege, reason)
+
+    def column(self, privilege: str, name: str, reason: Reason) -> None:
+        _add(self._columns, (privilege, name), reason)
+
+    def whole(self, reason: Reason) -> None:
+        """The row as a value: SELECT on every column."""
+        self.require("SELECT", reason)
+        for each in self.relation.columns:
+            self.column("SELECT", each.name, reason)
+
+    def permissions(self) -> Iterable[tuple[Permission, list[Reason]]]:
+        schema, name = self.relation.schema, self.relation.name
+        if self.relation.kind == "sequence":
+            for privilege, reasons in self._required.items():
+                yield Permission(Kind.SEQUENCE, schema, name, None, privilege), reasons
+            return
+        named = {privilege for privilege, _ in self._columns}
+        for privilege, reasons in self._required.items():
+            if privilege not in _BY_COLUMN or not self.relation.columns:
+                yield relation(schema, name, privilege), reasons
+            elif privilege not in named:
+                yield any_column(schema, name, privilege), reasons
+        for (privilege, attribute), reasons in self._columns.items():
+            yield column(schema, name, attribute, privilege), reasons
+
+
+class FreeAccess(Access):
+    """A mention of what needs no privilege: a relation of pg_catalog that PUBLIC may read."""
+
+    __slots__ = ()
+
+    def permissions(self) -> Iterable[tuple[Permission, list[Reason]]]:
+        return ()
+
+
+class Charges:
+    """What a statement, or one CTE of it, is charged."""
+
+    __slots__ = ("_accesses", "_others", "_sequences")
+
+    def __init__(self) -> None:
+        self._accesses: list[Access] = []
+        self._others: dict[Permission, list[Reason]] = {}
+        self._sequences: dict[tuple[str, str], dict[SequenceUse, list[Reason]]] = {}
+
+    def mention(self, access: Access) -> None:
+        self._accesses.append(access)
+
+    def need(self, permission: Permission, reason: Reason) -> None:
+        _add(self._others, permission, reason)
+
+    def draw(self, schema: str, name: str, use: SequenceUse, reason: Reason) -> None:
+        """A sequence's value is taken, looked at or set."""
+        _add(self._sequences.setdefault((schema, name), {}), use, reason)
+
+    def forget_sequences(self) -> None:
+        """What EXPLAIN without ANALYZE does not run, it does not check."""
+        self._sequences.clear()
+
+    def absorb_at(self, other: Charges, reason: Reason) -> None:
+        """What a body costs, for the place that uses it."""
+        for permission in other.collect(sequences=False):
+            self.need(permission, reason)
+        for (schema, name), uses in other._sequences.items():
+            for use in uses:
+                self.draw(schema, name, use, reason)
+
+    def absorb(self, other: Charges) -> None:
+        self._accesses += other._accesses
+        for permission, reasons in other._others.items():
+            for reason in reasons:
+                self.need(permission, reason)
+        for (schema, name), uses in other._sequences.items():
+            for use, reasons in uses.items():
+                for reason in reasons:
+                    self.draw(schema, name, use, reason)
+
+    def collect(self, *, sequences: bool = True) -> dict[Permission, list[Reason]]:
+        """Every permission with its reasons, without those that another one satisfies."""
+        found: dict[Permission, list[Reason]] = {}
+        for permission, reasons in self._others.items():
+            _extend(found, permission, reasons)
+        for access in self._accesses:
+            for permission, reasons in access.permissions():
+                _extend(found, permission, reasons)
+        for (schema, name), uses in self._sequences.items() if sequences else ():
+            _draw(found, schema, name, uses)
+        return _least(found)
+
+
+def _draw(found: dict[Permission, list[Reason]], schema: str, name: str, uses: dict[SequenceUse, list[Reason]]) -> None:
+    """The fewest privileges for all uses of one sequence: setval needs UPDATE, nextval USAGE or UPDATE, currval USAGE
+    or SELECT."""
+    held = {
+        item.privilege for item in found if item.kind is Kind.SEQUENCE and (item.schema, item.object) == (schema, name)
+    }
+    for use, choices in _SEQUENCE_CHOICES.items():
+        if use in uses:
+            privilege = next((each for each in choices if each in held), choices[0])
+            held.add(privilege)
+            _extend(found, Permission(Kind.SEQUENCE, schema, name, None, privilege), uses[use])
+
+
+def _least(found: dict[Permission, list[Reason]]) -> dict[Permission, list[Reason]]:
+    """Without `any_column` where a column of the relation is needed with the same privilege anyway."""
+    columns = {(item.schema, item.object, item.privilege): item for item in found if item.kind is Kind.COLUMN}
+    for item in [each for each in found if each.kind is Kind.ANY_COLUMN]:
+        if same := columns.get((item.schema, item.object, item.privilege)):
+            _extend(found, same, found.pop(item))
+    return found
+
+
+def _extend(into: dict[Permission, list[Reason]], permission: Permission, reasons: list[Reason]) -> None:
+    known = into.setdefault(permission, [])
+    known += [reason for reason in reasons if reason not in known][: MAX_REASONS - len(known)]
+
+
+Key = TypeVar("Key")
+
+
+def _add(into: dict[Key, list[Reason]], key: Key, reason: Reason) -> None:
+    reasons = into.setdefault(key, [])
+    if len(reasons) < MAX_REASONS and reason not in reasons:
+        reasons.append(reason)

@@ -1,0 +1,283 @@
+"""Expressions: every column, function, operator, type and sub-query in them is charged (parse_expr.c)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from p0_access.permissions.infer import functions, names, operators, output, select
+from p0_access.permissions.infer.charges import Reason
+from p0_access.permissions.infer.context import Context, RefusedError
+from p0_access.permissions.infer.scope import MISSING, AmbiguousError, Columns, Item, Level, read_target
+from p0_access.permissions.infer.tree import location, string, strings
+from p0_access.permissions.parse import Node
+from p0_access.permissions.suggest import did_you_mean
+
+Value = Columns | str | None
+"""What an expression is, as far as it matters: a row, a type by its canonical name, or None where that is not known."""
+
+
+def read_expression(context: Context, level: Level, node: Node) -> Value:
+    """Charges one expression and what is in it. Anything this does not know is refused."""
+    for kind, members in node.items():
+        reader = _READERS.get(kind)
+        if reader is None:
+            read_members(context, level, kind, members)
+            return None
+        return reader(context, level, members)
+    return None  # an absent member: the upper end of a slice, the start of a CASE
+
+
+def read_all(context: Context, level: Level, nodes: Sequence[Node]) -> None:
+    for node in nodes:
+        read_expression(context, level, node)
+
+
+# For nodes that need no thought: which members hold expressions. `member:Type` says that the grammar leaves no choice
+# of type there, so that the member is not wrapped.
+_MEMBERS: Final[dict[str, tuple[str, ...]]] = {
+    "ParamRef": (),
+    "SQLValueFunction": (),
+    "SetToDefault": (),
+    "CurrentOfExpr": (),
+    "MergeSupportFunc": (),
+    "BoolExpr": ("args",),
+    "NullTest": ("arg",),
+    "BooleanTest": ("arg",),
+    "A_ArrayExpr": ("elements",),
+    "A_Indices": ("lidx", "uidx"),
+    "CaseExpr": ("arg", "args", "defresult"),
+    "CaseWhen": ("expr", "result"),
+    "CoalesceExpr": ("args",),
+    "MinMaxExpr": ("args",),
+    "GroupingFunc": ("args",),
+    "MultiAssignRef": ("source",),
+    "NamedArgExpr": ("arg",),
+    "ResTarget": ("val",),
+    "SortBy": ("node",),
+    "List": ("items",),
+    "XmlExpr": ("named_args", "args"),
+    "XmlSerialize": ("expr",),
+    "JsonIsPredicate": ("expr",),
+    "JsonValueExpr": ("raw_expr",),
+    "JsonKeyValue": ("key", "value:JsonValueExpr"),
+    "JsonObjectConstructor": ("exprs", "output:JsonOutput"),
+    "JsonArrayConstructor": ("exprs", "output:JsonOutput"),
+    "JsonArrayQueryConstructor": ("query", "output:JsonOutput"),
+    "JsonAggConstructor": ("agg_filter", "agg_order", "over:WindowDef", "output:JsonOutput"),
+    "JsonObjectAgg": ("constructor:JsonAggConstructor", "arg:JsonKeyValue"),
+    "JsonArrayAgg": ("constructor:JsonAggConstructor", "arg:JsonValueExpr"),
+    "JsonParseExpr": ("expr:JsonValueExpr", "output:JsonOutput"),
+    "JsonScalarExpr": ("expr", "output:JsonOutput"),
+    "JsonSerializeExpr": ("expr:JsonValueExpr", "output:JsonOutput"),
+    "JsonArgument": ("val:JsonValueExpr",),
+    "JsonBehavior": ("expr",),
+    "JsonFuncExpr": (
+        "context_item:JsonValueExpr",
+        "pathspec",
+        "passing",
+        "on_empty:JsonBehavior",
+        "on_error:JsonBehavior",
+        "output:JsonOutput",
+    ),
+    "JsonTable": ("context_item:JsonValueExpr", "pathspec:JsonTablePathSpec", "passing", "on_error:JsonBehavior"),
+    "JsonTablePathSpec": ("string",),
+    "JsonTableColumn": ("pathspec:JsonTablePathSpec", "on_empty:JsonBehavior", "on_error:JsonBehavior"),
+}
+
+
+def read_members(context: Context, level: Level, kind: str, members: Node) -> None:
+    """All expressions in the members of a node whose type is known."""
+    if kind == "JsonOutput":
+        names.type_name(context, members["typeName"], level.clause)
+        return
+    if kind == "WindowDef":
+        read_window(context, level, members)
+        return
+    listed = _MEMBERS.get(kind)
+    if listed is None:
+        raise RefusedError("unsupported_expression", f"{kind} is not understood", members.get("location", -1))
+    for each in listed:
+        member, _, type_ = each.partition(":")
+        value: Any = members.get(member)
+        if value is None:
+            continue
+        if type_:
+            read_members(context, level, type_, value)
+        elif isinstance(value, list):
+            read_all(context, level, value)
+        else:
+            read_expression(context, level, value)
+
+
+def read_window(context: Context, level: Level, node: Node) -> None:
+    """OVER (…) and WINDOW w AS (…)."""
+    for member in ("partitionClause", "orderClause"):
+        read_all(context, level, node.get(member, ()))
+    for member in ("startOffset", "endOffset"):
+        if member in node:
+            read_expression(context, level, node[member])
+
+
+def _column(context: Context, level: Level, node: Node) -> Value:
+    """`a`, `t.a`, `s.t.a`, `db.s.t.a`, `t.*` as a value, or a table's name for its whole row (transformColumnRef)."""
+    fields = node["fields"]
+    place = node.get("location", 0)
+    if "A_Star" in fields[-1]:
+        return _whole(level, table_named(context, level, strings(fields[:-1]), place), place)
+    if len(fields) == 1:
+        return _bare(context, level, string(fields[0]), place)
+    *qualifiers, name = strings(fields)
+    table = table_named(context, level, tuple(qualifiers), place)
+    return field(context, level, table.columns, name, place, table=table.name)
+
+
+def _bare(context: Context, level: Level, name: str, place: int) -> Value:
+    target = level.column(name, place)
+    if target is not MISSING:
+        return read_target(target, Reason(level.clause, place))
+    table = level.item(name, None, place)
+    if table is not None:
+        return _whole(level, table, place)
+    if name in context.parameters:
+        return None
+    raise RefusedError("unknown_column", f'column "{name}" does not exist', place, did_you_mean(name, level.names()))
+
+
+def table_named(context: Context, level: Level, qualifiers: tuple[str, ...], place: int) -> Item:
+    """What `t`, `s.t` or `db.s.t` before a column stands for."""
+    schema = qualifiers[-2] if len(qualifiers) > 1 else None
+    if len(qualifiers) > 3 or (len(qualifiers) == 3 and qualifiers[0] != context.catalog.database):
+        raise RefusedError("unknown_column", f'"{".".join(qualifiers)}" is not in this database', place)
+    found = level.item(qualifiers[-1], schema, place)
+    if found is None:
+        if len(qualifiers) == 1 and qualifiers[0] in context.parameters:
+            return Item(qualifiers[0], Columns((), open_=True))
+        wanted = ".".join(qualifiers)
+        hint = did_you_mean(wanted, (item.name for item in level.items if item.name))
+        raise RefusedError("unknown_table", f'"{wanted}" is not a table or alias in FROM', place, hint)
+    return found
+
+
+def field(context: Context, level: Level, columns: Columns, name: str, place: int, *, table: str) -> Value:
+    """One column of a row; a function of the whole row if there is no such column (`u.display_name`)."""
+    try:
+        target = columns.find(name)
+    except AmbiguousError:
+        raise RefusedError("ambiguous_column", f'"{table}" has several columns "{name}"', place) from None
+    if target is MISSING:
+        target = columns.system(name)
+    if target is not MISSING:
+        return read_target(target, Reason(level.clause, place))
+    if functions.exists(context, name, 1):
+        columns.whole(Reason(level.clause, place))
+        return functions.call(context, level, (name,), (columns,), place)[1]
+    if columns.open:
+        return None
+    known = (each for each, _ in columns.entries())
+    raise RefusedError("unknown_column", f'column "{table}.{name}" does not exist', place, did_you_mean(name, known))
+
+
+def _whole(level: Level, table: Item, place: int) -> Value:
+    table.columns.whole(Reason(level.clause, place))
+    return table.columns
+
+
+def _operation(context: Context, level: Level, node: Node) -> Value:
+    """Long chains of operators lean left, so the walk does not call itself for those."""
+    chain = [node]
+    while "A_Expr" in node.get("lexpr", ()):
+        node = node["lexpr"]["A_Expr"]
+        chain.append(node)
+    value: Value = None
+    for place, each in enumerate(reversed(chain)):
+        left = value if place else (read_expression(context, level, each["lexpr"]) if "lexpr" in each else None)
+        right = read_expression(context, level, each["rexpr"]) if "rexpr" in each else None
+        value = operators.charge(context, level, each, left, right)
+    return value
+
+
+def _indirection(context: Context, level: Level, node: Node) -> Value:
+    """`(row).a`, `a[1]`, `(f(x)).b`: only the first name of a row that is known can cost something."""
+    value = read_expression(context, level, node["arg"])
+    for each in node["indirection"]:
+        if "A_Indices" in each:
+            read_members(context, level, "A_Indices", each["A_Indices"])
+            value = None
+        elif "String" in each:
+            name = string(each)
+            if isinstance(value, Columns):
+                value = field(context, level, value, name, location(node["arg"]), table="row")
+            elif functions.exists(context, name, 1, user_only=True):
+                raise RefusedError(
+                    "ambiguous_function",
+                    f'".{name}" may be a field or the function {name}',
+                    hint="Write the call as a call.",
+                )
+            else:
+                value = None
+        else:
+            raise RefusedError("unsupported_expression", "a star cannot stand here")
+    return value
+
+
+def _cast(context: Context, level: Level, node: Node) -> Value:
+    read_expression(context, level, node["arg"])
+    return functions.cast(context, level, node)
+
+
+def _constant(context: Context, level: Level, node: Node) -> Value:
+    del context, level
+    if "ival" in node:
+        return "int4"
+    if "sval" in node:
+        return "unknown"
+    if "fval" in node:
+        return "numeric"
+    return "bool" if "boolval" in node else None
+
+
+def _call(context: Context, level: Level, node: Node) -> Value:
+    return functions.read_call(context, level, node)
+
+
+def _collate(context: Context, level: Level, node: Node) -> Value:
+    qualified = strings(node["collname"])
+    if len(qualified) > 1:
+        context.name_schema(qualified[-2], level.clause, node.get("location", 0))
+    return read_expression(context, level, node["arg"])
+
+
+def _row(context: Context, level: Level, node: Node) -> Value:
+    output.read_row(context, level, node.get("args", ()))
+    return None
+
+
+def _sublink(context: Context, level: Level, node: Node) -> Value:
+    if "testexpr" in node:
+        read_expression(context, level, node["testexpr"])
+    if "operName" in node:
+        operators.use(context, level.clause, strings(node["operName"]), (None, None), node.get("location", -1))
+    clause = level.clause
+    select.read_query(context, level, node["subselect"])
+    level.clause = clause
+    return None
+
+
+def _query(context: Context, level: Level, node: Node) -> Value:
+    select.read_select(context, level, node)
+    return None
+
+
+_READERS: Final[dict[str, Callable[[Context, Level, Node], Value]]] = {
+    "ColumnRef": _column,
+    "A_Expr": _operation,
+    "A_Const": _constant,
+    "FuncCall": _call,
+    "A_Indirection": _indirection,
+    "TypeCast": _cast,
+    "CollateClause": _collate,
+    "RowExpr": _row,
+    "SubLink": _sublink,
+    "SelectStmt": _query,
+}

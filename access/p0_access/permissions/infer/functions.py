@@ -1,0 +1,292 @@
+"""Function calls: which function a name stands for, and what calling it needs (parse_func.c).
+
+Functions of pg_catalog that compute from their arguments need nothing. Sequence functions need privileges on the
+sequence. A user's function needs EXECUTE where PUBLIC lacks it, and what its body does, as its caller; a SECURITY
+DEFINER function's body is its owner's affair, and is reported.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Final
+
+from p0_access.permissions import builtin
+from p0_access.permissions.catalog import Function
+from p0_access.permissions.infer import bodies, expressions, names, signatures
+from p0_access.permissions.infer.charges import Reason, SequenceUse
+from p0_access.permissions.infer.context import Context, RefusedError
+from p0_access.permissions.infer.scope import MISSING, AmbiguousError, Columns, Level, read_target
+from p0_access.permissions.infer.tree import literal, opened, strings
+from p0_access.permissions.infer.types import canonical, exactly, may_be
+from p0_access.permissions.parse import Node
+from p0_access.permissions.permission import Kind, Permission
+from p0_access.permissions.suggest import did_you_mean
+
+Given = Sequence[Columns | str | None]
+"""What is known of each argument."""
+
+Resolved = builtin.BuiltinFunction | list[Function]
+"""The built-in function or the user's that a call may mean; an empty list for neither: a cast or a field."""
+
+_SEQUENCE_USES: Final[dict[str, SequenceUse]] = {"nextval": "nextval", "currval": "currval", "setval": "setval"}
+_REGCLASS: Final = frozenset({"regclass"})
+
+
+def read_call(context: Context, level: Level, node: Node) -> Columns | str | None:
+    """A FuncCall: its arguments, then the function. What it yields, if known."""
+    return _read_call(context, level, node)[1]
+
+
+def _read_call(context: Context, level: Level, node: Node) -> tuple[Resolved, Columns | str | None]:
+    arguments: list[Node] = node.get("args", [])
+    given = [expressions.read_expression(context, level, each) for each in arguments]
+    for each in node.get("agg_order", ()):
+        sorted_by = expressions.read_expression(context, level, each["SortBy"]["node"])
+        if node.get("agg_within_group"):
+            given.append(sorted_by)
+    if "agg_filter" in node:
+        expressions.read_expression(context, level, node["agg_filter"])
+    if "over" in node:
+        expressions.read_window(context, level, node["over"])
+    return call(context, level, strings(node["funcname"]), given, node.get("location", 0), arguments)
+
+
+def call(
+    context: Context,
+    level: Level,
+    qualified: tuple[str, ...],
+    given: Given,
+    place: int,
+    arguments: Sequence[Node] = (),
+) -> tuple[Resolved, Columns | str | None]:
+    """A call whose arguments were read: charges the function it stands for. That function, and what it yields."""
+    found = resolve(context, qualified, given, place)
+    if isinstance(found, builtin.BuiltinFunction):
+        _charge_builtin(context, level, qualified[-1], found, arguments, place)
+        return found, found.returns
+    if found:
+        for each in dict.fromkeys(function.schema for function in found):
+            context.name_schema(each, level.clause, place)
+        if len(found) > 1 and not all(harmless(each) for each in found):
+            raise RefusedError(
+                "ambiguous_function",
+                f"{'.'.join(qualified)} may be several functions: {', '.join(signatures.signature(e) for e in found)}",
+                place,
+                "Cast the arguments, so that their types tell which one is meant.",
+            )
+        charge(context, found[0], level.clause, place)
+        return found, canonical(found[0].returns) if len(found) == 1 else None
+    return found, _projection_or_cast(context, level, qualified, given, place)
+
+
+def resolve(context: Context, qualified: tuple[str, ...], given: Given, place: int) -> Resolved:
+    """The built-in function or the user's functions a call may mean; an empty list if there is none by that name."""
+    *qualifiers, name = qualified
+    if len(qualifiers) > 1 and qualifiers[0] != context.catalog.database:
+        raise RefusedError("unknown_function", f"{'.'.join(qualified)} is in another database", place)
+    schemas = (qualifiers[-1],) if qualifiers else names.path(context)
+    types = [each if isinstance(each, str) else None for each in given]
+    of_system: builtin.BuiltinFunction | None = None
+    candidates: list[Function] = []
+    for schema in schemas:
+        if schema in builtin.SCHEMAS:
+            known = context.builtin.functions.get(schema, {}).get(name)
+            of_system = of_system or (known if known is not None and known.takes(len(given)) else None)
+        else:
+            candidates += [
+                each for each in context.catalog.functions_named(schema, name) if _fits(each, types, candidates)
+            ]
+    exact = [each for each in candidates if exactly(types, signatures.types(each))]
+    if exact:
+        candidates = exact[:1]
+    if of_system is None:
+        return candidates
+    if candidates and not exact:
+        raise RefusedError(
+            "ambiguous_function",
+            f"{name} may be PostgreSQL's function or {signatures.signature(candidates[0])}",
+            place,
+            "Write the schema before the name.",
+        )
+    return candidates or of_system
+
+
+def _fits(function: Function, types: Sequence[str | None], earlier: Sequence[Function]) -> bool:
+    """Whether a call with these types may mean `function`, which is not hidden by an equal one earlier in the path."""
+    wanted = signatures.types(function)
+    if not takes(function, len(types)) or any(signatures.types(each) == wanted for each in earlier):
+        return False
+    return all(may_be(given, target) for given, target in zip(types, wanted, strict=False))
+
+
+def takes(function: Function, count: int) -> bool:
+    least, most = signatures.arity(function)
+    return least <= count and (most is None or count <= most)
+
+
+def exists(context: Context, name: str, count: int, *, user_only: bool = False) -> bool:
+    """Whether an unqualified call with so many arguments would find a function."""
+    for schema in names.path(context):
+        if schema in builtin.SCHEMAS:
+            known = None if user_only else context.builtin.functions.get(schema, {}).get(name)
+            if known is not None and known.takes(count):
+                return True
+        elif any(takes(each, count) for each in context.catalog.functions_named(schema, name)):
+            return True
+    return False
+
+
+def harmless(function: Function) -> bool:
+    """Whether a call needs nothing at all: anybody may make it, and it runs compiled code for its caller."""
+    return function.public and not function.security_definer and function.language in ("c", "internal")
+
+
+def charge(context: Context, function: Function, clause: str, place: int) -> None:
+    """What a call of a user's function needs, but for USAGE on its schema."""
+    if not function.public:
+        identity = f"{function.name}({signatures.identity(function)})"
+        context.callers.need(
+            Permission(Kind.FUNCTION, function.schema, identity, None, "EXECUTE"), Reason(clause, place)
+        )
+    if function.volatility == "volatile" and function.language not in ("c", "internal"):
+        context.writes = True
+    if function.security_definer:
+        label = signatures.signature(function)
+        context.warn("security_definer_function", f"{label} runs with its owner's rights, not the caller's")
+        bodies.reach_function(context, function)
+    elif function.language in ("c", "internal"):
+        if function.name in builtin.OPAQUE_EXTENSION_FUNCTIONS or function.name.startswith(
+            builtin.OPAQUE_EXTENSION_PREFIXES
+        ):
+            raise _opaque(function.name, place)
+    else:
+        bodies.expand_function(context, function, clause, place)
+
+
+def _charge_builtin(
+    context: Context, level: Level, name: str, function: builtin.BuiltinFunction, arguments: Sequence[Node], place: int
+) -> None:
+    if name in _SEQUENCE_USES and arguments:
+        _charge_sequence(context, level, name, arguments[0], place)
+        return
+    if function.private:
+        raise RefusedError("restricted_function", f"{name} may be called by superusers only", place)
+    if name in builtin.OPAQUE_FUNCTIONS:
+        raise _opaque(name, place)
+    for each in function.regclass:
+        text = literal(arguments[each]) if each < len(arguments) else None
+        if text is not None:
+            name_in_text(context, level.clause, text, place)
+    if name == "to_regclass" and arguments and (text := literal(arguments[0])) is not None:
+        name_in_text(context, level.clause, text, place)
+
+
+def _opaque(name: str, place: int) -> RefusedError:
+    return RefusedError(
+        "opaque_function",
+        f"{name} runs or reads what its arguments say, which cannot be known before it runs",
+        place,
+        "Write the query itself, or ask for a role.",
+    )
+
+
+def _charge_sequence(context: Context, level: Level, name: str, argument: Node, place: int) -> None:
+    text = literal(argument)
+    if text is None:
+        raise RefusedError(
+            "opaque_function", f"which sequence {name} uses is known only when it runs", place, "Write its name."
+        )
+    schema, sequence = name_in_text(context, level.clause, text, place)
+    use = _SEQUENCE_USES[name]
+    context.writes = context.writes or use != "currval"
+    context.callers.draw(schema, sequence, use, Reason(level.clause, place))
+
+
+def name_in_text(context: Context, clause: str, text: str, place: int) -> tuple[str, str]:
+    """The relation whose name a string holds, as regclass reads it: USAGE on its schema."""
+    parts = names.qualified(text)
+    if parts is None or len(parts) > 3:
+        raise RefusedError("unknown_table", f'"{text}" is not the name of a relation', place)
+    schema = parts[-2] if len(parts) > 1 else None
+    found = names.find_relation(context, schema, parts[-1], clause, place)
+    return found.schema, found.name
+
+
+def _projection_or_cast(
+    context: Context, level: Level, qualified: tuple[str, ...], given: Given, place: int
+) -> Columns | str | None:
+    """`name(row)` is a field, `type(x)` a cast, where there is no function; anything else does not exist."""
+    *qualifiers, name = qualified
+    if len(given) == 1:
+        row = given[0]
+        if isinstance(row, Columns) and not qualifiers:
+            try:
+                target = row.find(name)
+            except AmbiguousError:
+                target = MISSING
+            if target is not MISSING:
+                return read_target(target, Reason(level.clause, place))
+        for schema in (qualifiers[-1],) if qualifiers else names.path(context):
+            if names.is_type(context, schema, name):
+                context.name_schema(schema, level.clause, place)
+                _charge_type(context, (schema, name), level.clause, place)
+                return name if schema in builtin.SCHEMAS else f"{schema}.{name}"
+    wanted = ".".join(qualified)
+    known: Sequence[str] = [f"{each.schema}.{each.name}" for each in context.catalog.functions]
+    if not qualifiers:
+        known = [*context.builtin.functions["pg_catalog"], *known]
+    same = [each for each in known if each.rpartition(".")[2] == name]
+    hint = did_you_mean(wanted, known) if not same else f"No {same[0]} takes {len(given)} argument(s) of these types."
+    raise RefusedError("unknown_function", f"function {wanted} does not exist", place, hint)
+
+
+def read_procedure(context: Context, level: Level, node: Node) -> None:
+    """The call in CALL."""
+    found, _ = _read_call(context, level, node)
+    if isinstance(found, builtin.BuiltinFunction) or not found or found[0].kind != "procedure":
+        raise RefusedError("unknown_function", f"{'.'.join(strings(node['funcname']))} is not a procedure")
+
+
+def cast(context: Context, level: Level, node: Node) -> str | None:
+    """A TypeCast whose argument was read: the type it names."""
+    type_node: Node = node["typeName"]
+    place = type_node.get("location", 0)
+    found = names.type_name(context, type_node, level.clause)
+    if found is None:
+        return None
+    _charge_type(context, found, level.clause, place)
+    schema, name = found
+    if name in _REGCLASS and (text := literal(node["arg"])) is not None and not text.strip().isdigit():
+        name_in_text(context, level.clause, text, place)
+    suffix = "[]" if "arrayBounds" in type_node else ""
+    return f"{name}{suffix}" if schema in builtin.SCHEMAS else f"{schema}.{name}{suffix}"
+
+
+def _charge_type(context: Context, found: tuple[str, str], clause: str, place: int) -> None:
+    """A cast to a domain runs its checks, as whoever casts."""
+    domain = context.catalog.type(*found)
+    for check in domain.checks if domain is not None else ():
+        bodies.expand_expression(context, check, None, clause, place)
+
+
+def read_table_function(context: Context, level: Level, node: Node) -> tuple[tuple[str, ...], bool] | None:
+    """A function in FROM: its columns and whether there are more; None for one column named after the call."""
+    kind, members = opened(node)
+    if kind != "FuncCall":
+        expressions.read_expression(context, level, node)
+        return None
+    qualified = strings(members["funcname"])
+    arguments = members.get("args", [])
+    if qualified == ("unnest",) and len(arguments) > 1:
+        expressions.read_all(context, level, arguments)
+        return tuple(itertools.repeat("unnest", len(arguments))), True
+    found, value = _read_call(context, level, members)
+    if isinstance(found, builtin.BuiltinFunction):
+        if found.outs:
+            return found.outs, False
+        return ((), True) if found.open else None
+    if not found:
+        return ((), True) if isinstance(value, Columns) else None
+    shapes = {signatures.columns(context, each) for each in found}
+    return shapes.pop() if len(shapes) == 1 else ((), True)

@@ -1,0 +1,181 @@
+"""Names to what the catalog holds, the way PostgreSQL's search path finds it (namespace.c)."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Final
+
+from p0_access.permissions.builtin import SCHEMAS
+from p0_access.permissions.catalog import Relation
+from p0_access.permissions.infer.charges import Access, FreeAccess, Reason
+from p0_access.permissions.infer.context import Context, RefusedError
+from p0_access.permissions.infer.tree import strings
+from p0_access.permissions.parse import Node
+from p0_access.permissions.suggest import did_you_mean
+
+MAX_NAME_BYTES: Final = 63
+
+
+def path(context: Context) -> tuple[str, ...]:
+    """The schemas an unqualified name is looked up in. pg_catalog comes first unless the path says otherwise."""
+    if "pg_catalog" in context.search_path:
+        return context.search_path
+    return ("pg_catalog", *context.search_path)
+
+
+def relation(context: Context, node: Node, clause: str) -> Relation:
+    """The relation that a RangeVar names."""
+    place = node.get("location", 0)
+    database = node.get("catalogname")
+    if database is not None and database != context.catalog.database:
+        raise RefusedError(
+            "unknown_table",
+            f'the table is in another database, "{database}"',
+            place,
+            f"This is {context.catalog.database}: PostgreSQL does not query across databases.",
+        )
+    return find_relation(context, node.get("schemaname"), node["relname"], clause, place)
+
+
+def find_relation(context: Context, schema: str | None, name: str, clause: str, place: int) -> Relation:
+    """The relation of a name, which costs USAGE on its schema; refuses unknown ones with a suggestion."""
+    for each in path(context) if schema is None else (schema,):
+        found = lookup(context, each, name)
+        if found is not None:
+            context.name_schema(each, clause, place)
+            return found
+    raise unknown_relation(context, schema, name, place)
+
+
+def lookup(context: Context, schema: str, name: str) -> Relation | None:
+    if schema in SCHEMAS:
+        return context.builtin.relation(schema, name)
+    return context.catalog.relation(schema, name)
+
+
+def unknown_relation(context: Context, schema: str | None, name: str, place: int) -> RefusedError:
+    wanted = name if schema is None else f"{schema}.{name}"
+    known = (f"{each.schema}.{each.name}" for each in context.catalog.relations)
+    hint = did_you_mean(wanted, known)
+    if hint is None and schema is None:
+        searched = ", ".join(context.search_path) or "no schema"
+        hint = f"The search path is {searched}; write the schema before the name."
+    return RefusedError("unknown_table", f'table "{wanted}" does not exist', place, hint)
+
+
+def access(context: Context, found: Relation, place: int) -> Access:
+    """A new mention of a relation, not charged anything yet. Refuses what only privileged roles may read."""
+    if found.schema in SCHEMAS:
+        private = context.builtin.private_columns(found.schema, found.name)
+        mention: Access = RestrictedAccess(found, private, place) if private else FreeAccess(found)
+    else:
+        if found.row_security and not context.as_owner:
+            raise RefusedError(
+                "row_security",
+                f"{found.schema}.{found.name} has row-level security, whose policies are not analysed",
+                place,
+                "Ask for a role that may read it instead.",
+            )
+        mention = Access(found)
+    context.charges.mention(mention)
+    return mention
+
+
+class RestrictedAccess(FreeAccess):
+    """A mention of a catalog relation some of whose columns PUBLIC may not read: reading those is refused."""
+
+    __slots__ = ("_place", "_private")
+
+    def __init__(self, found: Relation, private: frozenset[str], place: int) -> None:
+        super().__init__(found)
+        self._private = private
+        self._place = place
+
+    def require(self, privilege: str, reason: Reason) -> None:
+        del reason
+        if privilege != "SELECT" or len(self._private) == len(self.relation.columns):
+            raise self._refusal()
+
+    def column(self, privilege: str, name: str, reason: Reason) -> None:
+        del reason
+        if privilege != "SELECT" or name in self._private:
+            raise self._refusal()
+
+    def _refusal(self) -> RefusedError:
+        return RefusedError(
+            "restricted_catalog",
+            f"{self.relation.schema}.{self.relation.name} can be read by superusers only",
+            self._place,
+        )
+
+
+def type_name(context: Context, node: Node, clause: str) -> tuple[str, str] | None:
+    """The (schema, name) a TypeName stands for, at the price of USAGE on its schema; None for internal ones.
+
+    A relation's row type counts as a type.
+    """
+    names = strings(node.get("names", []))
+    place = node.get("location", 0)
+    if not names:
+        return None
+    if node.get("pct_type"):
+        raise RefusedError("unsupported_expression", "%TYPE cannot stand here", place)
+    *qualifiers, name = names
+    schema = qualifiers[-1] if qualifiers else None
+    for each in path(context) if schema is None else (schema,):
+        if is_type(context, each, name):
+            context.name_schema(each, clause, place)
+            return each, name
+    wanted = ".".join(names)
+    known = itertools.chain(
+        context.builtin.types["pg_catalog"], (f"{t.schema}.{t.name}" for t in context.catalog.types)
+    )
+    raise RefusedError("unknown_type", f'type "{wanted}" does not exist', place, did_you_mean(wanted, known))
+
+
+def is_type(context: Context, schema: str, name: str) -> bool:
+    if schema in SCHEMAS:
+        return name in context.builtin.types.get(schema, ()) or context.builtin.relation(schema, name) is not None
+    return context.catalog.type(schema, name) is not None or context.catalog.relation(schema, name) is not None
+
+
+def qualified(text: str) -> tuple[str, ...] | None:
+    """The parts of a name inside a string, as in `nextval('"S".s')` (stringToQualifiedNameList); None if it is none."""
+    parts: list[str] = []
+    rest = text.strip(" \t\n\r\f\v")
+    while True:
+        if rest.startswith('"'):
+            end = 1
+            while True:
+                end = rest.find('"', end)
+                if end < 0:
+                    return None
+                if rest[end : end + 2] != '""':
+                    break
+                end += 2
+            part, rest = rest[1:end].replace('""', '"'), rest[end + 1 :]
+        else:
+            part, _, _ = rest.partition(".")
+            rest = rest[len(part) :]
+            part = lowered(part.rstrip(" \t\n\r\f\v"))
+            if any(each in part for each in ' \t\n"'):
+                return None
+        if not part:
+            return None
+        parts.append(cut(part))
+        rest = rest.lstrip(" \t\n\r\f\v")
+        if not rest:
+            return tuple(parts)
+        if not rest.startswith("."):
+            return None
+        rest = rest[1:].lstrip(" \t\n\r\f\v")
+
+
+def lowered(name: str) -> str:
+    """Unquoted names are folded in ASCII only (in a UTF-8 database)."""
+    return "".join(each.lower() if each.isascii() else each for each in name)
+
+
+def cut(name: str) -> str:
+    """PostgreSQL keeps 63 bytes of a name, whole characters."""
+    return name.encode()[:MAX_NAME_BYTES].decode(errors="ignore")

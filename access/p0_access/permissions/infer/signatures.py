@@ -1,0 +1,124 @@
+"""What a function takes and yields, out of what the catalog says of it in words."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Final
+
+from p0_access.permissions.catalog import Function
+from p0_access.permissions.infer.context import Context
+from p0_access.permissions.infer.types import canonical
+
+_MODES: Final = ("INOUT ", "IN ", "OUT ", "VARIADIC ")
+_RESULT_OF_TABLE: Final = re.compile(r"\ATABLE\((.*)\)\Z", re.DOTALL)
+_QUOTED: Final = re.compile(r'\A"((?:[^"]|"")+)"')
+
+Argument = tuple[str, str, str]
+"""Mode, name (may be empty) and type."""
+
+
+@lru_cache(maxsize=4096)
+def arguments(text: str) -> tuple[Argument, ...]:
+    """The arguments of `pg_get_function_identity_arguments`. A type of two words may be taken for a name and a type."""
+    found: list[Argument] = []
+    for each in _split(text):
+        rest = each
+        mode = "IN"
+        for known in _MODES:
+            if rest.startswith(known):
+                mode, rest = known.strip(), rest[len(known) :]
+                break
+        name, type_ = _named(rest)
+        found.append((mode, name, type_))
+    return tuple(found)
+
+
+def _split(text: str) -> list[str]:
+    parts: list[str] = []
+    depth = 0
+    quoted = False
+    current = ""
+    for each in text:
+        if each == '"':
+            quoted = not quoted
+        elif not quoted:
+            depth += (each == "(") - (each == ")")
+            if each == "," and depth == 0:
+                parts.append(current.strip())
+                current = ""
+                continue
+        current += each
+    return [*parts, current.strip()] if current.strip() else parts
+
+
+def _named(text: str) -> tuple[str, str]:
+    if quoted := _QUOTED.match(text):
+        rest = text[quoted.end() :]
+        if rest.startswith(" "):
+            return quoted.group(1).replace('""', '"'), rest.strip()
+        return "", text
+    first, _, rest = text.partition(" ")
+    if not rest or canonical(text) != text or rest.startswith("("):
+        return "", text
+    return first, rest
+
+
+@lru_cache(maxsize=4096)
+def _inputs(text: str) -> tuple[Argument, ...]:
+    return tuple(each for each in arguments(text) if each[0] not in ("OUT", "TABLE"))
+
+
+def types(function: Function) -> tuple[str, ...]:
+    """The input arguments' types."""
+    return function.types if function.types is not None else tuple(each[2] for each in _inputs(function.arguments))
+
+
+def parameter_names(function: Function) -> frozenset[str]:
+    """How the body may call its arguments."""
+    return frozenset(name for _, name, _ in arguments(function.arguments) if name)
+
+
+def arity(function: Function) -> tuple[int, int | None]:
+    """The least and the most arguments of a call; None for any number."""
+    count = len(types(function))
+    inputs = _inputs(function.arguments)
+    if inputs and inputs[-1][0] == "VARIADIC":
+        return count - 1 - function.defaults if function.defaults else max(count - 1, 0), None
+    if function.kind == "aggregate" and function.arguments.strip() == "*":
+        return 0, 0
+    return count - function.defaults, count
+
+
+def identity(function: Function) -> str:
+    """The arguments that GRANT … ON FUNCTION tells it by."""
+    if function.types is not None:
+        return ", ".join(function.types)
+    return function.arguments
+
+
+def signature(function: Function) -> str:
+    return f"{function.schema}.{function.name}({identity(function)})"
+
+
+def columns(context: Context, function: Function) -> tuple[tuple[str, ...], bool] | None:
+    """What it offers in FROM: names, and whether there are more; None for one column named after the call."""
+    returns = function.returns.strip().removeprefix("SETOF ")
+    if table := _RESULT_OF_TABLE.match(returns):
+        return tuple(_named(each)[0] for each in _split(table.group(1))), False
+    outs = tuple(name for mode, name, _ in arguments(function.arguments) if mode in ("OUT", "INOUT"))
+    if len(outs) > 1 or returns == "record":
+        return (outs, False) if outs else ((), True)
+    if outs and outs[0]:
+        return outs, False
+    schema, _, name = returns.rpartition(".")
+    if not schema:
+        scalar = (canonical(name) or "").removesuffix("[]") in context.builtin.types["pg_catalog"]
+        return None if scalar and not name.startswith("any") else ((), True)
+    row = context.catalog.relation(schema, name)
+    if row is not None:
+        return tuple(each.name for each in row.columns), False
+    known = context.catalog.type(schema, name)
+    if known is None:
+        return (), True
+    return (tuple(each.name for each in known.columns), False) if known.kind == "composite" else None

@@ -1,0 +1,90 @@
+"""Statements by kind: which are understood, and by what (utility.c)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from p0_access.permissions.infer import copy, dml, merge, select, session, utility
+from p0_access.permissions.infer.context import Context, RefusedError
+from p0_access.permissions.parse import Node
+
+
+def read_statement(context: Context, kind: str, node: Node) -> str:
+    """Charges one statement to `context`; the name of its command."""
+    reader = _READERS.get(kind)
+    if reader is None:
+        raise _not_understood(kind)
+    return reader(context, node)
+
+
+def _select(context: Context, node: Node) -> str:
+    select.read_select(context, None, node)
+    return "SELECT"
+
+
+def _insert(context: Context, node: Node) -> str:
+    dml.read_modifying(context, None, "InsertStmt", node)
+    return "INSERT"
+
+
+def _update(context: Context, node: Node) -> str:
+    dml.read_modifying(context, None, "UpdateStmt", node)
+    return "UPDATE"
+
+
+def _delete(context: Context, node: Node) -> str:
+    dml.read_modifying(context, None, "DeleteStmt", node)
+    return "DELETE"
+
+
+def _merge(context: Context, node: Node) -> str:
+    merge.read_merge(context, None, node)
+    return "MERGE"
+
+
+_READERS: Final[dict[str, Callable[[Context, Node], str]]] = {
+    "SelectStmt": _select,
+    "InsertStmt": _insert,
+    "UpdateStmt": _update,
+    "DeleteStmt": _delete,
+    "MergeStmt": _merge,
+    "CopyStmt": copy.read_copy,
+    "ExplainStmt": utility.read_explain,
+    "TruncateStmt": utility.read_truncate,
+    "LockStmt": utility.read_lock,
+    "CallStmt": utility.read_call,
+    "PrepareStmt": session.read_prepare,
+    "ExecuteStmt": session.read_execute,
+    "DeallocateStmt": session.read_deallocate,
+    "DeclareCursorStmt": session.read_declare,
+    "FetchStmt": session.read_fetch,
+    "ClosePortalStmt": session.read_close,
+    "TransactionStmt": session.read_transaction,
+    "VariableSetStmt": session.read_set,
+    "VariableShowStmt": session.read_show,
+    "DiscardStmt": session.read_discard,
+    "ListenStmt": session.read_listen,
+    "UnlistenStmt": session.read_unlisten,
+    "NotifyStmt": session.read_notify,
+}
+
+_OPAQUE: Final = {"DoStmt": "DO"}
+_WORD: Final = re.compile(r"[A-Z][a-z]*")
+
+
+def _not_understood(kind: str) -> RefusedError:
+    command = _OPAQUE.get(kind)
+    if command is not None:
+        return RefusedError(
+            "opaque_statement",
+            f"what {command} runs is known only when it runs",
+            hint="Write the statements themselves, or ask for a role.",
+        )
+    words = " ".join(_WORD.findall(kind.removesuffix("Stmt"))).upper()
+    return RefusedError(
+        "unsupported_statement",
+        f"{words} changes what exists or who may do what, and is not inferred",
+        hint="Ask for a role that may do this (--role), or use a migration.",
+    )

@@ -1,0 +1,69 @@
+"""What writing to a table runs besides the statement: defaults, checks, generated columns.
+
+PostgreSQL runs these as whoever writes, so the functions in them, and the sequences that defaults draw from, are the
+caller's to pay. (Identity columns draw from their sequence without asking.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from p0_access.permissions.catalog import Column, Relation
+from p0_access.permissions.infer import bodies
+from p0_access.permissions.infer.charges import Reason
+from p0_access.permissions.infer.context import Context
+
+
+def charge_insert(context: Context, relation: Relation, given: set[str], place: int) -> None:
+    """A new row in which only the columns `given` have values of their own."""
+    for column in relation.columns:
+        if column.name not in given:
+            _charge_default(context, relation, column, place)
+    _charge_checks(context, relation, relation.columns, place)
+    for column in relation.columns:
+        if column.generated == "stored" and column.default is not None:
+            bodies.expand_expression(context, column.default, relation, "generated column", place)
+
+
+def charge_update(context: Context, relation: Relation, written: set[str], defaulted: set[str], place: int) -> None:
+    """A changed row; `defaulted` are the columns set to their default."""
+    changed = [column for column in relation.columns if column.name in written]
+    for column in changed:
+        if column.name in defaulted:
+            _charge_default(context, relation, column, place)
+    _charge_checks(context, relation, changed, place)
+    for column in relation.columns:
+        if column.generated == "stored" and column.default is not None and _mentions(column.default, written):
+            bodies.expand_expression(context, column.default, relation, "generated column", place)
+
+
+def _mentions(expression: str, columns: Iterable[str]) -> bool:
+    """Whether an expression may use one of the columns: a generated column is computed anew only then."""
+    return any(each in expression for each in columns)
+
+
+def _charge_default(context: Context, relation: Relation, column: Column, place: int) -> None:
+    if column.identity or column.generated:
+        return
+    if column.name in relation.serials:
+        schema, sequence = relation.serials[column.name]
+        context.callers.draw(schema, sequence, "nextval", Reason(f"default of {column.name}", place))
+    elif column.default is not None:
+        bodies.expand_expression(context, column.default, None, f"default of {column.name}", place)
+    else:
+        _charge_domain(context, column, place)
+
+
+def _charge_checks(context: Context, relation: Relation, columns: Iterable[Column], place: int) -> None:
+    for constraint in relation.constraints:
+        if constraint.kind == "check":
+            bodies.expand_expression(context, constraint.definition, relation, "check constraint", place)
+    for column in columns:
+        _charge_domain(context, column, place)
+
+
+def _charge_domain(context: Context, column: Column, place: int) -> None:
+    schema, _, name = column.type.rpartition(".")
+    domain = context.catalog.type(schema, name) if schema else None
+    for check in domain.checks if domain is not None else ():
+        bodies.expand_expression(context, check, None, "domain check", place)

@@ -1,0 +1,73 @@
+"""The one door to libpg_query, PostgreSQL's own parser (the grammar of PostgreSQL 18), through postgast.
+
+The tree is taken as JSON, not as postgast's protocol buffers: those refuse what is nested deeper than 50 levels, and
+reading them takes three times as long. A node is `{"SelectStmt": {…}}`, or the bare members where the grammar leaves no
+choice of type; zero, false and empty members are absent. `location`s are offsets in UTF-8 bytes.
+
+Text must have passed the guard: the library crashes on what the guard refuses.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+from postgast.errors import PgQueryError, check_error
+from postgast.native import lib  # postgast's own JSON entry; the locked version is pinned, and a test holds it
+
+from p0_access.errors import ReadingError
+from p0_access.permissions.places import Places
+
+Node = dict[str, Any]
+
+_DECODE: Final = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+class Statement(msgspec.Struct, frozen=True, kw_only=True):
+    """One statement of a text: its node, and where it stands, in characters."""
+
+    kind: str
+    node: Node
+    start: int
+    end: int
+
+
+def parse(sql: str, places: Places) -> tuple[Statement, ...]:
+    """The statements of guarded SQL, split as the parser saw them; raises ReadingError with line and column."""
+    found: list[Statement] = []
+    for raw in _tree(sql, places):
+        ((kind, node),) = raw["stmt"].items()
+        begin = raw.get("stmt_location", 0)
+        length = raw.get("stmt_len", 0)
+        start = places.character(begin)
+        end = places.character(begin + length) if length else len(sql)
+        found.append(Statement(kind=kind, node=node, start=start, end=end))
+    return tuple(found)
+
+
+def _tree(sql: str, places: Places) -> list[Node]:
+    result = lib.pg_query_parse(sql.encode())
+    try:
+        check_error(result)
+        statements: list[Node] = _DECODE(result.parse_tree).get("stmts", [])
+    except PgQueryError as error:
+        at = places.character(error.cursorpos - 1) if error.cursorpos else 0
+        line, column = places.line_and_column(at)
+        raise ReadingError(error.message, code="syntax_error", line=line, column=column) from error
+    except RecursionError as error:
+        raise ReadingError("the SQL is nested too deeply", code="too_complex", hint="Split it.") from error
+    finally:
+        lib.pg_query_free_parse_result(result)
+    return statements
+
+
+def fingerprint(sql: str) -> str | None:
+    """What stays the same when only constants and layout change; None for what is no SQL. Never a key to approve by."""
+    result = lib.pg_query_fingerprint(sql.encode())
+    try:
+        check_error(result)
+        return str(result.fingerprint_str.decode())
+    except PgQueryError:
+        return None
+    finally:
+        lib.pg_query_free_fingerprint_result(result)

@@ -1,0 +1,67 @@
+"""What psql does to a text before the server sees it: backslash commands, and interpolation of its variables.
+
+The text that is signed is what must run, so whatever psql would change in it is refused. Commands that only change how
+results are shown are let through: they are blanked, since they are no SQL.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from p0_access.errors import ReadingError
+from p0_access.permissions.places import Places
+from p0_access.permissions.wordlist import words
+
+# Each changes only what psql prints, or reads nothing but the catalog as the login itself.
+_HARMLESS: Final = words(
+    "? a C conninfo echo errverbose f h H help l list p print pset q qecho quit sf sv t T timing warn x z"
+)
+_DESCRIBE: Final = re.compile(r"d[a-zA-Z]{0,5}[S+x]*\Z")
+_SEND: Final = frozenset({"g", "gx"})
+_COMMAND: Final = re.compile(r"\\([A-Za-z?!;:]+|\\?)([ \t][^\n\r\\]*|)(\\\\)?")
+_INTERPOLATION: Final = re.compile(
+    r":(?:[A-Za-z0-9_\x80-\U0010ffff]+|'[A-Za-z0-9_\x80-\U0010ffff]+'"
+    r'|"[A-Za-z0-9_\x80-\U0010ffff]+"|\{\?[A-Za-z0-9_\x80-\U0010ffff]+\})'
+)
+
+
+def command(text: str, start: int) -> tuple[int, str]:
+    """The command at a backslash: where it ends, and what stands for it in SQL (nothing, or the end of a statement)."""
+    found = _COMMAND.match(text, start)
+    if found is None:
+        raise _refused(text, start, "\\")
+    name, arguments = found.group(1), found.group(2)
+    if name in _SEND and not arguments.strip():
+        return found.end(), ";"
+    if not (name in _HARMLESS or _DESCRIBE.match(name)) or any(mark in arguments for mark in "`:'\"|"):
+        raise _refused(text, start, name)
+    return found.end(), ""
+
+
+def interpolated(text: str, colon: int) -> bool:
+    """Whether psql would put a variable's value here, were it set."""
+    return _INTERPOLATION.match(text, colon) is not None
+
+
+def refuse_interpolation(text: str, colon: int) -> ReadingError:
+    found = _INTERPOLATION.match(text, colon)
+    line, column = Places(text).line_and_column(colon)
+    return ReadingError(
+        f"psql would replace {found.group() if found else ':'} by a variable's value",
+        code="psql_interpolation",
+        hint="Write the value into the SQL: what is signed is exactly what runs.",
+        line=line,
+        column=column,
+    )
+
+
+def _refused(text: str, start: int, name: str) -> ReadingError:
+    line, column = Places(text).line_and_column(start)
+    return ReadingError(
+        f"the psql command \\{name} is not SQL, and it may change what runs" if name != "\\" else "a lone backslash",
+        code="psql_meta_command",
+        hint="Only commands that shape the output (such as \\x, \\timing, \\pset) or describe objects (\\d) may stay.",
+        line=line,
+        column=column,
+    )
