@@ -42,6 +42,7 @@ async def collect(job: Job, context: Context) -> Answer:
         raise RefusedError("this was signed too long ago", step=Step.COLLECT, code="collect_stale", hint="Try again.")
     if entry.stage in {"approved", "provisioned"}:
         await _unchanged(entry, admission, context)
+        await context.cluster.evidence.append("collect", found.compact, context.now())
     return await provide(entry, admission, context)
 
 
