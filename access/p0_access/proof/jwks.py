@@ -1,7 +1,7 @@
 """When to fetch an issuer's signing keys, and how long to believe them: a state machine without I/O.
 
-A shell asks `next_fetch`, gets that document from the issuer itself, feeds in what came (`received`) or that nothing did
-(`failed`), and asks again until nothing is left to fetch; then `usable` gives the keys, or says why there are none.
+A shell asks `next_fetch`, gets that document from the issuer itself, feeds in what came (`received`) or that nothing
+did (`failed`), and asks again until nothing is left to fetch; then `usable` gives the keys, or says why not.
 
 - keys are fresh for an hour, then the discovery document (OpenID Connect Discovery 1.0, section 4) and the keys are
   fetched again;

@@ -1,0 +1,137 @@
+"""The server's configuration: one TOML file, read once and then frozen. Unknown keys are refused with a suggestion.
+
+Relative paths are relative to the file. There are no secrets in it: agents are known by their public keys.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from p0_access.messages.records import Hash, Name
+from p0_access.proof.id_token import TrustedIssuer
+from p0_access.proof.keys import PublicKey
+from p0_server.errors import ConfigurationError
+
+DEFAULT_LISTEN: Final = "127.0.0.1:8400"
+
+
+class Tls(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """PEM files: the certificate chain, and its private key."""
+
+    certificate: str
+    key: str
+
+
+class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An agent that may call, and the databases that it alone serves. `jwk` is its public key, `thumbprint` the key's
+    own digest, so that a slip in either shows."""
+
+    name: Name
+    thumbprint: Hash
+    jwk: PublicKey
+    databases: Annotated[tuple[Name, ...], Meta(min_length=1)]
+
+    def __post_init__(self) -> None:
+        if self.jwk.thumbprint != self.thumbprint:
+            raise ValueError(f"agent {self.name}: the thumbprint of this jwk is {self.jwk.thumbprint}")
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole file. `url` is how clients reach the server where that is not the loopback address it listens on."""
+
+    listen: str = DEFAULT_LISTEN
+    url: Annotated[str, Meta(pattern=r"^https?://[^/?#]+$")] | None = None
+    store: str = "p0.db"
+    rules: str = "rules.yaml"
+    issuers: Annotated[tuple[TrustedIssuer, ...], Meta(min_length=1)]
+    agents: tuple[AgentSettings, ...] = ()
+    tls: Tls | None = None
+    behind_proxy: bool = False
+    directory: str = "."
+
+    def __post_init__(self) -> None:
+        _refuse_twice("issuer", [issuer.issuer for issuer in self.issuers])
+        _refuse_twice("agent", [agent.thumbprint for agent in self.agents])
+        _refuse_twice("database", [name for agent in self.agents for name in agent.databases])
+
+    def path(self, name: str) -> Path:
+        """A path of the configuration, relative to its file."""
+        return Path(self.directory) / name
+
+    @property
+    def agent_of(self) -> dict[str, AgentSettings]:
+        """The agent of each database."""
+        return {name: agent for agent in self.agents for name in agent.databases}
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port to listen on; port 0 lets the system choose."""
+        host, _, port = self.listen.rpartition(":")
+        if not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:
+            raise ConfigurationError(
+                f"{self.listen!r} is not an address to listen on", code="config_invalid", hint="host:port"
+            )
+        return host.strip("[]"), int(port)
+
+
+def load(path: Path) -> Settings:
+    """Reads and checks the file; raises `ConfigurationError` that names the file and what is wrong in it."""
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        if "directory" in raw:
+            raise msgspec.ValidationError("Object contains unknown field `directory`")
+        return msgspec.convert(raw | {"directory": str(path.parent)}, Settings)
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {path}: {error.strerror}", code="config_unreadable") from error
+    except ValueError as error:  # TOMLDecodeError, UnicodeDecodeError and ValidationError are all ValueErrors
+        code = "config_invalid" if isinstance(error, msgspec.ValidationError) else "config_malformed"
+        raise ConfigurationError(f"{path}: {error}", code=code, hint=_suggestion(str(error))) from error
+
+
+def check_exposure(settings: Settings) -> None:
+    """Refuses to speak plain HTTP to anything but this machine."""
+    host, _ = settings.address
+    if _loopback(host):
+        return
+    if settings.tls is None and not settings.behind_proxy:
+        raise ConfigurationError(
+            f"refusing to listen on {settings.listen} without TLS",
+            code="listen_exposed",
+            hint="Give [tls] certificate and key, or --behind-proxy if a proxy on a trusted network adds TLS.",
+        )
+    if settings.url is None:
+        raise ConfigurationError(
+            f"listening on {settings.listen} needs the URL that clients use",
+            code="url_missing",
+            hint='url = "https://p0.example.com" in the configuration',
+        )
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _refuse_twice(what: str, names: list[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"the {what} {name} stands twice")
+
+
+def _suggestion(message: str) -> str | None:
+    unknown = re.search(r"unknown field `([^`]+)`", message)
+    if unknown is None:
+        return None
+    known = {name for type_ in (Settings, AgentSettings, Tls, TrustedIssuer) for name in type_.__struct_fields__}
+    near = difflib.get_close_matches(unknown[1], sorted(known - {"directory"}), n=1)
+    return f"did you mean {near[0]!r}?" if near else None

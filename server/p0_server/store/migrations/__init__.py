@@ -1,0 +1,42 @@
+"""The schema's steps, `NNNN_name.sql`, applied in order and each in one transaction. A released step never changes."""
+
+from __future__ import annotations
+
+import sqlite3
+from importlib.resources import files
+
+import aiosqlite
+
+from p0_server.store.protocol import StoreError
+
+
+def steps() -> dict[int, str]:
+    """Every step's SQL by its number, which start at 1 and leave none out."""
+    scripts = sorted(
+        (file for file in files(__package__).iterdir() if file.name.endswith(".sql")), key=lambda each: each.name
+    )
+    found = {int(file.name.partition("_")[0]): file.read_text(encoding="utf-8") for file in scripts}
+    if sorted(found) != list(range(1, len(found) + 1)):
+        raise ValueError("the migrations are not numbered 1, 2, 3, …")
+    return found
+
+
+async def migrate(connection: aiosqlite.Connection) -> None:
+    """Brings the schema up to date; refuses one that a newer server has made."""
+    await connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL) STRICT")
+    (row,) = await connection.execute_fetchall("SELECT coalesce(max(version), 0) FROM schema_version")
+    current, known = int(row[0]), steps()
+    if current > len(known):
+        raise StoreError(
+            f"the store has schema version {current}; this server knows {len(known)}",
+            code="store_newer",
+            hint="A newer version of p0 made it: run that version.",
+        )
+    for version in range(current + 1, len(known) + 1):
+        script = f"BEGIN IMMEDIATE;\n{known[version]}\nINSERT INTO schema_version VALUES ({version:d});\nCOMMIT;"
+        try:
+            await connection.executescript(script)
+        except sqlite3.Error as error:
+            if connection.in_transaction:
+                await connection.rollback()
+            raise StoreError(f"migration {version} failed: {error}", code="store_migration") from error

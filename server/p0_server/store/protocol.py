@@ -1,0 +1,258 @@
+"""What the server needs of a store: records, and a protocol of few atomic operations.
+
+Every operation is all or nothing, and durable when it returns. One contract suite (`tests/contracts/test_store.py`)
+holds for every implementation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from p0_access.messages.identity import Identity, SignedAct
+from p0_access.messages.job import JobKind, Progress
+from p0_access.messages.records import LogHead, Subject
+from p0_access.messages.views import Event, State
+from p0_access.routing.decision import Decision
+from p0_server.errors import ConflictError, UnavailableError
+
+
+class StoreError(UnavailableError):
+    """The store does not answer, or cannot be used as it is."""
+
+
+class RidTakenError(ConflictError):
+    """The request id stands for another request already."""
+
+
+class ChangedError(ConflictError):
+    """The request is no longer as it was when it was read: read again, decide again."""
+
+
+class StaleLeaseError(ConflictError):
+    """The job has been handed out anew, or is done: a result under this lease does not count."""
+
+
+class StoredRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is kept of a request. `version` is the sequence number of its last event, set by the store.
+
+    `identity` holds tokens: it is None once the request is final. `exp` is the request's own, after which it lapses.
+    """
+
+    rid: str
+    rh: str
+    version: int = 0
+    agent: str
+    database: str
+    state: State
+    iss: str
+    sub: str
+    email: str | None
+    reason: str
+    summary: str
+    created: int
+    updated: int
+    exp: int
+    ttl: int | None
+    record: str
+    identity: Identity | None
+    decision: Decision | None = None
+    progress: tuple[Progress, ...] = ()
+    approvals: tuple[str, ...] = ()
+    admission: str | None = None
+    refusal: str | None = None
+    credential: str | None = None
+    deletion: str | None = None
+    login: str | None = None
+    not_after: int | None = None
+    end_cause: str | None = None
+    code: str | None = None
+    message: str | None = None
+    hint: str | None = None
+
+    @property
+    def requestor(self) -> Subject:
+        return Subject(iss=self.iss, sub=self.sub, email=self.email)
+
+
+class NewEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """A row for the log; the store numbers it."""
+
+    at: int
+    type: str
+    state: State
+    actor: str | None = None
+    data: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class LoggedEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """An event with whom it may be shown to: its requestor, and reviewers by their keys."""
+
+    event: Event
+    iss: str
+    sub: str
+    reviewers: frozenset[str]
+
+
+class NewJob(msgspec.Struct, frozen=True, kw_only=True):
+    """A job for an agent. `act_hash` names the record that made it: there is one job for one act."""
+
+    job: str
+    agent: str
+    kind: JobKind
+    act_hash: str
+    act: SignedAct | None
+    actor: str
+    created: int
+
+
+class StoredJob(NewJob, frozen=True, kw_only=True):
+    """`lease` is the last one it was handed out under, until `lease_until`. `act` is None once it is done."""
+
+    rid: str
+    lease: str | None
+    lease_until: int | None
+    deliveries: int
+    done_at: int | None
+    outcome: str | None
+    code: str | None
+    message: str | None
+    hint: str | None
+
+
+class Done(msgspec.Struct, frozen=True, kw_only=True):
+    """The end of a job, by the result that came under `lease`."""
+
+    job: str
+    lease: str
+    outcome: str
+    code: str | None
+    message: str | None
+    hint: str | None
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of a request: what it becomes, the rows of the log that say so, and what happens to its jobs.
+
+    It counts only if the request still has the `version` of `request`; `reviewers` are added. A step into a final
+    state closes all of the request's jobs and forgets its tokens.
+    """
+
+    request: StoredRequest
+    events: tuple[NewEvent, ...]
+    reviewers: frozenset[str] = frozenset()
+    job: NewJob | None = None
+    done: Done | None = None
+
+
+class ClaimedJob(msgspec.Struct, frozen=True, kw_only=True):
+    """A job as it was just handed out, with the request that it is about."""
+
+    job: StoredJob
+    request: StoredRequest
+
+
+class StoredCatalog(msgspec.Struct, frozen=True, kw_only=True):
+    database: str
+    agent: str
+    version: str
+    at: int
+    record: str
+    catalog: str
+
+
+class CatalogVersion(msgspec.Struct, frozen=True, kw_only=True):
+    database: str
+    agent: str
+    version: str
+
+
+class StoredAgent(msgspec.Struct, frozen=True, kw_only=True):
+    """When an agent was last heard of, and what it last said of itself."""
+
+    thumbprint: str
+    seen: int
+    rules_sha256: str | None = None
+    software: str | None = None
+    head: LogHead | None = None
+
+
+class Viewer(msgspec.Struct, frozen=True, kw_only=True):
+    """Who looks: the subject, and the keys by which they may be a reviewer."""
+
+    iss: str
+    sub: str
+    keys: frozenset[str]
+
+
+ListKind = Literal["mine", "to-review", "all"]
+
+
+class Store(Protocol):
+    """Times are seconds since the epoch. Sequence numbers grow, and become visible in their order."""
+
+    def on_commit(self, callback: Callable[[], None]) -> None:
+        """`callback` is called, on the event loop, after every commit that added events or jobs."""
+
+    async def create(
+        self, request: StoredRequest, event: NewEvent, job: NewJob, *, reviewers: frozenset[str], open_limit: int
+    ) -> StoredRequest:
+        """A new request. Raises `RidTakenError`, or `ConflictError` when its requestor has `open_limit` open ones."""
+
+    async def change(self, change: Change) -> StoredRequest:
+        """Applies one step. Raises `ChangedError`, or `StaleLeaseError` when `done` is not the job's current lease."""
+
+    async def finish(self, done: Done, now: int) -> None:
+        """Ends a job that changes nothing any more. Raises `StaleLeaseError`."""
+
+    async def request(self, rid: str) -> StoredRequest | None: ...
+
+    async def request_by_hash(self, rh: str) -> StoredRequest | None: ...
+
+    async def reviewers(self, rid: str) -> frozenset[str]: ...
+
+    async def requests(self, kind: ListKind, viewer: Viewer, limit: int) -> tuple[tuple[StoredRequest, bool], ...]:
+        """The newest first, each with whether the viewer is among its reviewers. `to-review` are the pending ones."""
+
+    async def to_lapse(self, now: int, limit: int) -> tuple[StoredRequest, ...]:
+        """Submitted, pending or approved past their `exp`, unless an agent has one in hand under a live lease."""
+
+    async def events(self, *, after: int, limit: int, rid: str | None = None) -> tuple[LoggedEvent, ...]: ...
+
+    async def last_seq(self) -> int: ...
+
+    async def claim(self, agent: str, *, now: int, until: int, leases: tuple[str, ...]) -> tuple[ClaimedJob, ...]:
+        """Hands out the oldest jobs that may be, one for each of `leases` at most.
+
+        A request's jobs are handed out one after another, except that an `end` waits for none that was handed out
+        before: a job that its agent cannot finish must not stand in the way of ending the access.
+        """
+
+    async def claimable(self, agent: str, now: int) -> bool:
+        """Whether `claim` would find a job."""
+
+    async def job(self, job: str) -> StoredJob | None: ...
+
+    async def job_of_act(self, act_hash: str) -> StoredJob | None: ...
+
+    async def put_catalog(self, catalog: StoredCatalog) -> None:
+        """Replaces the database's catalog, unless the stored one is newer (by `at`)."""
+
+    async def catalog(self, database: str) -> StoredCatalog | None: ...
+
+    async def catalog_versions(self) -> tuple[CatalogVersion, ...]: ...
+
+    async def heard(self, agent: StoredAgent) -> None:
+        """Notes what an agent said; members that are None stay as they were."""
+
+    async def agents(self) -> tuple[StoredAgent, ...]: ...
+
+    async def use_proof(self, key: str, jti: str, *, until: int) -> bool:
+        """Remembers a proof until then; False when it was used before."""
+
+    async def forget_proofs(self, now: int) -> None:
+        """Forgets the proofs that are too old to be accepted anyway."""
+
+    async def close(self) -> None: ...

@@ -1,0 +1,255 @@
+"""The store in one SQLite file: WAL, synchronous=FULL, one writing connection with group commit, one that reads."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Final
+
+import aiosqlite
+import msgspec
+
+from p0_access.messages.views import Event
+from p0_server.errors import ConflictError
+from p0_server.store import queries
+from p0_server.store.migrations import migrate
+from p0_server.store.protocol import (
+    CatalogVersion,
+    Change,
+    ChangedError,
+    ClaimedJob,
+    Done,
+    ListKind,
+    LoggedEvent,
+    NewEvent,
+    NewJob,
+    RidTakenError,
+    StaleLeaseError,
+    StoredAgent,
+    StoredCatalog,
+    StoredJob,
+    StoredRequest,
+    StoreError,
+    Viewer,
+)
+from p0_server.store.rows import from_row, json_text, to_row
+from p0_server.store.writer import Writer
+
+_SQL: Final = queries.load()
+_LISTS: Final = {"mine": "requests_mine", "to-review": "requests_to_review", "all": "requests_all"}
+_BUSY_SECONDS: Final = 5.0
+
+
+class SqliteStore:
+    """A `Store`. Open it with `SqliteStore.open`; a file that is not there is made, for its owner alone."""
+
+    def __init__(self, writing: aiosqlite.Connection, reading: aiosqlite.Connection) -> None:
+        self._reading = reading
+        self._connections = (writing, reading)
+        self._callbacks: list[Callable[[], None]] = []
+        self._news = False
+        self._writer = Writer(writing, self._committed)
+
+    @classmethod
+    async def open(cls, path: Path) -> SqliteStore:
+        opened: list[aiosqlite.Connection] = []
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # it holds ID tokens while requests are open
+            for _ in range(2):
+                connection = await aiosqlite.connect(path, isolation_level=None, timeout=_BUSY_SECONDS)
+                opened.append(connection)
+                connection.row_factory = sqlite3.Row
+                await connection.execute("PRAGMA journal_mode = WAL")
+                await connection.execute("PRAGMA synchronous = FULL")
+                await connection.execute("PRAGMA foreign_keys = ON")
+            await migrate(opened[0])
+        except BaseException as error:
+            for connection in opened:
+                await connection.close()
+            if isinstance(error, OSError | sqlite3.Error):
+                raise StoreError(f"cannot open the store {path}: {error}", code="store_unavailable") from error
+            raise
+        return cls(*opened)
+
+    async def close(self) -> None:
+        await self._writer.close()
+        await asyncio.gather(*(connection.close() for connection in self._connections))
+
+    def on_commit(self, callback: Callable[[], None]) -> None:
+        self._callbacks.append(callback)
+
+    def _committed(self) -> None:
+        if not self._news:
+            return
+        self._news = False
+        for callback in self._callbacks:
+            callback()
+
+    # requests
+
+    async def create(
+        self, request: StoredRequest, event: NewEvent, job: NewJob, *, reviewers: frozenset[str], open_limit: int
+    ) -> StoredRequest:
+        async def operation(tx: aiosqlite.Connection) -> StoredRequest:
+            row = await _one(tx, "count_open", {"iss": request.iss, "sub": request.sub})
+            if row is not None and row[0] >= open_limit:
+                raise ConflictError(
+                    f"you have {open_limit} requests open already", code="too_many_open", hint="Cancel some first."
+                )
+            if not await _execute(tx, "insert_request", to_row(request)):
+                raise RidTakenError(f"{request.rid} stands for another request", code="rid_taken", hint="Try again.")
+            await _add_reviewers(tx, request.rid, reviewers)
+            await _add_job(tx, request.rid, job)
+            self._news = True
+            return await _log(tx, request, (event,))
+
+        return await self._writer.write(operation)
+
+    async def change(self, change: Change) -> StoredRequest:
+        async def operation(tx: aiosqlite.Connection) -> StoredRequest:
+            request = change.request
+            if change.done is not None:
+                await _finish(tx, change.done, request.updated)
+            if request.state.final:
+                request = msgspec.structs.replace(request, identity=None)
+                await _execute(tx, "close_jobs", {"rid": request.rid, "now": request.updated})
+            if not await _execute(tx, "update_request", to_row(request)):
+                raise ChangedError(f"{request.rid} has changed meanwhile", code="request_changed")
+            await _add_reviewers(tx, request.rid, change.reviewers)
+            if change.job is not None and not await _add_job(tx, request.rid, change.job):
+                raise ChangedError("this was sent before", code="request_changed")
+            self._news = True
+            return await _log(tx, request, change.events)
+
+        return await self._writer.write(operation)
+
+    async def request(self, rid: str) -> StoredRequest | None:
+        row = await _one(self._reading, "request", {"rid": rid})
+        return None if row is None else from_row(row, StoredRequest)
+
+    async def request_by_hash(self, rh: str) -> StoredRequest | None:
+        row = await _one(self._reading, "request_by_hash", {"rh": rh})
+        return None if row is None else from_row(row, StoredRequest)
+
+    async def reviewers(self, rid: str) -> frozenset[str]:
+        return frozenset(row["key"] for row in await _all(self._reading, "reviewers", {"rid": rid}))
+
+    async def requests(self, kind: ListKind, viewer: Viewer, limit: int) -> tuple[tuple[StoredRequest, bool], ...]:
+        keys = json_text(sorted(viewer.keys))
+        parameters = {"iss": viewer.iss, "sub": viewer.sub, "keys": keys, "limit": limit}
+        rows = await _all(self._reading, _LISTS[kind], parameters)
+        return tuple((from_row(row, StoredRequest), bool(row["reviewer"])) for row in rows)
+
+    async def to_lapse(self, now: int, limit: int) -> tuple[StoredRequest, ...]:
+        rows = await _all(self._reading, "to_lapse", {"now": now, "limit": limit})
+        return tuple(from_row(row, StoredRequest) for row in rows)
+
+    # events
+
+    async def events(self, *, after: int, limit: int, rid: str | None = None) -> tuple[LoggedEvent, ...]:
+        name = "events" if rid is None else "events_of_request"
+        rows = await _all(self._reading, name, {"after": after, "limit": limit, "rid": rid})
+        return tuple(from_row(row, LoggedEvent, event=from_row(row, Event)) for row in rows)
+
+    async def last_seq(self) -> int:
+        row = await _one(self._reading, "last_seq", {})
+        return 0 if row is None else int(row[0])
+
+    # jobs
+
+    async def claim(self, agent: str, *, now: int, until: int, leases: tuple[str, ...]) -> tuple[ClaimedJob, ...]:
+        async def operation(tx: aiosqlite.Connection) -> tuple[ClaimedJob, ...]:
+            found = await _all(tx, "claimable", {"agent": agent, "now": now, "limit": len(leases)})
+            claimed = []
+            for row, lease in zip(found, leases, strict=False):
+                await _execute(tx, "lease_job", {"job": row["job"], "lease": lease, "until": until})
+                job = await _one(tx, "job", {"job": row["job"]})
+                request = await _one(tx, "request", {"rid": row["rid"]})
+                if job is not None and request is not None:
+                    claimed.append(ClaimedJob(job=from_row(job, StoredJob), request=from_row(request, StoredRequest)))
+            return tuple(claimed)
+
+        return await self._writer.write(operation)
+
+    async def claimable(self, agent: str, now: int) -> bool:
+        return await _one(self._reading, "claimable", {"agent": agent, "now": now, "limit": 1}) is not None
+
+    async def finish(self, done: Done, now: int) -> None:
+        await self._writer.write(lambda tx: _finish(tx, done, now))
+
+    async def job(self, job: str) -> StoredJob | None:
+        row = await _one(self._reading, "job", {"job": job})
+        return None if row is None else from_row(row, StoredJob)
+
+    async def job_of_act(self, act_hash: str) -> StoredJob | None:
+        row = await _one(self._reading, "job_of_act", {"act_hash": act_hash})
+        return None if row is None else from_row(row, StoredJob)
+
+    # catalogs, agents, proofs
+
+    async def put_catalog(self, catalog: StoredCatalog) -> None:
+        await self._writer.write(lambda tx: _execute(tx, "put_catalog", to_row(catalog)))
+
+    async def catalog(self, database: str) -> StoredCatalog | None:
+        row = await _one(self._reading, "catalog", {"database": database})
+        return None if row is None else from_row(row, StoredCatalog)
+
+    async def catalog_versions(self) -> tuple[CatalogVersion, ...]:
+        return tuple(from_row(row, CatalogVersion) for row in await _all(self._reading, "catalog_versions", {}))
+
+    async def heard(self, agent: StoredAgent) -> None:
+        await self._writer.write(lambda tx: _execute(tx, "heard", to_row(agent)))
+
+    async def agents(self) -> tuple[StoredAgent, ...]:
+        return tuple(from_row(row, StoredAgent) for row in await _all(self._reading, "agents", {}))
+
+    async def use_proof(self, key: str, jti: str, *, until: int) -> bool:
+        parameters = {"key": key, "jti": jti, "until": until}
+        return await self._writer.write(lambda tx: _execute(tx, "use_proof", parameters)) == 1
+
+    async def forget_proofs(self, now: int) -> None:
+        await self._writer.write(lambda tx: _execute(tx, "forget_proofs", {"now": now}))
+
+
+async def _log(tx: aiosqlite.Connection, request: StoredRequest, events: tuple[NewEvent, ...]) -> StoredRequest:
+    seq = request.version
+    for event in events:
+        async with tx.execute(_SQL["insert_event"], to_row(event) | {"rid": request.rid}) as cursor:
+            seq = cursor.lastrowid or seq
+    await _execute(tx, "set_version", {"rid": request.rid, "version": seq})
+    return msgspec.structs.replace(request, version=seq)
+
+
+async def _add_reviewers(tx: aiosqlite.Connection, rid: str, keys: Iterable[str]) -> None:
+    for key in sorted(keys):
+        await _execute(tx, "insert_reviewer", {"key": key, "rid": rid})
+
+
+async def _add_job(tx: aiosqlite.Connection, rid: str, job: NewJob) -> int:
+    return await _execute(tx, "insert_job", to_row(job) | {"rid": rid})
+
+
+async def _finish(tx: aiosqlite.Connection, done: Done, now: int) -> None:
+    if not await _execute(tx, "finish_job", to_row(done) | {"now": now}):
+        raise StaleLeaseError("this lease has been given to another, or the job is done", code="stale_lease")
+
+
+async def _execute(connection: aiosqlite.Connection, name: str, parameters: dict[str, Any]) -> int:
+    """The number of rows changed."""
+    async with connection.execute(_SQL[name], parameters) as cursor:
+        return cursor.rowcount
+
+
+async def _one(connection: aiosqlite.Connection, name: str, parameters: dict[str, Any]) -> sqlite3.Row | None:
+    rows = await _all(connection, name, parameters)
+    return rows[0] if rows else None
+
+
+async def _all(connection: aiosqlite.Connection, name: str, parameters: dict[str, Any]) -> list[sqlite3.Row]:
+    try:
+        return list(await connection.execute_fetchall(_SQL[name], parameters))
+    except (sqlite3.Error, ValueError) as error:
+        raise StoreError("the store cannot be read", code="store_unavailable") from error

@@ -1,0 +1,119 @@
+"""One writer for SQLite, with group commit: whoever writes at the same time shares one commit, and its fsync.
+
+Each operation is a savepoint of its own in the shared transaction, so one that fails takes nothing with it. Nothing is
+answered before the commit: what a caller is told has happened is on the disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
+
+import aiosqlite
+
+from p0_access.errors import P0Error
+from p0_server.store.protocol import StoreError
+
+MAX_BATCH: Final = 256
+MAX_WAITING: Final = 10_000
+
+T = TypeVar("T")
+Operation = Callable[[aiosqlite.Connection], Awaitable[T]]
+
+
+class _Entry:
+    """An operation, its outcome once it ran, and who waits for it."""
+
+    __slots__ = ("error", "future", "operation", "result")
+
+    def __init__(self, operation: Operation[Any], future: asyncio.Future[Any]) -> None:
+        self.operation = operation
+        self.future = future
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def settle(self) -> None:
+        if self.future.done():  # whoever waited has gone; what was written stays written
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.result)
+
+
+class Writer:
+    """Owns the connection while it runs. `committed` is called after each commit, before anybody is answered."""
+
+    def __init__(self, connection: aiosqlite.Connection, committed: Callable[[], None]) -> None:
+        self._connection = connection
+        self._committed = committed
+        self._waiting: deque[_Entry] = deque()
+        self._wake = asyncio.Event()
+        self._closing = False
+        self._task = asyncio.create_task(self._run(), name="p0-store-writer")
+
+    async def write(self, operation: Operation[T]) -> T:
+        """The operation's result, once it is durable. A cancelled caller does not undo it."""
+        if self._closing or self._task.done():
+            raise StoreError("the store is closed", code="store_closed")
+        if len(self._waiting) >= MAX_WAITING:
+            raise StoreError("too many writes are waiting", code="store_busy", hint="Try again in a moment.")
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Entry(operation, future))
+        self._wake.set()
+        return await future
+
+    async def close(self) -> None:
+        """Writes what is waiting, then stops."""
+        self._closing = True
+        self._wake.set()
+        await self._task
+
+    async def _run(self) -> None:
+        while self._waiting or not self._closing:
+            if not self._waiting:
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            batch = [self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))]
+            await self._write_together(batch)
+            for entry in batch:
+                entry.settle()
+
+    async def _write_together(self, batch: list[_Entry]) -> None:
+        try:
+            await self._connection.execute("BEGIN IMMEDIATE")
+            for entry in batch:
+                await self._write_one(entry)
+            await self._connection.commit()
+        except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
+            await self._undo(batch, error)
+        else:
+            self._committed()
+
+    async def _write_one(self, entry: _Entry) -> None:
+        await self._connection.execute("SAVEPOINT one")
+        try:
+            entry.result = await entry.operation(self._connection)
+        except Exception as error:  # noqa: BLE001 - handed to the one who waits
+            await self._connection.execute("ROLLBACK TO one")
+            entry.error = error if isinstance(error, P0Error) else _translated(error)
+        await self._connection.execute("RELEASE one")
+
+    async def _undo(self, batch: list[_Entry], error: Exception) -> None:
+        with contextlib.suppress(sqlite3.Error, ValueError):
+            await self._connection.rollback()
+        for entry in batch:
+            entry.error = entry.error or _translated(error)
+
+
+def _translated(error: Exception) -> Exception:
+    if not isinstance(error, sqlite3.Error | ValueError):
+        return error
+    translated = StoreError(f"the store cannot write: {error}", code="store_unavailable")
+    translated.__cause__ = error
+    return translated

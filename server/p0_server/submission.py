@@ -1,0 +1,170 @@
+"""A draft explained, and a request taken in. What a server can check is checked; what happens is the agent's decision.
+
+The preview goes into the request for reviewers to find it, and is never in the way: a request whose preview fails, or
+says no, is handed to the agent all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from p0_access.encoding import b64u
+from p0_access.messages.identity import SignedAct
+from p0_access.messages.records import Request, What
+from p0_access.messages.views import RequestView, State
+from p0_access.permissions.suggest import did_you_mean
+from p0_access.proof import jws
+from p0_access.proof.identity import VerifiedIdentity
+from p0_access.routing.decision import Requestor
+from p0_server import views
+from p0_server.auth import Authenticator
+from p0_server.config import AgentSettings, Settings
+from p0_server.errors import NotFoundError, ServerError, UnavailableError, UnprocessableError
+from p0_server.preview.draft import Draft, Preview
+from p0_server.preview.previewer import Previewer
+from p0_server.requests import Requests
+from p0_server.store.protocol import NewEvent, NewJob, RidTakenError, Store, StoredCatalog, StoredRequest
+from p0_server.visibility import reviewer_keys
+
+MAX_OPEN: Final = 200
+"""Requests that one person may have waiting for a decision."""
+
+
+class Submission:
+    """`clock` gives seconds since the epoch, `random(n)` n unpredictable bytes."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        authenticator: Authenticator,
+        previewer: Previewer,
+        requests: Requests,
+        *,
+        clock: Callable[[], float],
+        random: Callable[[int], bytes],
+    ) -> None:
+        self._agent_of = settings.agent_of
+        self._store = store
+        self._authenticator = authenticator
+        self._previewer = previewer
+        self._requests = requests
+        self._clock = clock
+        self._random = random
+
+    def agent(self, database: str) -> AgentSettings:
+        """The agent that serves `database`, or `unknown_database` with the nearest names."""
+        agent = self._agent_of.get(database)
+        if agent is None:
+            hint = did_you_mean(database, self._agent_of) or "p0 ls lists the databases"
+            raise NotFoundError(f"there is no database {database!r}", code="unknown_database", hint=hint)
+        return agent
+
+    async def catalog(self, database: str) -> StoredCatalog:
+        """The catalog that the database's agent published last, or `catalog_missing`."""
+        agent = self.agent(database)
+        catalog = await self._store.catalog(database)
+        if catalog is None or catalog.agent != agent.thumbprint:
+            raise UnavailableError(
+                f"the catalog of {database} has not been published yet",
+                code="catalog_missing",
+                hint="Its agent publishes it when it starts: is it up?",
+            )
+        return catalog
+
+    async def explain(
+        self, person: VerifiedIdentity, database: str, what: What, *, ttl: int | None, reason: str
+    ) -> tuple[Preview, StoredCatalog]:
+        """What would be read and decided, and over which catalog."""
+        catalog = await self.catalog(database)
+        draft = Draft(what=what, requestor=_requestor(person), ttl=ttl, reason=reason, at=self._now())
+        return await self._previewer.preview(draft, catalog), catalog
+
+    async def submit(self, person: VerifiedIdentity, signed: SignedAct, *, wait: int) -> tuple[RequestView, bool]:
+        """The request, and whether it is new. Held for at most `wait` seconds until the agent has answered."""
+        agent = self.agent(jws.unverified_record(signed.record, Request).database)
+        request = await self._authenticator.act(person, signed, Request, agent=agent.thumbprint)
+        rid = request.record.rid
+        known = await self._store.request(rid)
+        if known is None:
+            await self._create(person, signed, request, agent)
+        elif known.rh != request.hash:
+            raise _taken(rid)
+        view = await self._requests.view(
+            person, rid, until=lambda stored: stored.state is not State.SUBMITTED, wait=wait
+        )
+        return view, known is None
+
+    async def _create(
+        self, person: VerifiedIdentity, signed: SignedAct, request: jws.Verified[Request], agent: AgentSettings
+    ) -> None:
+        act, now = request.record, self._now()
+        preview = await self._preview(person, act)
+        if preview.reason_required:
+            raise UnprocessableError(
+                "a reason is required", code="reason_required", hint='Say why: --reason "Generating reports"'
+            )
+        stored = StoredRequest(
+            rid=act.rid,
+            rh=request.hash,
+            agent=agent.thumbprint,
+            database=act.database,
+            state=State.SUBMITTED,
+            iss=person.subject.iss,
+            sub=person.subject.sub,
+            email=person.subject.email,
+            reason=act.reason,
+            summary=views.headline(act.what),
+            created=now,
+            updated=now,
+            exp=act.exp,
+            ttl=act.ttl,
+            record=request.compact,
+            identity=signed.identity,
+            decision=preview.decision,
+        )
+        data = {"database": act.database, "kind": act.what.kind, "reason": act.reason, "ttl": act.ttl}
+        event = NewEvent(at=now, type="submitted", state=State.SUBMITTED, actor=person.name, data=data)
+        job = NewJob(
+            job=b64u(self._random(16)),
+            agent=agent.thumbprint,
+            kind="admit",
+            act_hash=request.hash,
+            act=None,
+            actor=person.name,
+            created=now,
+        )
+        try:
+            keys = reviewer_keys(preview.decision)
+            await self._store.create(stored, event, job, reviewers=keys, open_limit=MAX_OPEN)
+        except RidTakenError:
+            known = await self._store.request(act.rid)
+            if known is None or known.rh != request.hash:  # else the same call came twice at once
+                raise _taken(act.rid) from None
+
+    async def _preview(self, person: VerifiedIdentity, act: Request) -> Preview:
+        draft = Draft(
+            what=act.what,
+            requestor=_requestor(person),
+            ttl=act.ttl,
+            reason=act.reason,
+            break_glass=act.break_glass,
+            at=self._now(),
+        )
+        try:
+            return await self._previewer.preview(draft, await self.catalog(act.database))
+        except ServerError:
+            return Preview()
+
+    def _now(self) -> int:
+        return int(self._clock())
+
+
+def _requestor(person: VerifiedIdentity) -> Requestor:
+    subject = person.subject
+    return Requestor(iss=subject.iss, sub=subject.sub, email=subject.email, groups=person.groups)
+
+
+def _taken(rid: str) -> RidTakenError:
+    return RidTakenError(f"{rid} stands for another request", code="rid_taken", hint="Try again.")

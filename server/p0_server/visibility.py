@@ -1,0 +1,50 @@
+"""Who may see a request: who made it, and who could approve it. For everybody else it does not exist.
+
+A reviewer is known by keys, so that lists and streams ask an index and not the rules. The requirements of the server's
+own preview and of the agent's admission both count: a difference in rules must not hide a request from those who have
+to decide. Whether an approval counts is the agent's to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from p0_access.messages.records import Subject
+from p0_access.proof.identity import VerifiedIdentity
+from p0_access.routing.decision import Approvers, Decision, NeedsApproval
+from p0_server.store.protocol import LoggedEvent, StoredRequest, Viewer
+
+
+def reviewer_keys(decision: Decision | None) -> frozenset[str]:
+    """The keys of everybody who could approve."""
+    if not isinstance(decision, NeedsApproval):
+        return frozenset()
+    return frozenset(key for requirement in decision.requirements for key in _keys(requirement.approvers))
+
+
+def viewer(person: VerifiedIdentity) -> Viewer:
+    """A person with every key that their verified identity turns in."""
+    subject = person.subject
+    keys = {f"subject {subject.iss}#{subject.sub}", f"subject-of {subject.iss} {subject.iss}#{subject.sub}"}
+    if subject.email is not None:
+        keys.add(f"subject-of {subject.iss} {subject.email.lower()}")
+    for group in person.groups:
+        keys |= {f"group {group}", f"group-of {subject.iss} {group}"}
+    return Viewer(iss=subject.iss, sub=subject.sub, keys=frozenset(keys))
+
+
+def is_mine(who: Viewer, of: StoredRequest | LoggedEvent | Subject) -> bool:
+    return (who.iss, who.sub) == (of.iss, of.sub)
+
+
+def may_see(who: Viewer, logged: LoggedEvent) -> bool:
+    return is_mine(who, logged) or not who.keys.isdisjoint(logged.reviewers)
+
+
+def _keys(approvers: Approvers) -> Iterator[str]:
+    if approvers.issuer is None:
+        yield from (f"group {group}" for group in approvers.groups)
+        yield from (f"subject {subject}" for subject in approvers.subjects)
+    else:
+        yield from (f"group-of {approvers.issuer} {group}" for group in approvers.groups)
+        yield from (f"subject-of {approvers.issuer} {subject}" for subject in approvers.subjects)
