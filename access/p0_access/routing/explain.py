@@ -14,13 +14,16 @@ from p0_access.routing.matching import spell
 
 
 def explain(decision: Decision) -> tuple[str, ...]:
-    """The verdict in a few lines: `automatic for 1h (rule markets-read)`, or what it needs from whom and why."""
+    """The verdict in a few lines.
+
+    `automatic for 1h (as asked), by rule markets-read`, or what it needs from whom and why, or why it is denied.
+    """
     if isinstance(decision, Denied):
         return tuple(f"denied: {reason}" for reason in decision.reasons)
     if isinstance(decision, Automatic):
         rules = dict.fromkeys(item.rule for item in decision.trace if item.rule is not None)
         noun = "rule" if len(rules) == 1 else "rules"
-        return (f"automatic for {_limit(decision)}", f"by {noun} {spell(rules, 'and')}")
+        return (f"automatic for {_limit(decision)}, by {noun} {spell(rules, 'and')}",)
     lines = [f"needs approval: {_asked(each, decision.trace)}" for each in decision.requirements]
     return (*lines, f"for {_limit(decision)}")
 
@@ -38,8 +41,6 @@ def _explain_traced(item: Traced) -> Iterator[str]:
     yield f"{item.permission}{reached}: {words[item.outcome]}{rule}{because}"
     for each in item.considered:
         yield f"  {each.rule}: matches: {each.because}" if each.matched else f"  {each.rule}: no: {each.because}"
-        if each.matched:
-            break
     if item.omitted:
         yield f"  and {item.omitted} more rules that do not match"
 
