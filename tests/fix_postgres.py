@@ -19,11 +19,16 @@ import pytest_asyncio
 from psycopg import sql
 
 import p0_demo
+from p0_access.permissions.permission import Permission, connect
 from p0_access.secret import Secret
 from p0_agent.postgres import scram
 from p0_agent.postgres.bootstrap import bootstrap_sql
 from p0_agent.postgres.cluster import Cluster
 from p0_agent.postgres.connections import Account, Connections
+from p0_agent.postgres.ending import Ended
+from p0_agent.postgres.ledger import Entry
+from p0_agent.postgres.names import LOGIN_PATTERN, SET_PATTERN, login_name
+from p0_agent.postgres.provision import Opened, Order
 from p0_demo.postgres import EmbeddedPostgres
 
 DEMO_SQL = Path(p0_demo.__file__).with_name("data") / "mydatabase.sql"
@@ -73,13 +78,18 @@ async def demo_database(postgres: EmbeddedPostgres) -> AsyncIterator[str]:
         yield name
 
 
+THUMBPRINT = "A" * 43
+NOW = 1_790_000_000
+LATER = 4_000_000_000
+"""Far in the future for the server's own clock, which VALID UNTIL goes by."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Managed:
-    """A fresh database with the demo's data, set up for the agent and its own home; a cluster started on it."""
+    """A fresh database with the demo's data, set up for the agent, and a cluster started on it."""
 
     server: EmbeddedPostgres
     database: str
-    schemas: tuple[str, ...]
     agent: Account
     reader: Account
     cluster: Cluster
@@ -87,20 +97,74 @@ class Managed:
     async def superuser(self, dbname: str | None = None) -> psycopg.AsyncConnection:
         return await superuser_connection(self.server, dbname or self.database)
 
-    async def login(self, user: str, password: Secret, dbname: str | None = None) -> psycopg.AsyncConnection:
-        """As somebody who was given a login."""
+    async def login(self, opened: Opened, dbname: str | None = None) -> psycopg.AsyncConnection:
+        """As whoever was given the login."""
         return await psycopg.AsyncConnection.connect(
             host=self.server.host,
             port=self.server.port,
-            user=user,
-            password=password.reveal(),
+            user=opened.login,
+            password=opened.password.reveal(),
             dbname=dbname or self.database,
             autocommit=True,
         )
 
+    async def approved(self, database: str | None = None) -> Entry:
+        """A new request at the stage where it may be opened."""
+        number = next(_numbers)
+        ledger = self.cluster.ledger
+        await ledger.claim(
+            rh=f"rh-{number}", rid=f"rid-{number}", database=database or self.database, request="jws", now=NOW
+        )
+        return await ledger.admit(f"rh-{number}", "jws", "approved", NOW)
 
-THUMBPRINT = "A" * 43
-STARTED_AT = 1_790_000_000
+    def order(self, entry: Entry, *permissions: Permission, read_only: bool = True) -> Order:
+        """CONNECT is added."""
+        return Order(
+            rh=entry.rh,
+            rid=entry.rid,
+            database=entry.database,
+            login=login_name(person="ada@example.com", issuer="https://issuer", subject="ada", rh=entry.rh),
+            permissions=(connect(entry.database), *permissions),
+            not_after=LATER,
+            read_only=read_only,
+        )
+
+    async def open(self, *permissions: Permission, read_only: bool = True) -> tuple[Entry, Opened]:
+        entry = await self.approved()
+        return entry, await self.cluster.open(self.order(entry, *permissions, read_only=read_only), NOW)
+
+    async def end(self, entry: Entry) -> Ended:
+        """All the way, receipt included; fails if anything is left."""
+        ended = await self.cluster.end(await self.cluster.ledger.begin_end(entry.rh, "revoked", NOW))
+        assert ended.residue == ()
+        await self.cluster.ledger.end(entry.rh, "receipt", NOW)
+        return ended
+
+    async def roles(self) -> list[str]:
+        """Every trace that roles of the agent's making have in the cluster, in words."""
+        async with await self.superuser() as connection:
+            return await made_roles(connection)
+
+
+async def made_roles(connection: psycopg.AsyncConnection) -> list[str]:
+    cursor = await connection.execute(
+        "SELECT 'role ' || rolname FROM pg_roles WHERE rolname ~ %(pattern)s"
+        " UNION ALL SELECT 'membership ' || m.roleid || ' ' || m.member FROM pg_auth_members m"
+        "   WHERE (m.roleid::regrole::text || ' ' || m.member::regrole::text) ~ 'p0_(set|ada)_'"
+        "   OR NOT EXISTS (SELECT FROM pg_authid a WHERE a.oid = m.roleid)"
+        "   OR NOT EXISTS (SELECT FROM pg_authid a WHERE a.oid = m.member)"
+        " UNION ALL SELECT 'dependency ' || d.classid::regclass || ' ' || d.objid FROM pg_shdepend d"
+        "   WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid >= 16384 AND (d.refobjid::regrole::text"
+        "   ~ 'p0_(set|ada)_' OR NOT EXISTS (SELECT FROM pg_authid a WHERE a.oid = d.refobjid))"
+        " UNION ALL SELECT 'setting ' || setrole FROM pg_db_role_setting s"
+        "   WHERE s.setrole <> 0 AND NOT EXISTS (SELECT FROM pg_authid a WHERE a.oid = s.setrole)"
+        " UNION ALL SELECT 'comment ' || objoid FROM pg_shdescription c"
+        "   WHERE c.classoid = 'pg_authid'::regclass AND NOT EXISTS (SELECT FROM pg_authid a WHERE a.oid = c.objoid)"
+        " UNION ALL SELECT 'prepared ' || gid FROM pg_prepared_xacts"
+        " ORDER BY 1",
+        {"pattern": f"{LOGIN_PATTERN}|{SET_PATTERN}"},
+    )
+    return [str(found) for (found,) in await cursor.fetchall()]
 
 
 async def bootstrap(
@@ -127,13 +191,43 @@ async def bootstrap(
     return agent, reader
 
 
+@asynccontextmanager
+async def managing(
+    server: EmbeddedPostgres, home: str, databases: Mapping[str, tuple[str, ...]]
+) -> AsyncIterator[Managed]:
+    """A cluster started on `databases`; fails the test if a role of its making is left at the end."""
+    agent, reader = await bootstrap(server, home, databases)
+    cluster = Cluster(Connections(agent=agent, reader=reader, home=home), databases, random=os.urandom, iterations=1)
+    await cluster.start(THUMBPRINT, NOW)
+    managed = Managed(server=server, database=next(iter(databases)), agent=agent, reader=reader, cluster=cluster)
+    try:
+        yield managed
+        left = await managed.roles()
+    finally:
+        await cluster.close()
+        await _drop_made_roles(server)
+    assert left == []
+
+
+async def _drop_made_roles(server: EmbeddedPostgres) -> None:
+    """So that one test's failure stays its own. As the broker, since only who granted a privilege revokes it."""
+    async with await superuser_connection(server) as connection:
+        cursor = await connection.execute(
+            "SELECT r.rolname::text, d.datname::text FROM pg_roles r CROSS JOIN pg_database d"
+            " WHERE r.rolname ~ %s AND d.datallowconn ORDER BY 1",
+            (f"{LOGIN_PATTERN}|{SET_PATTERN}",),
+        )
+        places = [(str(role), str(database)) for role, database in await cursor.fetchall()]
+    for role, database in places:
+        async with await superuser_connection(server, database) as connection:
+            await connection.execute(sql.SQL("SET ROLE p0_broker; DROP OWNED BY {}").format(sql.Identifier(role)))
+    async with await superuser_connection(server) as connection:
+        for role in dict.fromkeys(role for role, _ in places):
+            await connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
+
+
 @pytest.fixture
 async def managed(postgres: EmbeddedPostgres, demo_database: str) -> AsyncIterator[Managed]:
-    schemas = ("enterprise", "ledger")
-    agent, reader = await bootstrap(postgres, demo_database, {demo_database: schemas})
-    cluster = Cluster(
-        Connections(agent=agent, reader=reader, home=demo_database), {demo_database: schemas}, random=os.urandom
-    )
-    await cluster.start(THUMBPRINT, STARTED_AT)
-    yield Managed(server=postgres, database=demo_database, schemas=schemas, agent=agent, reader=reader, cluster=cluster)
-    await cluster.close()
+    """The demo's database under an agent that has its home there too."""
+    async with managing(postgres, demo_database, {demo_database: ("enterprise", "ledger")}) as found:
+        yield found

@@ -1,0 +1,436 @@
+"""Opening an access: the login can do exactly what was granted, and nothing is left of an attempt that failed."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+import psycopg
+import pytest
+from psycopg import errors as sqlstate
+from psycopg import sql
+
+from fix_postgres import LATER, NOW, Managed, fresh_database, managing
+from p0_access.permissions.permission import Kind, Permission, any_column, column, relation, usage
+from p0_agent.postgres.errors import DatabaseBusyError, DatabaseUnavailableError, GrantError, LedgerError
+from p0_agent.postgres.ledger import Entry
+from p0_agent.postgres.provision import Opened
+from p0_demo.postgres import EmbeddedPostgres
+
+SHARED_SETS = 160000
+MARKET_NAMES = (usage("enterprise"), column("enterprise", "markets", "name", "SELECT"))
+READ_MARKET_NAMES = "SELECT name FROM enterprise.markets"
+
+
+async def allowed(connection: psycopg.AsyncConnection, statement: str) -> bool:
+    """Whether it runs, as opposed to 42501; rolled back."""
+    try:
+        async with connection.transaction(force_rollback=True):
+            await connection.execute(statement.encode())
+    except sqlstate.InsufficientPrivilege:
+        return False
+    return True
+
+
+async def test_the_login_can_do_exactly_what_was_granted(managed: Managed) -> None:
+    entry, opened = await managed.open(
+        *MARKET_NAMES,
+        column("enterprise", "customers", "segment", "UPDATE"),
+        column("enterprise", "customers", "id", "SELECT"),
+        relation("enterprise", "orders", "DELETE"),
+        read_only=False,
+    )
+    cases = {
+        READ_MARKET_NAMES: True,
+        "SELECT count(name) FROM enterprise.markets": True,
+        "SELECT code FROM enterprise.markets": False,
+        "SELECT * FROM enterprise.markets": False,
+        "UPDATE enterprise.markets SET name = 'x'": False,
+        "UPDATE enterprise.customers SET segment = 'retail' WHERE id = 1": True,
+        "UPDATE enterprise.customers SET name = 'x' WHERE id = 1": False,
+        "SELECT email FROM enterprise.customers": False,
+        "DELETE FROM enterprise.orders WHERE false": True,
+        "DELETE FROM enterprise.orders WHERE id = 1": False,
+        "TRUNCATE enterprise.orders": False,
+        "INSERT INTO enterprise.markets (name) VALUES ('x')": False,
+        "SELECT FROM ledger.entries": False,
+        "SELECT FROM p0.request": False,
+        "SELECT FROM p0_evidence.log": False,
+        "LOCK TABLE p0.writer": False,
+        "CREATE TABLE enterprise.mine ()": False,
+        "CREATE TEMP TABLE mine ()": False,
+        "SET ROLE p0_broker": False,
+    }
+    async with await managed.login(opened) as user:
+        found = {statement: await allowed(user, statement) for statement in cases}
+    assert found == cases
+    await managed.end(entry)
+
+
+async def test_nothing_can_be_handed_on(managed: Managed) -> None:
+    entry, opened = await managed.open(*MARKET_NAMES, read_only=False)
+    async with await managed.login(opened) as user:
+        assert not await allowed(user, f"ALTER ROLE {opened.login} VALID UNTIL 'infinity'")
+        assert not await allowed(user, f"ALTER ROLE {opened.login} CONNECTION LIMIT 1000")
+        assert not await allowed(user, f"GRANT {opened.set_role} TO p0_reader")
+        if user.info.server_version >= SHARED_SETS:
+            assert not await allowed(user, f"SET ROLE {opened.set_role}")
+            assert not await allowed(user, f"GRANT {opened.login} TO p0_reader")
+        await user.execute("GRANT SELECT (name) ON enterprise.markets TO PUBLIC")  # a warning, and nothing else
+    async with await managed.superuser() as connection:
+        cursor = await connection.execute(
+            "SELECT has_column_privilege('public', 'enterprise.markets', 'name', 'SELECT')"
+        )
+        assert await cursor.fetchone() == (False,)
+    await managed.end(entry)
+
+
+async def test_a_serial_needs_its_sequence(managed: Managed) -> None:
+    columns = [column("ledger", "accounts", name, "INSERT") for name in ("number", "name", "kind")]
+    insert = "INSERT INTO ledger.accounts (number, name, kind) VALUES ('9999', 'Suspense', 'asset')"
+    sequence = Permission(Kind.SEQUENCE, "ledger", "accounts_id_seq", None, "USAGE")
+    without, opened_without = await managed.open(usage("ledger"), *columns, read_only=False)
+    entry, opened = await managed.open(usage("ledger"), *columns, sequence, read_only=False)
+    async with await managed.login(opened_without) as user:
+        assert not await allowed(user, insert)
+    async with await managed.login(opened) as user:
+        assert await allowed(user, insert)
+        assert not await allowed(user, "SELECT setval('ledger.accounts_id_seq', 1)")
+    await managed.end(entry)
+    await managed.end(without)
+
+
+async def test_the_login_says_what_it_is_for_and_until_when(managed: Managed) -> None:
+    entry, opened = await managed.open(*MARKET_NAMES)
+    async with await managed.superuser() as connection:
+        cursor = await connection.execute(
+            "SELECT extract(epoch FROM r.rolvaliduntil)::bigint, r.rolconnlimit, r.rolcreaterole OR r.rolcreatedb,"
+            " shobj_description(r.oid, 'pg_authid'), split_part(a.rolpassword, ':', 1)"
+            " FROM pg_roles r JOIN pg_authid a ON a.oid = r.oid WHERE r.rolname = %s",
+            (opened.login,),
+        )
+        row = await cursor.fetchone()
+    assert row is not None
+    assert row[:3] == (LATER, 5, False)
+    assert str(row[3]).startswith(f"p0 request {entry.rid}, until ")
+    assert row[4] == "SCRAM-SHA-256$1"
+    async with await managed.login(opened) as user:
+        cursor = await user.execute(
+            "SELECT current_setting('default_transaction_read_only'), current_setting('statement_timeout'),"
+            " current_setting('search_path')"
+        )
+        assert await cursor.fetchone() == ("on", "15min", "public, pg_temp")
+    await managed.end(entry)
+
+
+async def test_no_more_sessions_than_its_limit(managed: Managed) -> None:
+    entry = await managed.approved()
+    opened = await managed.cluster.open(
+        msgspec.structs.replace(managed.order(entry, *MARKET_NAMES), connection_limit=1), NOW
+    )
+    async with await managed.login(opened):
+        with pytest.raises(psycopg.OperationalError, match="too many connections"):
+            await managed.login(opened)
+    await managed.end(entry)
+
+
+async def test_the_password_never_reaches_the_servers_log(managed: Managed) -> None:
+    async with await managed.superuser() as connection:
+        await connection.execute("ALTER SYSTEM SET log_statement = 'all'")
+        await connection.execute("SELECT pg_reload_conf()")
+        try:
+            entry, opened = await managed.open(*MARKET_NAMES)
+            async with await managed.login(opened):
+                pass
+            written = read_log(managed)
+        finally:
+            await connection.execute("ALTER SYSTEM RESET log_statement")
+            await connection.execute("SELECT pg_reload_conf()")
+    assert f'CREATE ROLE "{opened.login}"' in written
+    assert opened.password.reveal() not in written
+    await managed.end(entry)
+
+
+def read_log(managed: Managed) -> str:
+    return (managed.server.directory / "server.log").read_text()
+
+
+async def test_one_set_role_for_the_same_permissions(managed: Managed) -> None:
+    """From PostgreSQL 16 on; it goes with its last member. Before, each access has its own."""
+    first, one = await managed.open(*MARKET_NAMES)
+    second, two = await managed.open(*reversed(MARKET_NAMES))
+    third, three = await managed.open(usage("enterprise"), column("enterprise", "markets", "code", "SELECT"))
+    async with await managed.superuser() as connection:
+        shared = connection.info.server_version >= SHARED_SETS
+    assert (one.set_role == two.set_role) is shared
+    assert three.set_role not in {one.set_role, two.set_role}
+    assert (await managed.end(first)).set_dropped is not shared
+    async with await managed.login(two) as user:
+        assert await allowed(user, READ_MARKET_NAMES)
+    assert (await managed.end(second)).set_dropped
+    assert (await managed.end(third)).set_dropped
+
+
+@pytest.mark.parametrize(
+    ("permission", "code"),
+    [
+        (relation("enterprise", "markets", "TRIGGER"), "permission_unsupported"),
+        (any_column("enterprise", "markets", "SELECT"), "permission_unsupported"),
+        (Permission(Kind.ROLE, None, "pg_read_all_data", None, "MEMBER"), "permission_unsupported"),
+        (Permission(Kind.SCHEMA, None, "enterprise", None, "CREATE"), "permission_unsupported"),
+        (Permission(Kind.DATABASE, None, "postgres", None, "CONNECT"), "permission_elsewhere"),
+        (relation("enterprise", "unicorns", "SELECT"), "object_missing"),
+        (column("enterprise", "markets", "horn", "SELECT"), "object_missing"),
+        (relation("nowhere", "markets", "SELECT"), "object_missing"),
+        (relation("enterprise", "markets", "TRUNCATE"), "agent_lacks_privilege"),
+        (usage("p0_evidence"), "agent_lacks_privilege"),
+        (relation("pg_catalog", "pg_authid", "SELECT"), "agent_lacks_privilege"),
+        (Permission(Kind.FUNCTION, "public", "none(integer)", None, "EXECUTE"), "agent_lacks_privilege"),
+        (relation("enterprise", "orders_id_seq", "SELECT"), "grants_differ"),
+    ],
+    ids=str,
+)
+async def test_what_cannot_be_granted_is_an_error_and_leaves_nothing(
+    permission: Permission, code: str, managed: Managed
+) -> None:
+    entry = await managed.approved()
+    with pytest.raises(GrantError) as caught:
+        await managed.cluster.open(managed.order(entry, *MARKET_NAMES, permission), NOW)
+    assert caught.value.code == code
+    assert await managed.roles() == []
+    after = await managed.cluster.ledger.get(entry.rh)
+    assert after is not None
+    assert (after.stage, after.login) == ("approved", None)
+
+
+async def test_a_grant_that_is_only_partly_the_agents_to_give_is_an_error(managed: Managed) -> None:
+    """PostgreSQL grants what it can and warns (01007)."""
+    async with await managed.superuser() as connection:
+        await connection.execute("REVOKE GRANT OPTION FOR INSERT ON enterprise.markets FROM p0_broker")
+    entry = await managed.approved()
+    wanted = [relation("enterprise", "markets", privilege) for privilege in ("SELECT", "INSERT")]
+    with pytest.raises(GrantError) as caught:
+        await managed.cluster.open(managed.order(entry, usage("enterprise"), *wanted), NOW)
+    assert caught.value.code == "agent_lacks_privilege"
+    assert await managed.roles() == []
+
+
+async def test_functions_that_everybody_may_execute_need_no_grant(managed: Managed) -> None:
+    async with await managed.superuser() as connection:
+        await connection.execute(
+            'CREATE FUNCTION enterprise."Rate it"(amount integer, "on" date) RETURNS int LANGUAGE sql RETURN amount'
+        )
+    execute = Permission(Kind.FUNCTION, "enterprise", 'Rate it(amount integer, "on" date)', None, "EXECUTE")
+    entry, _ = await managed.open(usage("enterprise"), execute)
+    await managed.end(entry)
+    async with await managed.superuser() as connection:
+        await connection.execute('REVOKE EXECUTE ON FUNCTION enterprise."Rate it" FROM PUBLIC')
+    with pytest.raises(GrantError, match="not in effect"):
+        await managed.open(usage("enterprise"), execute)
+
+
+async def test_a_set_that_others_changed_is_put_right_at_the_next_lease(managed: Managed) -> None:
+    first, one = await managed.open(*MARKET_NAMES, read_only=False)
+    role = sql.Identifier(one.set_role)
+    async with await managed.superuser() as connection:
+        if connection.info.server_version < SHARED_SETS:
+            await managed.end(first)
+            pytest.skip("no set is shared before PostgreSQL 16")
+        await connection.execute(sql.SQL("REVOKE SELECT (name) ON enterprise.markets FROM {}").format(role))
+        await connection.execute(sql.SQL("SET ROLE p0_broker; GRANT SELECT ON ledger.entries TO {}").format(role))
+    async with await managed.login(one) as user:  # what any leaseholder can do with a set that it inherits from
+        await user.execute(
+            sql.SQL("ALTER DEFAULT PRIVILEGES FOR ROLE {} GRANT SELECT ON TABLES TO PUBLIC").format(role)
+        )
+    second, two = await managed.open(*MARKET_NAMES)
+    async with await managed.login(two) as user:
+        assert await allowed(user, READ_MARKET_NAMES)
+        assert not await allowed(user, "SELECT FROM ledger.entries")
+    await managed.end(first)
+    await managed.end(second)
+
+
+async def test_what_cannot_be_put_right_is_named(managed: Managed) -> None:
+    first, one = await managed.open(*MARKET_NAMES)
+    async with await managed.superuser() as connection:
+        if connection.info.server_version < SHARED_SETS:
+            await managed.end(first)
+            pytest.skip("no set is shared before PostgreSQL 16")
+        await connection.execute(sql.SQL("GRANT pg_read_all_data TO {}").format(sql.Identifier(one.set_role)))
+        with pytest.raises(GrantError, match="extra: MEMBER on other role pg_read_all_data"):
+            await managed.open(*MARKET_NAMES)
+    await managed.end(first)
+
+
+async def test_only_an_approved_request_is_opened(managed: Managed) -> None:
+    ledger = managed.cluster.ledger
+    await ledger.claim(rh="h", rid="waiting", database=managed.database, request="jws", now=NOW)
+    waiting = await ledger.admit("h", "jws", "admitted", NOW)
+    with pytest.raises(LedgerError) as caught:
+        await managed.cluster.open(managed.order(waiting, *MARKET_NAMES), NOW)
+    assert caught.value.code == "already_admitted"
+    assert await managed.roles() == []
+
+
+async def test_opened_again_after_a_crash_before_sealing(managed: Managed) -> None:
+    """Login and end stay; the password is new, and only the last one can be sealed."""
+    entry = await managed.approved()
+    order = managed.order(entry, *MARKET_NAMES)
+    first = await managed.cluster.open(order, NOW)
+    second = await managed.cluster.open(msgspec.structs.replace(order, not_after=LATER + 1000), NOW)
+    assert (second.login, second.not_after) == (first.login, LATER)
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        await managed.login(first)
+    async with await managed.login(second) as user:
+        assert await allowed(user, READ_MARKET_NAMES)
+    ledger = managed.cluster.ledger
+    with pytest.raises(DatabaseBusyError):
+        await ledger.seal(entry.rh, "stale", NOW, attempt=first.attempt)
+    assert (await ledger.seal(entry.rh, "sealed", NOW, attempt=second.attempt)).credential == "sealed"
+    with pytest.raises(LedgerError):
+        await managed.cluster.open(order, NOW)
+    await managed.end(entry)
+
+
+HOSTILE = [
+    'a"b',
+    "a'b; DROP TABLE x --",
+    "100%s {} %(x)s",
+    "Ünïcødé 表",
+    "x" * 63,
+    "back\\slash",
+    "$p0$",
+    "new\nline",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
+async def test_hostile_names(name: str, postgres: EmbeddedPostgres) -> None:
+    """Of a database, a schema, a table and a column, from the bootstrap to the end."""
+    async with fresh_database(postgres, name=name) as database:
+        async with await psycopg.AsyncConnection.connect(**postgres.superuser(database), autocommit=True) as connection:
+            await connection.execute(
+                sql.SQL("CREATE SCHEMA {0}; CREATE TABLE {0}.{0} ({0} int, other int)").format(sql.Identifier(name))
+            )
+        async with managing(postgres, database, {database: (name,)}) as managed:
+            entry, opened = await managed.open(usage(name), column(name, name, name, "SELECT"))
+            async with await managed.login(opened) as user:
+                await user.execute(sql.SQL("SELECT {0} FROM {0}.{0}").format(sql.Identifier(name)))
+                with pytest.raises(sqlstate.InsufficientPrivilege):
+                    await user.execute(sql.SQL("SELECT other FROM {0}.{0}").format(sql.Identifier(name)))
+            catalog = await managed.cluster.catalog(database)
+            found = catalog.relation(name, name)
+            assert found is not None
+            assert [item.name for item in found.columns] == [name, "other"]
+            await managed.end(entry)
+
+
+async def test_eight_at_once_on_one_table(managed: Managed) -> None:
+    """Concurrent GRANTs on one object fail with "tuple concurrently updated", if they are let."""
+    columns = ["id", "market_id", "name", "email", "phone", "segment", "created_at", "id"]
+    entries = [await managed.approved() for _ in columns]
+
+    async def cycle(entry: Entry, name: str) -> Opened:
+        order = managed.order(entry, usage("enterprise"), column("enterprise", "customers", name, "SELECT"))
+        opened = await managed.cluster.open(order, NOW)
+        async with await managed.login(opened) as user:
+            assert await allowed(user, f"SELECT {name} FROM enterprise.customers")
+        await managed.end(entry)
+        return opened
+
+    opened = await asyncio.gather(*(cycle(entry, name) for entry, name in zip(entries, columns, strict=True)))
+    assert len({item.login for item in opened}) == len(columns)
+
+
+async def test_two_agents_on_one_database_take_turns(managed: Managed) -> None:
+    """The second has connections of its own: only the lock in the database keeps them apart."""
+    async with managing(managed.server, managed.database, {managed.database: ("enterprise", "ledger")}) as other:
+
+        async def cycles(agent: Managed, name: str) -> None:
+            for _ in range(5):
+                entry, _ = await agent.open(usage("enterprise"), column("enterprise", "customers", name, "SELECT"))
+                await agent.end(entry)
+
+        await asyncio.gather(cycles(managed, "email"), cycles(other, "phone"))
+
+
+async def wait_for_lock(connection: psycopg.AsyncConnection) -> int:
+    """The backend of the agent that is waiting for `p0.writer`."""
+    async with asyncio.timeout(5):
+        while True:
+            cursor = await connection.execute(
+                "SELECT pid FROM pg_locks WHERE relation = 'p0.writer'::regclass AND NOT granted"
+            )
+            row = await cursor.fetchone()
+            if row is not None:
+                return int(row[0])
+
+
+async def test_a_connection_killed_in_the_middle_leaves_nothing(managed: Managed) -> None:
+    entry = await managed.approved()
+    order = managed.order(entry, *MARKET_NAMES)
+    async with await managed.superuser() as blocker, await managed.superuser() as killer:
+        async with blocker.transaction():
+            # Not p0.writer: the set role is made and about to be granted to when this bites.
+            await blocker.execute("LOCK TABLE pg_catalog.pg_auth_members IN EXCLUSIVE MODE")
+            task = asyncio.create_task(managed.cluster.open(order, NOW))
+            async with asyncio.timeout(5):
+                killed = False
+                while not killed:
+                    cursor = await killer.execute(
+                        "SELECT pg_terminate_backend(pid) FROM pg_locks"
+                        " WHERE relation = 'pg_auth_members'::regclass AND NOT granted"
+                    )
+                    killed = await cursor.fetchone() is not None
+            with pytest.raises(DatabaseUnavailableError):
+                await task
+        assert await managed.roles() == []
+    opened = await managed.cluster.open(order, NOW)
+    async with await managed.login(opened) as user:
+        assert await allowed(user, READ_MARKET_NAMES)
+    await managed.end(entry)
+
+
+async def test_a_cancelled_opening_leaves_nothing(managed: Managed) -> None:
+    entry = await managed.approved()
+    async with await managed.superuser() as blocker, blocker.transaction():
+        await blocker.execute("LOCK TABLE p0.writer")
+        task = asyncio.create_task(managed.cluster.open(managed.order(entry, *MARKET_NAMES), NOW))
+        await wait_for_lock(blocker)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert await managed.roles() == []
+    await managed.cluster.open(managed.order(entry, *MARKET_NAMES), NOW)
+    await managed.end(entry)
+
+
+async def test_a_lock_that_is_not_to_be_had_is_transient(managed: Managed) -> None:
+    entry = await managed.approved()
+    async with await managed.superuser() as blocker, blocker.transaction():
+        await blocker.execute("LOCK TABLE p0.writer")
+        with pytest.raises(DatabaseBusyError):
+            await managed.cluster.open(managed.order(entry, *MARKET_NAMES), NOW)
+    assert await managed.roles() == []
+
+
+async def test_a_home_apart_from_the_target(managed: Managed) -> None:
+    """Ledger in one database, grants in another; the login and the ledger's step are still one transaction."""
+    async with (
+        fresh_database(managed.server) as target,
+        managing(managed.server, managed.database, {target: ("enterprise",)}) as apart,
+    ):
+        entry, opened = await apart.open(*MARKET_NAMES)
+        async with await apart.login(opened) as user:
+            assert await allowed(user, READ_MARKET_NAMES)
+        with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+            await apart.login(opened, dbname=managed.database)
+        await apart.end(entry)
+
+        stale = await apart.approved()
+        await apart.cluster.ledger.close(stale.rh, "cancelled", NOW)
+        with pytest.raises(LedgerError):
+            await apart.cluster.open(apart.order(stale, *MARKET_NAMES), NOW)
+        swept = await apart.cluster.sweep(NOW)  # a set role without members is all that can be left
+        assert len(swept.sets) == 1
+        assert not swept.failed
