@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator
 from typing import Final
 
 from p0_access.messages.views import Event
@@ -55,21 +55,20 @@ class EventHub:
             self._head = found[-1].event.seq
             self._read.notify()
 
-    @contextlib.contextmanager
-    def stream(self, viewer: Viewer) -> Iterator[None]:
-        """A place for one more stream, for as long as it runs. Raises when there are too many."""
+    def admit(self, viewer: Viewer) -> None:
+        """Makes room for one more stream; raises when there are too many. `leave` gives the room back."""
         who = (viewer.iss, viewer.sub)
         if self._streams.total() >= MAX_STREAMS or self._streams[who] >= MAX_STREAMS_OF_ONE:
             raise UnavailableError("too many event streams are open", code="too_many_streams", hint="Close some.")
         self._streams[who] += 1
-        try:
-            yield
-        finally:
-            self._streams[who] -= 1
-            if not self._streams[who]:
-                del self._streams[who]
 
-    async def follow(self, viewer: Viewer, after: int | None) -> AsyncIterator[Event | None]:
+    def leave(self, viewer: Viewer) -> None:
+        who = (viewer.iss, viewer.sub)
+        self._streams[who] -= 1
+        if not self._streams[who]:
+            del self._streams[who]
+
+    async def follow(self, viewer: Viewer, after: int | None) -> AsyncGenerator[Event | None, None]:
         """The viewer's events past sequence number `after`, or from now on; None as a sign of life.
 
         Ends when the server stops.

@@ -1,0 +1,103 @@
+"""The application: routes, services and what runs beside them, from the configuration alone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable
+
+import httpx
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+
+from p0_access.errors import P0Error
+from p0_access.routing.load import load
+from p0_access.routing.rules import RuleSet
+from p0_server.api.errors import on_http_exception, on_p0_error
+from p0_server.api.openapi import document
+from p0_server.api.routes import routes
+from p0_server.config import Settings
+from p0_server.errors import ConfigurationError
+from p0_server.middleware import Surroundings
+from p0_server.preview.previewer import Previewer
+from p0_server.services import put_together
+from p0_server.signals import Signal
+from p0_server.store.sqlite import SqliteStore
+from p0_server.upkeep import keep_up
+
+
+def create_app(
+    settings: Settings,
+    *,
+    clock: Callable[[], float] = time.time,
+    random: Callable[[int], bytes] = secrets.token_bytes,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> Starlette:
+    """`clock` gives seconds since the epoch, `random(n)` n unpredictable bytes; `transport` reaches identity providers.
+
+    The rules are read here; the store is opened when the application starts. `app.state.signal.close()` ends
+    event streams and held calls, for a server that is about to stop.
+    """
+    rules, rules_data = _rules(settings)
+    signal = Signal()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with contextlib.AsyncExitStack() as stack:
+            store = await SqliteStore.open(settings.path(settings.store))
+            stack.push_async_callback(store.close)
+            store.on_commit(signal.notify)
+            client = httpx.AsyncClient(transport=transport, follow_redirects=False)
+            await stack.enter_async_context(client)
+            previewer = Previewer(rules, rules_data)
+            stack.push_async_callback(previewer.close)
+            app.state.services = put_together(
+                settings,
+                rules=rules,
+                store=store,
+                signal=signal,
+                previewer=previewer,
+                client=client,
+                clock=clock,
+                random=random,
+            )
+            tasks = [
+                asyncio.create_task(app.state.services.hub.run(), name="p0-events"),
+                asyncio.create_task(keep_up(store, clock), name="p0-upkeep"),
+                asyncio.create_task(previewer.warm(), name="p0-preview"),
+            ]
+            stack.push_async_callback(_end, tasks)
+            stack.callback(signal.close)
+            yield
+
+    app = Starlette(
+        routes=routes(),
+        middleware=[Middleware(Surroundings)],
+        exception_handlers={P0Error: on_p0_error, HTTPException: on_http_exception},
+        lifespan=lifespan,
+    )
+    app.state.signal = signal
+    app.state.openapi = document()
+    return app
+
+
+def _rules(settings: Settings) -> tuple[RuleSet, bytes]:
+    path = settings.path(settings.rules)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot read the rules {path}: {error.strerror}",
+            code="rules_unreadable",
+            hint="Name them with rules in the configuration, or with --rules.",
+        ) from error
+    return load(data, source=str(path)), data
+
+
+async def _end(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,61 @@
+"""Everything that the handlers work with, put together once for an application."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import httpx
+
+from p0_access.routing.rules import RuleSet
+from p0_server.acting import Acting
+from p0_server.agents import Agents
+from p0_server.auth import Authenticator
+from p0_server.config import Settings
+from p0_server.databases import Databases
+from p0_server.events import EventHub
+from p0_server.jwks import KeyFetcher
+from p0_server.preview.previewer import Previewer
+from p0_server.requests import Requests
+from p0_server.signals import Signal
+from p0_server.store.protocol import Store
+from p0_server.submission import Submission
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Services:
+    settings: Settings
+    clock: Callable[[], float]
+    authenticator: Authenticator
+    databases: Databases
+    requests: Requests
+    submission: Submission
+    acting: Acting
+    agents: Agents
+    hub: EventHub
+
+
+def put_together(
+    settings: Settings,
+    *,
+    rules: RuleSet,
+    store: Store,
+    signal: Signal,
+    previewer: Previewer,
+    client: httpx.AsyncClient,
+    clock: Callable[[], float],
+    random: Callable[[int], bytes],
+) -> Services:
+    authenticator = Authenticator(settings, store, KeyFetcher(client, clock), clock)
+    requests = Requests(settings, store, signal, clock)
+    return Services(
+        settings=settings,
+        clock=clock,
+        authenticator=authenticator,
+        databases=Databases(settings, store, rules.sha256, clock),
+        requests=requests,
+        submission=Submission(settings, store, authenticator, previewer, requests, clock=clock, random=random),
+        acting=Acting(store, authenticator, requests, signal, clock=clock, random=random),
+        agents=Agents(store, signal, clock=clock, random=random),
+        hub=EventHub(store, signal),
+    )

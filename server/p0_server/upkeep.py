@@ -1,0 +1,54 @@
+"""What happens because time passes: requests lapse, old proofs are forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from p0_access.messages.views import State
+from p0_server.store.protocol import Change, ChangedError, NewEvent, Store, StoreError
+
+INTERVAL_SECONDS: Final = 5.0
+LAPSED_AT_ONCE: Final = 200
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+async def keep_up(store: Store, clock: Callable[[], float], *, interval: float = INTERVAL_SECONDS) -> None:
+    """Runs until it is cancelled. A store that is away for a moment is tried again."""
+    while True:
+        try:
+            await lapse(store, int(clock()))
+            await store.forget_proofs(int(clock()))
+        except StoreError:
+            _LOG.exception("upkeep failed")
+        await asyncio.sleep(interval)
+
+
+async def lapse(store: Store, now: int) -> None:
+    """Ends requests that nobody decided, or collected, before their own end."""
+    for request in await store.to_lapse(now, LAPSED_AT_ONCE):
+        changed = msgspec.structs.replace(
+            request,
+            state=State.LAPSED,
+            updated=now,
+            code="lapsed",
+            message=_MESSAGES[request.state],
+            hint="Ask again: the same command makes a new request",
+        )
+        event = NewEvent(at=now, type="lapsed", state=State.LAPSED, data={"was": request.state})
+        try:
+            await store.change(Change(request=changed, events=(event,)))
+        except ChangedError:
+            _LOG.debug("decided at the last moment", extra={"rid": request.rid})
+
+
+_MESSAGES: Final = {
+    State.SUBMITTED: "its agent did not answer in time",
+    State.PENDING: "nobody decided in time",
+    State.APPROVED: "it was approved, but not collected in time",
+}
