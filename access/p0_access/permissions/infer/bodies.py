@@ -14,7 +14,7 @@ from p0_access.errors import ReadingError
 from p0_access.permissions.catalog import Function, Relation
 from p0_access.permissions.guard import guard
 from p0_access.permissions.infer import expressions, select, signatures, statements
-from p0_access.permissions.infer.charges import Access, Reason
+from p0_access.permissions.infer.charges import Access, Charges, Reason
 from p0_access.permissions.infer.context import Context, RefusedError
 from p0_access.permissions.infer.scope import Columns, Item, Level
 from p0_access.permissions.parse import Statement, parse
@@ -176,6 +176,7 @@ def _pinned_path(function: Function) -> tuple[str, ...]:
 
 
 def _read_sql_body(inner: Context, name: str, text: str, place: int) -> None:
+    """A body in quotes is text until it runs; one in BEGIN ATOMIC or RETURN was resolved when it was made."""
     stripped = text.strip()
     lowered = stripped.lower()
     if lowered.startswith(_ATOMIC):
@@ -184,6 +185,8 @@ def _read_sql_body(inner: Context, name: str, text: str, place: int) -> None:
         stripped = f"SELECT {stripped[len('return ') :]}"
     for statement in _parsed(name, stripped, place):
         statements.read_statement(inner, statement.kind, statement.node)
+    if stripped != text.strip():
+        inner.usages = Charges()
 
 
 def _expression(context: Context, text: str, relation: Relation | None, place: int) -> Body:

@@ -18,6 +18,7 @@ from p0_access.permissions.infer.types import canonical
 from p0_access.permissions.parse import Node
 
 SYSTEM_COLUMNS: Final = frozenset({"tableoid", "ctid", "xmin", "xmax", "cmin", "cmax"})
+SEQUENCE_COLUMNS: Final = ("last_value", "log_cnt", "is_called")
 
 Target = tuple[Access, str] | str | None
 Entry = tuple[str, Target]
@@ -271,4 +272,6 @@ def has_system_columns(relation: Relation) -> bool:
 
 def column_names(relation: Relation) -> dict[str, int]:
     """The names in order, each with its place."""
+    if relation.kind == "sequence":
+        return {name: place for place, name in enumerate(SEQUENCE_COLUMNS)}
     return {each.name: place for place, each in enumerate(relation.columns)}

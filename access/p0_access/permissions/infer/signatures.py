@@ -75,8 +75,8 @@ def types(function: Function) -> tuple[str, ...]:
 
 
 def parameter_names(function: Function) -> frozenset[str]:
-    """How the body may call its arguments."""
-    return frozenset(name for _, name, _ in arguments(function.arguments) if name)
+    """How the body may call its arguments: by name, also after the function's own name."""
+    return frozenset({function.name, *(name for _, name, _ in arguments(function.arguments) if name)})
 
 
 def arity(function: Function) -> tuple[int, int | None]:
