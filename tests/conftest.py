@@ -2,6 +2,8 @@
 
 pytest_plugins = [
     "fix_keyring",
+    "fix_launcher",
     "fix_oidc",
     "fix_postgres",
+    "fix_tui",
 ]
