@@ -21,6 +21,7 @@ from fix_people import CLIENT, Issuer, Person
 from p0_access.encoding import b64u, b64u_decode, decode, encode, sha256_b64u
 from p0_access.messages.identity import Identity, SignedAct
 from p0_access.messages.records import (
+    Act,
     Admission,
     AdmissionRules,
     Approval,
@@ -122,6 +123,7 @@ class Peer:
         self.while_waiting: Callable[[], None] = lambda: None
         self.views: dict[str, RequestView] = {}
         self.calls: list[str] = []
+        self.acts: list[Act] = []
         self.plaintext = CredentialPlaintext(
             host="127.0.0.1",
             port=5432,
@@ -221,7 +223,8 @@ class Peer:
 
     def _act(self, request: httpx.Request, person: VerifiedIdentity, type_: Any) -> Any:
         signed = decode(request.content, SignedAct)
-        return verify_act(signed, type_, person, audience=self.audience, now=int(self.clock())).record
+        self.acts.append(verify_act(signed, type_, person, audience=self.audience, now=int(self.clock())).record)
+        return self.acts[-1]
 
     @property
     def audience(self) -> str:

@@ -31,12 +31,13 @@ class EventParser:
 
     def feed(self, received: bytes) -> list[ServerSentEvent]:
         text = self._rest + received
-        if len(text) > MAX_EVENT_BYTES:
-            raise MalformedError("an event is too large", code="oversize")
         held = b"\r" if text.endswith(b"\r") else b""  # an LF may follow in the next bytes
         lines = text.removesuffix(held).replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
         self._rest = lines.pop() + held
-        return [event for line in lines if (event := self._line(line.decode("utf-8", "replace"))) is not None]
+        found = [event for line in lines if (event := self._line(line.decode("utf-8", "replace"))) is not None]
+        if len(self._rest) + sum(map(len, self._data)) > MAX_EVENT_BYTES:
+            raise MalformedError("an event is too large", code="oversize")
+        return found
 
     def _line(self, line: str) -> ServerSentEvent | None:
         if not line:

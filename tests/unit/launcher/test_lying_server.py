@@ -1,0 +1,200 @@
+"""A server that lies: what it can swap, forge or replay is noticed before a password is used or a decision signed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from fix_launcher import AUTOMATIC, BY_PRIVACY, DATABASE, DENIED, PERMISSIONS, Machine, Peer
+from p0_access.errors import P0Error
+from p0_access.messages.records import Admission, Approval, Credential, Request, What
+from p0_access.messages.views import AgentView, CatalogView, RequestView, State
+from p0_access.proof import jws
+from p0_access.proof.keys import SigningKey
+from p0_access.proof.sealing import OpeningKey, seal
+from p0_launcher.catalogs import matching, verified_catalog
+from p0_launcher.errors import exit_code_of
+from p0_launcher.review import decide, review
+from p0_launcher.workflow import Intent
+
+INTENT = Intent(database=DATABASE, what=What(statement=("select 1",)), reason="r")
+STRANGER = SigningKey(b"\x02" * 32)
+AS_STRANGER = AgentView(thumbprint=STRANGER.public.thumbprint, jwk=STRANGER.public)
+
+
+def resigned(view: RequestView, key: SigningKey, **changes: Any) -> RequestView:
+    credential = jws.unverified_record(view.credential or "", Credential)
+    return msgspec.structs.replace(view, credential=jws.sign(msgspec.structs.replace(credential, **changes), key))
+
+
+def sealed_to_another(view: RequestView, peer: Peer) -> RequestView:
+    rh = jws.record_hash(view.request)
+    ct = seal(peer.plaintext, OpeningKey(b"\x05" * 32).public, rh=rh, aud=peer.audience)
+    return resigned(view, peer.agent, ct=ct)
+
+
+LIES: dict[str, tuple[Callable[[RequestView, Peer], RequestView], str]] = {
+    "another agent's key": (lambda view, _: msgspec.structs.replace(view, agent=AS_STRANGER), "agent_unpinned"),
+    "another key under the agent's name": (
+        lambda view, peer: msgspec.structs.replace(
+            view, agent=AgentView(thumbprint=peer.agent.public.thumbprint, jwk=STRANGER.public)
+        ),
+        "agent_unpinned",
+    ),
+    "signed by another": (lambda view, _: resigned(view, STRANGER), "record_key"),
+    "no credential": (lambda view, _: msgspec.structs.replace(view, credential=None), "credential_missing"),
+    "for another request": (lambda view, peer: resigned(view, peer.agent, rh="x" * 43), "credential_request"),
+    "under another id": (lambda view, peer: resigned(view, peer.agent, rid="r-other"), "credential_request"),
+    "ended": (lambda view, peer: resigned(view, peer.agent, exp=1), "credential_ended"),
+    "sealed to another": (sealed_to_another, "credential_unopenable"),
+    "the admission in its place": (
+        lambda view, _: msgspec.structs.replace(view, credential=view.admission),
+        "record_type",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LIES)
+async def test_a_false_credential_is_never_used(dana: Machine, peer: Peer, name: str) -> None:
+    lie, code = LIES[name]
+    peer.lies = lambda view: lie(view, peer) if view.credential else view
+    with pytest.raises(P0Error) as caught:
+        await (await dana.workflow()).obtain(INTENT, patience=5)
+    assert caught.value.code == code
+    assert exit_code_of(caught.value) in {70, 78}
+    assert (await dana.wallet.read()).held == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"dbname": "postgres"}, "credential_database"),
+        ({"host": "db.example"}, "credential_insecure"),
+        ({"host": "a,b", "sslmode": "verify-full"}, "credential_host"),
+        ({"host": "/tmp", "sslmode": "verify-full"}, "credential_host"),
+        ({"host": "", "sslmode": "verify-full"}, "credential_host"),
+    ],
+)
+async def test_a_credential_that_leads_elsewhere_or_in_the_open_is_refused(
+    dana: Machine, peer: Peer, changes: dict[str, Any], code: str
+) -> None:
+    peer.plaintext = msgspec.structs.replace(peer.plaintext, **changes)
+    with pytest.raises(P0Error) as caught:
+        await (await dana.workflow()).obtain(INTENT, patience=5)
+    assert caught.value.code == code
+
+
+async def test_an_agent_that_is_not_pinned_is_never_asked(dana: Machine, peer: Peer) -> None:
+    dana.pins = frozenset()
+    with pytest.raises(P0Error) as caught:
+        await (await dana.workflow()).obtain(INTENT, patience=5)
+    assert (caught.value.code, exit_code_of(caught.value)) == ("agent_unpinned", 78)
+    assert peer.agent.public.thumbprint in (caught.value.hint or "")
+    assert peer.views == {}
+
+
+async def pending(dana: Machine, peer: Peer) -> RequestView:
+    peer.decision = BY_PRIVACY
+    return await (await dana.workflow()).submit(INTENT)
+
+
+def with_request(view: RequestView, **changes: Any) -> RequestView:
+    """The request as another session key would have signed it."""
+    request = jws.unverified_record(view.request, Request)
+    return msgspec.structs.replace(view, request=jws.sign(msgspec.structs.replace(request, **changes), STRANGER))
+
+
+def with_admission(view: RequestView, key: SigningKey, **changes: Any) -> RequestView:
+    admission = jws.unverified_record(view.admission or "", Admission)
+    signed = jws.sign(msgspec.structs.replace(admission, **changes), key)
+    return msgspec.structs.replace(view, admission=signed)
+
+
+REVIEW_LIES: dict[str, tuple[Callable[[RequestView, Peer], RequestView], str]] = {
+    "other SQL": (
+        lambda view, _: with_request(view, what=What(statement=("select 2",))),
+        "admission_request",
+    ),
+    "another agent": (lambda view, _: msgspec.structs.replace(view, agent=AS_STRANGER), "agent_unpinned"),
+    "an admission of its own": (lambda view, _: with_admission(view, STRANGER, permissions=()), "record_key"),
+    "no admission": (lambda view, _: msgspec.structs.replace(view, admission=None), "not_admitted"),
+    "another id": (lambda view, _: msgspec.structs.replace(view, rid="r-another"), "admission_request"),
+    "one that has lapsed": (lambda view, peer: with_admission(view, peer.agent, exp=1), "admission_ended"),
+    "one that the rules deny": (
+        lambda view, peer: with_admission(
+            view, peer.agent, rules=msgspec.structs.replace(admission_of(view).rules, decision=DENIED)
+        ),
+        "denied_by_rules",
+    ),
+    "one that needs nobody": (
+        lambda view, peer: with_admission(
+            view, peer.agent, rules=msgspec.structs.replace(admission_of(view).rules, decision=AUTOMATIC)
+        ),
+        "automatic",
+    ),
+}
+
+
+def admission_of(view: RequestView) -> Admission:
+    return jws.unverified_record(view.admission or "", Admission)
+
+
+@pytest.mark.parametrize("name", REVIEW_LIES)
+async def test_what_is_not_proven_cannot_be_reviewed(dana: Machine, peer: Peer, name: str) -> None:
+    view = await pending(dana, peer)
+    lie, code = REVIEW_LIES[name]
+    with pytest.raises(P0Error) as caught:
+        review(lie(view, peer), pins=dana.pins, now=int(peer.clock()))
+    assert caught.value.code == code
+
+
+async def test_a_decision_names_the_admission_that_was_read(dana: Machine, grace: Machine, peer: Peer) -> None:
+    view = await pending(dana, peer)
+    reviewed = review(view, pins=grace.pins, now=int(peer.clock()))
+    assert (reviewed.requestor, reviewed.ttl) == ("dana@corp.example", 1800)
+    api, session = await grace.api(), await grace.session()
+    async with api:
+        decided = await decide(api, session, reviewed, "approve", ttl=7200, comment="fine")
+    assert decided.state is State.APPROVED
+
+
+async def test_a_decision_can_narrow_but_never_widen(dana: Machine, grace: Machine, peer: Peer) -> None:
+    view = await pending(dana, peer)
+    reviewed = review(view, pins=grace.pins, now=int(peer.clock()))
+    async with await grace.api() as api:
+        session = await grace.session()
+        await decide(api, session, reviewed, "approve", permissions=PERMISSIONS[:2], ttl=60)
+        narrowed = msgspec.structs.replace(
+            reviewed, admission=msgspec.structs.replace(reviewed.admission, permissions=PERMISSIONS[:1])
+        )
+        with pytest.raises(P0Error) as caught:
+            await decide(api, session, narrowed, "approve", permissions=PERMISSIONS)
+    assert caught.value.code == "approval_wider"
+    approval = peer.acts[-1]
+    assert isinstance(approval, Approval)
+    assert (approval.ah, approval.permissions, approval.ttl) == (reviewed.ah, PERMISSIONS[:2], 60)
+
+
+async def test_a_catalog_is_its_agents_word(dana: Machine, peer: Peer) -> None:
+    async with await dana.api() as api:
+        view = await api.catalog(DATABASE)
+        assert await api.catalog(DATABASE, known_version="v1") is None
+    assert view is not None
+    catalog = verified_catalog(view, database=DATABASE, pins=dana.pins)
+    assert [item.name for item in matching(catalog, "enterprise.m*")] == ["markets"]
+    assert [item.name for item in matching(catalog, "RKET")] == ["markets"]
+    assert len(matching(catalog, None)) == 2
+    lies: list[tuple[CatalogView, str]] = [
+        (msgspec.structs.replace(view, catalog=view.catalog.replace("bigint", "text")), "catalog_mismatch"),
+        (msgspec.structs.replace(view, agent=AS_STRANGER), "agent_unpinned"),
+        (msgspec.structs.replace(view, agent=None), "catalog_mismatch"),
+    ]
+    for lie, code in lies:
+        with pytest.raises(P0Error) as caught:
+            verified_catalog(lie, database=DATABASE, pins=dana.pins)
+        assert caught.value.code == code
+    with pytest.raises(P0Error, match="not the one"):
+        verified_catalog(view, database="another", pins=dana.pins)
