@@ -53,10 +53,12 @@ def bootstrap(
 
     Example: p0 agent bootstrap-sql --config agent.toml --server-version 18 | psql -d postgres
     """
-    from p0_agent.setup import bootstrap_text
+    from p0_agent.postgres.bootstrap import psql_text
+    from p0_agent.setup import bootstrap_scripts
 
     try:
-        sys.stdout.write(bootstrap_text(load(config), server_version=server_version, random=secrets.token_bytes))
+        scripts = bootstrap_scripts(load(config), server_version=server_version, random=secrets.token_bytes)
+        sys.stdout.write(psql_text(scripts))
     except P0Error as error:
         _fail(error)
 

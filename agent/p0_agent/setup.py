@@ -16,7 +16,7 @@ from p0_agent.core.context import Context
 from p0_agent.errors import ConfigurationError
 from p0_agent.link import ServerLink
 from p0_agent.postgres import scram
-from p0_agent.postgres.bootstrap import Roles, bootstrap_sql, psql_text
+from p0_agent.postgres.bootstrap import Roles, Script, bootstrap_sql
 from p0_agent.postgres.cluster import Cluster
 from p0_agent.postgres.connections import Account, Connections
 from p0_agent.reading.child import ReadingChild
@@ -72,8 +72,8 @@ async def working(
         yield Worker(context, link, catalogs, software=software)
 
 
-def bootstrap_text(settings: Settings, *, server_version: int, random: Callable[[int], bytes]) -> str:
-    """The set-up for psql. The passwords it needs are made if their files are not there; only verifiers go into it."""
+def bootstrap_scripts(settings: Settings, *, server_version: int, random: Callable[[int], bytes]) -> tuple[Script, ...]:
+    """The set-up of the cluster. The passwords it needs are made if their files are not there; only verifiers go in."""
     passwords = (
         _password(settings.path(settings.cluster.password_file), random),
         _password(settings.path(settings.cluster.reader_password_file), random),
@@ -82,7 +82,7 @@ def bootstrap_text(settings: Settings, *, server_version: int, random: Callable[
         scram.verifier(password, random(scram.SALT_BYTES), scram.DEFAULT_ITERATIONS) for password in passwords
     )
     try:
-        scripts = bootstrap_sql(
+        return bootstrap_sql(
             server_version=server_version,
             home=settings.cluster.home,
             databases={database.name: database.schemas for database in settings.databases},
@@ -90,7 +90,6 @@ def bootstrap_text(settings: Settings, *, server_version: int, random: Callable[
             reader_verifier=reader_verifier,
             roles=Roles(agent=settings.cluster.user, reader=settings.cluster.reader_user),
         )
-        return psql_text(scripts)
     except ValueError as error:
         raise ConfigurationError(str(error), code="config_invalid") from error
 
