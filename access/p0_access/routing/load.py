@@ -10,12 +10,12 @@ import re
 from collections.abc import Callable
 from functools import partial
 from typing import Final, get_args
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from p0_access.encoding import sha256_b64u
 from p0_access.routing.decision import Approvers
 from p0_access.routing.document import Listing, Mapping, Node, Scalar, parse_document
-from p0_access.routing.fields import Fields
+from p0_access.routing.fields import Fields, did_you_mean
 from p0_access.routing.patterns import Pattern, PatternError, parse_email, parse_function, parse_pattern
 from p0_access.routing.people import parse_approver, parse_group, parse_issuer, parse_subject
 from p0_access.routing.rule import (
@@ -44,15 +44,15 @@ KINDS: Final[tuple[RequestKind, ...]] = get_args(RequestKind)
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
 _TAG: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}\Z")
-_VERDICTS: Final = ("auto", "deny", "approvers", "all")
-_LATER_APPROVAL: Final = {
+VERDICTS: Final = ("auto", "deny", "approvers", "all")
+LATER_IN_APPROVAL: Final = {
     "any": "write one rule with the groups that may approve, or all of several approvers",
     "break_glass": "leave it out; who needs access in an emergency asks for it by another rule",
     "escalate": "name those who step in among the approvers",
     "step_up": "leave it out; approvers sign with the key of their session",
     "reason": "use require_reason: true",
 }
-_LATER_REQUESTOR: Final = {"claims": 'name the exact subject instead: subjects: ["https://issuer#subject"]'}
+LATER_IN_REQUESTOR: Final = {"claims": 'name the exact subject instead: subjects: ["https://issuer#subject"]'}
 
 
 def load(data: bytes, *, source: str) -> RuleSet:
@@ -130,8 +130,8 @@ def _rule(node: Node, source: str, tags: tuple[str, ...]) -> Rule:
         fields.need("approval"),
         what="approval",
         source=source,
-        known=(*_VERDICTS, "count", "max_ttl", "require_reason"),
-        later=_LATER_APPROVAL,
+        known=(*VERDICTS, "count", "max_ttl", "require_reason"),
+        later=LATER_IN_APPROVAL,
     )
     return Rule(
         name=name,
@@ -155,7 +155,7 @@ def _requestors(rule: Fields) -> Requestors | None:
         what="requestor",
         source=rule.source,
         known=("issuer", "groups", "subjects", "emails"),
-        later=_LATER_REQUESTOR,
+        later=LATER_IN_REQUESTOR,
     )
     issuer = fields.parsed("issuer", parse_issuer) if "issuer" in fields else None
     if not ({"groups", "subjects", "emails"} & fields.entries.keys()):
@@ -230,9 +230,9 @@ def _when(rule: Fields) -> Window | None:
 
 
 def _approval(fields: Fields) -> Approval:
-    said = [key for key in _VERDICTS if key in fields]
+    said = [key for key in VERDICTS if key in fields]
     if len(said) != 1:
-        fields.fail(fields.node, f"approval takes exactly one of {', '.join(_VERDICTS)}", "auto: true, for example")
+        fields.fail(fields.node, f"approval takes exactly one of {', '.join(VERDICTS)}", "auto: true, for example")
     verdict = said[0]
     if "count" in fields and verdict != "approvers":
         fields.fail(fields.entries["count"][0], '"count" goes with approvers', "in all, each entry has its own count")
@@ -255,7 +255,7 @@ def _approval(fields: Fields) -> Approval:
 
 def _entry(node: Node, source: str) -> Fields:
     known = ("approvers", "count")
-    return Fields(node, what="an entry of all", source=source, known=known, later=_LATER_APPROVAL)
+    return Fields(node, what="an entry of all", source=source, known=known, later=LATER_IN_APPROVAL)
 
 
 def _quorum(entry: Fields) -> Quorum:
@@ -282,9 +282,11 @@ def _timezone(text: str) -> str:
     try:
         ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise PatternError(
-            f'"{text}" is not a time zone', "use a name of the IANA list, such as Europe/Budapest"
-        ) from error
+        known = available_timezones()
+        if not known:
+            raise PatternError("there is no time zone data on this machine", "install the tzdata package") from error
+        hint = did_you_mean(text, known, "use a name of the IANA list, such as Europe/Budapest")
+        raise PatternError(f'"{text}" is not a time zone', hint) from error
     return text
 
 

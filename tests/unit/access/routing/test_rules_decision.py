@@ -64,6 +64,8 @@ def test_a_window_opens_and_caps() -> None:
     assert limits(route(given, question(MARKET))) == (3600, "the default cap", closes)
     late = NOON + timedelta(hours=5, minutes=50)
     assert limits(route(given, question(MARKET, at=late))) == (600, "until the window of rule r1 closes", closes)
+    within = NOON + timedelta(hours=5, minutes=59, seconds=50.5)
+    assert limits(route(given, question(MARKET, at=within)))[0] == 9
     assert verdict(route(given, question(MARKET, at=NOON + timedelta(hours=6)))) == "deny"
     assert verdict(route(given, question(MARKET, at=NOON + timedelta(hours=5, minutes=59, seconds=59.5)))) == "deny"
 

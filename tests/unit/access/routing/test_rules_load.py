@@ -211,3 +211,10 @@ def test_anything_else_is_no_duration(text: str) -> None:
 
 def test_no_rule_can_allow_more_than_the_protocol() -> None:
     assert parse_duration("7d") == MAX_TTL
+
+
+def test_without_time_zone_data_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("p0_access.routing.load.available_timezones", set)
+    error = refused(rule(ALL, "when: {days: [mon], timezone: Not/Here}", AUTO).encode())
+    assert str(error) == "rules.yaml:5:35: there is no time zone data on this machine"
+    assert error.hint == "install the tzdata package"
