@@ -4,6 +4,7 @@ pytest_plugins = [
     "fix_keyring",
     "fix_launcher",
     "fix_oidc",
+    "fix_plane",
     "fix_postgres",
     "fix_tui",
 ]
