@@ -13,7 +13,7 @@ import typer
 from typer.exceptions import TyperException
 
 from p0_access.errors import P0Error
-from p0_launcher.commands import decide, look, parts, requests, run, sign_in
+from p0_launcher.commands import decide, explain, look, parts, requests, run, sign_in
 from p0_launcher.commands.common import OrderedCommand
 from p0_launcher.errors import Exit, LauncherError, UsageError, report
 
@@ -29,6 +29,7 @@ def build(*, completion: bool = True) -> typer.Typer:
     )
     app.callback()(_common)
     app.command(cls=OrderedCommand)(run.psql)
+    app.command(cls=OrderedCommand)(explain.explain)
     for command in (
         look.ls, requests.requests, requests.show, decide.approve, decide.deny, requests.relinquish, requests.revoke,
         sign_in.login, sign_in.logout, sign_in.whoami,

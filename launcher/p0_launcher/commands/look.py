@@ -26,6 +26,8 @@ def ls(
 ) -> None:
     """List databases, the relations in one, or the columns of those that match a pattern.
 
+    With a database alone, --json prints its whole catalog, as `p0 explain --catalog` reads it.
+
     Example: p0 ls mydatabase 'enterprise.*'
     """
 
@@ -79,7 +81,7 @@ async def _print_relations(connection: Connection, database: str, pattern: str |
             hint=f"p0 ls {database} lists everything",
         )
     if json:
-        out_json(found)
+        out_json(catalog if pattern is None else found)
     elif pattern is None:
         out(_relations(catalog, found))
     else:

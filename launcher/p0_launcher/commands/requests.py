@@ -24,7 +24,7 @@ def requests(
     mine: Annotated[bool, typer.Option("--mine", help="Those you made (the default).")] = False,
     to_review: Annotated[bool, typer.Option("--to-review", help="Those that wait for your decision.")] = False,
     everything: Annotated[bool, typer.Option("--all", help="Those you made or may review.")] = False,
-    limit: Annotated[int, typer.Option(help="At most so many.", min=1, max=1000)] = 100,
+    limit: Annotated[int, typer.Option(help="At most so many.", min=1, max=500)] = 100,
     json: Json = False,
 ) -> None:
     """List requests, newest first.

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from p0_access.errors import ReadingError
 from p0_launcher.commands.common import in_order, note, profile, run, seconds
+from p0_launcher.commands.sources import read_text
 from p0_launcher.completion import databases, request_ids
-from p0_launcher.errors import SqlRefusedError, UsageError
+from p0_launcher.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,7 +122,7 @@ def _sources(ctx: typer.Context, commands: list[str] | None, files: list[str] | 
     from p0_launcher.psql.handover import Source
 
     for name, value in in_order(ctx, command=commands, file=files):
-        source = Source(text=_read(value), file=True) if name == "file" else Source(text=value, file=False)
+        source = Source(text=read_text(value), file=True) if name == "file" else Source(text=value, file=False)
         try:
             guard(source.text)
         except ReadingError as error:
@@ -132,18 +132,6 @@ def _sources(ctx: typer.Context, commands: list[str] | None, files: list[str] | 
                 f"{value}: {error}", code=error.code, hint=error.hint, line=error.line, column=error.column
             ) from error
         yield source
-
-
-def _read(name: str) -> str:
-    try:
-        content = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-        return content.decode()
-    except OSError as error:
-        raise UsageError(f"cannot read {name}: {error.strerror}", code="file_unreadable") from error
-    except UnicodeDecodeError as error:
-        raise SqlRefusedError(
-            f"{name} is not UTF-8 text (byte {error.start})", code="not_utf8", hint="Convert it, then ask again"
-        ) from error
 
 
 def _intent(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from starlette.responses import Response
 
-from p0_access.messages.views import CatalogView, DatabaseView
+from p0_access.messages.views import AgentView, CatalogView, DatabaseView
 from p0_server.api.operation import Call, Operation, answer
 
 
@@ -23,7 +23,11 @@ async def catalog(call: Call) -> Response:
     known = [each.strip().removeprefix("W/") for each in call.http.headers.get("if-none-match", "").split(",")]
     if etag in known or "*" in known:
         return Response(status_code=304, headers={"ETag": etag})
-    return answer(CatalogView(record=found.record, catalog=found.catalog), headers={"ETag": etag})
+    agent = call.services.submission.agent(call.path("name"))
+    view = CatalogView(
+        record=found.record, catalog=found.catalog, agent=AgentView(thumbprint=agent.thumbprint, jwk=agent.jwk)
+    )
+    return answer(view, headers={"ETag": etag})
 
 
 OPERATIONS = (
