@@ -55,10 +55,6 @@ async def _check_agent(connection: Connection) -> None:
     roles = await _reach(connection)
     for role in roles:
         _refuse_powers(role)
-        if role.owner and not role.acting:
-            raise SelfCheckError(
-                f"the agent is a member of {role.name}, which owns objects", code="agent_owner", hint=BOOTSTRAP_HINT
-            )
     acting = next(role for role in roles if role.acting)
     if acting.session or not acting.createrole:
         raise SelfCheckError(
@@ -66,15 +62,23 @@ async def _check_agent(connection: Connection) -> None:
             code="agent_not_broker",
             hint=BOOTSTRAP_HINT,
         )
+    for role in roles:
+        if role.owner and not role.acting:
+            raise SelfCheckError(
+                f"the agent is or can act as {role.name}, which owns objects", code="agent_owner", hint=BOOTSTRAP_HINT
+            )
 
 
 async def _check_reader(connection: Connection) -> None:
     roles = await _reach(connection)
     for role in roles:
         _refuse_powers(role)
+    for role in roles:
         if role.createrole or role.owner or not role.session:
             raise SelfCheckError(
-                f"the reader is or can act as {role.name}, which is more than a reader", code="reader_too_strong"
+                f"the reader is or can act as {role.name}, which is more than a reader",
+                code="reader_too_strong",
+                hint=BOOTSTRAP_HINT,
             )
 
 

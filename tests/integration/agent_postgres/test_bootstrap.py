@@ -1,0 +1,216 @@
+"""The set-up SQL and the check of what it made."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import msgspec
+import psycopg
+import pytest
+from psycopg import sql
+
+from fix_postgres import NOW, THUMBPRINT, Managed, bootstrap, fresh_database, managing, superuser_connection
+from p0_access.permissions.permission import relation, usage
+from p0_access.secret import Secret
+from p0_agent.postgres import scram
+from p0_agent.postgres.bootstrap import bootstrap_sql, psql_text
+from p0_agent.postgres.cluster import Cluster
+from p0_agent.postgres.connections import Connections
+from p0_agent.postgres.errors import DatabaseUnavailableError, GrantError, SelfCheckError
+from p0_demo.postgres import EmbeddedPostgres
+
+SCHEMAS = ("enterprise", "ledger")
+
+
+async def test_run_again_it_changes_nothing_but_the_passwords(managed: Managed) -> None:
+    entry, _ = await managed.open(usage("enterprise"), relation("enterprise", "markets", "SELECT"))
+    before = await privileges(managed)
+    await bootstrap(managed.server, managed.database, {managed.database: SCHEMAS})
+    assert await privileges(managed) == before
+    await managed.end(entry)
+    assert (await managed.cluster.evidence.head()).n == 0
+
+
+async def privileges(managed: Managed) -> list[tuple[object, ...]]:
+    async with await managed.superuser() as connection:
+        cursor = await connection.execute(
+            "SELECT 'rel', oid::text, relacl::text FROM pg_class WHERE relnamespace >= 16384"
+            " UNION ALL SELECT 'nsp', oid::text, nspacl::text FROM pg_namespace"
+            " UNION ALL SELECT 'db', oid::text, datacl::text FROM pg_database WHERE datname = current_database()"
+            " UNION ALL SELECT 'def', oid::text, defaclacl::text FROM pg_default_acl"
+            " UNION ALL SELECT 'member', roleid::text, member::text FROM pg_auth_members"
+            " ORDER BY 1, 2, 3"
+        )
+        return list(await cursor.fetchall())
+
+
+async def test_tables_made_later_by_their_owner_are_covered(managed: Managed) -> None:
+    async with await managed.superuser() as connection:
+        await connection.execute("SET ROLE mydatabase_owner")
+        await connection.execute("CREATE TABLE enterprise.later (id serial, name text)")
+        await connection.execute("RESET ROLE")
+        await connection.execute("CREATE TABLE enterprise.by_somebody_else (id int)")
+    entry, opened = await managed.open(usage("enterprise"), relation("enterprise", "later", "SELECT"))
+    async with await managed.login(opened) as user:
+        await user.execute("SELECT FROM enterprise.later")
+    await managed.end(entry)
+    with pytest.raises(GrantError) as caught:
+        await managed.open(usage("enterprise"), relation("enterprise", "by_somebody_else", "SELECT"))
+    assert caught.value.hint is not None
+    assert "bootstrap-sql" in caught.value.hint
+    started = await managed.cluster.start(THUMBPRINT, NOW)
+    assert any("1 relations without SELECT with grant option, such as" in warning for warning in started.warnings)
+
+
+async def test_public_may_no_longer_connect(managed: Managed) -> None:
+    async with await managed.superuser() as connection:
+        await connection.execute("CREATE ROLE outsider LOGIN PASSWORD 'outsider'")
+        try:
+            with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+                await psycopg.AsyncConnection.connect(
+                    host=managed.server.host,
+                    port=managed.server.port,
+                    user="outsider",
+                    password="outsider",
+                    dbname=managed.database,
+                )
+        finally:
+            await connection.execute("DROP ROLE outsider")
+
+
+@pytest.mark.parametrize("name", ["plain", 'it\'s "a" \\name', "a=b c"])
+async def test_psql_takes_it_as_one_file(name: str, postgres: EmbeddedPostgres) -> None:
+    async with fresh_database(postgres, name=name) as database, fresh_database(postgres) as home:
+        async with await superuser_connection(postgres) as connection:
+            version = connection.info.server_version // 10_000
+        passwords = [Secret("first secret"), Secret("second secret")]
+        text = psql_text(
+            bootstrap_sql(
+                server_version=version,
+                home=home,
+                databases={database: SCHEMAS},
+                agent_verifier=scram.verifier(passwords[0], os.urandom(16)),
+                reader_verifier=scram.verifier(passwords[1], os.urandom(16)),
+            )
+        )
+        assert not any(password.reveal() in text for password in passwords)
+        parameters = postgres.superuser()
+        psql = await asyncio.create_subprocess_exec(
+            postgres.psql,
+            *("-X", "-q", "-w"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={
+                "PGHOST": parameters["host"],
+                "PGPORT": str(parameters["port"]),
+                "PGUSER": parameters["user"],
+                "PGPASSWORD": parameters["password"],
+                "PGDATABASE": "postgres",
+                "PATH": os.environ["PATH"],
+            },
+        )
+        output, errors = await psql.communicate(text.encode())
+        assert (psql.returncode, output) == (0, b""), errors.decode()
+        async with managing(postgres, home, {database: SCHEMAS}) as managed:
+            entry, _ = await managed.open(usage("ledger"), relation("ledger", "entries", "SELECT"))
+            await managed.end(entry)
+
+
+@pytest.mark.parametrize("name", ["", "x" * 64, "nul\0"])
+def test_names_that_postgresql_would_cut_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="not a name"):
+        bootstrap_sql(server_version=18, home="h", databases={name: ()}, agent_verifier="v", reader_verifier="v")
+
+
+async def test_a_fit_account_starts(managed: Managed) -> None:
+    async with await managed.superuser() as connection:
+        old = connection.info.server_version < 160000
+    started = await managed.cluster.start(THUMBPRINT, NOW + 100)
+    assert started.ledger_born == NOW
+    assert started.head.n == 0
+    assert [warning for warning in started.warnings if "PostgreSQL 16" not in warning] == []
+    assert bool(started.warnings) is old
+
+
+@pytest.mark.parametrize(
+    ("harm", "undo", "code"),
+    [
+        ("ALTER ROLE p0_agent SUPERUSER", "ALTER ROLE p0_agent NOSUPERUSER", "account_too_strong"),
+        ("ALTER ROLE p0_broker BYPASSRLS", "ALTER ROLE p0_broker NOBYPASSRLS", "account_too_strong"),
+        ("ALTER ROLE p0_broker REPLICATION", "ALTER ROLE p0_broker NOREPLICATION", "account_too_strong"),
+        ("ALTER ROLE p0_agent CREATEDB", "ALTER ROLE p0_agent NOCREATEDB", "account_too_strong"),
+        ("GRANT pg_read_all_data TO p0_broker", "REVOKE pg_read_all_data FROM p0_broker", "account_too_strong"),
+        ("GRANT mydatabase_owner TO p0_broker", "REVOKE mydatabase_owner FROM p0_broker", "agent_owner"),
+        ("ALTER ROLE p0_broker NOCREATEROLE", "ALTER ROLE p0_broker CREATEROLE", "agent_not_broker"),
+        ("ALTER ROLE p0_agent RESET role", "ALTER ROLE p0_agent SET role = p0_broker", "agent_not_broker"),
+        ("ALTER ROLE p0_reader SUPERUSER", "ALTER ROLE p0_reader NOSUPERUSER", "account_too_strong"),
+        ("GRANT p0_broker TO p0_reader", "REVOKE p0_broker FROM p0_reader", "reader_too_strong"),
+        ("DROP TABLE p0.writer", "SELECT", "bootstrap_incomplete"),
+        ("REVOKE GRANT OPTION FOR USAGE ON SCHEMA ledger FROM p0_broker CASCADE", "SELECT", "bootstrap_incomplete"),
+        ("ALTER TABLE ledger.entries OWNER TO p0_broker", "SELECT", "bootstrap_incomplete"),
+    ],
+)
+async def test_an_unfit_account_is_refused(harm: str, undo: str, code: str, managed: Managed) -> None:
+    async with await managed.superuser() as connection:
+        await connection.execute(harm.encode())
+        try:
+            await managed.cluster.connections.close()
+            with pytest.raises(SelfCheckError) as caught:
+                await managed.cluster.start(THUMBPRINT, NOW)
+        finally:
+            await connection.execute(undo.encode())
+    assert caught.value.code == code
+    assert caught.value.hint is not None
+
+
+async def test_a_restarted_server_is_reconnected_to(managed: Managed) -> None:
+    """Every connection of the agent's is gone; the next use of each opens a new one."""
+    await managed.cluster.catalog(managed.database)
+    async with await managed.superuser() as connection:
+        await connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename IN ('p0_agent', 'p0_reader')"
+        )
+    await managed.cluster.catalog(managed.database)
+    entry, _ = await managed.open(usage("ledger"), relation("ledger", "entries", "SELECT"))
+    await managed.end(entry)
+
+
+async def test_a_server_that_is_not_there_is_transient(managed: Managed) -> None:
+    with_no_server = msgspec.structs.replace(managed.agent, port=1)
+    cluster = Cluster(
+        Connections(agent=with_no_server, reader=managed.reader, home=managed.database), {}, random=os.urandom
+    )
+    with pytest.raises(DatabaseUnavailableError) as caught:
+        await cluster.start(THUMBPRINT, NOW)
+    assert managed.agent.password.reveal() not in str(caught.value)
+    await cluster.close()
+
+
+async def test_a_wrong_password_is_not_shown(managed: Managed) -> None:
+    wrong = msgspec.structs.replace(managed.agent, password=Secret("tell nobody"))
+    assert "tell nobody" not in repr(wrong)
+    cluster = Cluster(Connections(agent=wrong, reader=managed.reader, home=managed.database), {}, random=os.urandom)
+    with pytest.raises(DatabaseUnavailableError) as caught:
+        await cluster.start(THUMBPRINT, NOW)
+    assert "tell nobody" not in str(caught.value)
+    await cluster.close()
+
+
+async def test_the_verifier_is_postgresqls_own(postgres: EmbeddedPostgres) -> None:
+    """Made by us and by libpq from one password: both let it in."""
+    async with await superuser_connection(postgres) as connection:
+        password = Secret("pencil")
+        ours = scram.verifier(password, bytes(range(16)), 4096)
+        assert ours.startswith("SCRAM-SHA-256$4096:AAECAwQFBgcICQoLDA0ODw==$")
+        await connection.execute(sql.SQL("CREATE ROLE penciller LOGIN PASSWORD {}").format(sql.Literal(ours)))
+        try:
+            cursor = await connection.execute("SELECT rolpassword FROM pg_authid WHERE rolname = 'penciller'")
+            assert await cursor.fetchone() == (ours,)
+            async with await psycopg.AsyncConnection.connect(
+                host=postgres.host, port=postgres.port, user="penciller", password="pencil", dbname="postgres"
+            ):
+                pass
+        finally:
+            await connection.execute("DROP ROLE penciller")
