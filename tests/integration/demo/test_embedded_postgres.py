@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -16,10 +17,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from p0_demo import keeper
 from p0_demo.postgres import EmbeddedPostgres, EmbeddedPostgresError, embedded_binaries
 
 HOLD = """
 import asyncio, psycopg, sys
+from p0_demo import keeper
 from p0_demo.postgres import EmbeddedPostgres
 async def main():
     async with EmbeddedPostgres() as server:
@@ -128,3 +131,20 @@ async def test_binaries_that_the_server_user_cannot_read_are_copied(tmp_path: Pa
     async with EmbeddedPostgres(binaries=tmp_path / package.name / "pginstall" / "bin") as server:
         assert (server.directory / "software").is_dir()
     assert not server.directory.exists()
+
+
+def test_a_port_that_somebody_takes_first_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between choosing a port and binding it there is a moment; another port is tried then."""
+    directory = keeper.make_directory(keeper.server_user())
+    try:
+        server = keeper.Server(embedded_binaries(), directory, keeper.server_user())
+        server.initialise("postgres", "secret")
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            ports = iter([taken.getsockname()[1], keeper.free_port()])
+            monkeypatch.setattr(keeper, "free_port", lambda: next(ports))
+            port = server.start({})
+            assert port != taken.getsockname()[1]
+        server.stop()
+        assert list(ports) == []
+    finally:
+        shutil.rmtree(directory)
