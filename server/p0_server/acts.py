@@ -11,7 +11,7 @@ import msgspec
 
 from p0_access.messages.job import JobKind
 from p0_access.messages.records import Act, Approval, Collect, End
-from p0_access.messages.views import State
+from p0_access.messages.views import EventType, State
 from p0_access.proof.identity import VerifiedIdentity
 from p0_access.proof.jws import record_hash
 from p0_server.errors import ConflictError, ForbiddenError, UnprocessableError
@@ -85,7 +85,9 @@ def _end(request: StoredRequest, who: Actor, act: End, now: int) -> TakenIn:
     return TakenIn(kind="end", change=_changed(request, state, "ending", who, now, data))
 
 
-def _changed(request: StoredRequest, state: State, event: str, who: Actor, now: int, data: dict[str, Any]) -> Change:
+def _changed(
+    request: StoredRequest, state: State, event: EventType, who: Actor, now: int, data: dict[str, Any]
+) -> Change:
     changed = msgspec.structs.replace(request, state=state, updated=now)
     return Change(
         request=changed, events=(NewEvent(at=now, type=event, state=state, actor=who.person.name, data=data),)

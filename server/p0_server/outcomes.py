@@ -13,7 +13,7 @@ import msgspec
 from p0_access.errors import P0Error
 from p0_access.messages.job import Result
 from p0_access.messages.records import Admission, Approval, Credential, Deletion, Refusal
-from p0_access.messages.views import State
+from p0_access.messages.views import EventType, State
 from p0_access.proof import jws
 from p0_access.proof.keys import PublicKey
 from p0_access.routing.decision import Denied
@@ -32,6 +32,16 @@ _STATE_OF: Final = {
     "cancelled": State.CANCELLED,
     "needs_changes": State.NEEDS_CHANGES,
     "failed": State.ENDED,
+}
+
+_EVENT_OF: Final[dict[State, EventType]] = {
+    State.APPROVED: "approved",
+    State.REFUSED: "refused",
+    State.DENIED: "denied",
+    State.CANCELLED: "cancelled",
+    State.NEEDS_CHANGES: "needs_changes",
+    State.NEEDS_LOGIN: "needs_login",
+    State.ENDED: "ended",
 }
 
 _ONLY_BY_REFUSAL: Final = frozenset({(State.PROVISIONING, State.APPROVED), (State.ENDING, State.ACTIVE)})
@@ -184,7 +194,7 @@ def _events(
         found.append(_ended(after, records.deletion, actor=actor))
     else:
         data = {"code": after.code, "message": after.message, "hint": after.hint} if after.state.final else {}
-        found.append(NewEvent(at=now, type=after.state.value, state=after.state, actor=actor, data=data))
+        found.append(NewEvent(at=now, type=_EVENT_OF[after.state], state=after.state, actor=actor, data=data))
     return tuple(found)
 
 

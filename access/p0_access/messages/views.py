@@ -51,16 +51,19 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """The base of all views. Unknown members are ignored: a newer server may say more."""
 
 
+EventType = Literal[
+    "submitted", "admitted", "approval", "denied", "refused", "approved", "collected", "provisioning", "active",
+    "ending", "ended", "failed", "lapsed", "cancelled", "needs_changes", "needs_login",
+]  # fmt: skip
+
+
 class Event(View, frozen=True, kw_only=True):
     """One row of the append-only log. `seq` grows over all requests; `at` is in seconds; `actor` is for people."""
 
     seq: int
     rid: str
     at: int
-    type: Literal[
-        "submitted", "admitted", "approval", "denied", "refused", "approved", "collected", "provisioning", "active",
-        "ending", "ended", "failed", "lapsed", "cancelled", "needs_changes", "needs_login",
-    ]  # fmt: skip
+    type: EventType
     state: State
     actor: str | None = None
     data: dict[str, Any] = msgspec.field(default_factory=dict)

@@ -14,7 +14,7 @@ import msgspec
 from p0_access.messages.identity import Identity, SignedAct
 from p0_access.messages.job import JobKind, Progress
 from p0_access.messages.records import LogHead, Subject
-from p0_access.messages.views import Event, State
+from p0_access.messages.views import Event, EventType, State
 from p0_access.routing.decision import Decision
 from p0_server.errors import ConflictError, UnavailableError
 
@@ -81,7 +81,7 @@ class NewEvent(msgspec.Struct, frozen=True, kw_only=True):
     """A row for the log; the store numbers it."""
 
     at: int
-    type: str
+    type: EventType
     state: State
     actor: str | None = None
     data: dict[str, Any] = msgspec.field(default_factory=dict)
