@@ -6,5 +6,6 @@ pytest_plugins = [
     "fix_oidc",
     "fix_plane",
     "fix_postgres",
+    "fix_stage",
     "fix_tui",
 ]

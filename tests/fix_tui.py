@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,8 @@ from typing import Any
 import msgspec
 import pytest
 from textual.pilot import Pilot
+from textual.strip import Strip
+from textual.widget import Widget
 
 from p0_access.encoding import sha256_b64u
 from p0_access.errors import P0Error
@@ -38,6 +42,8 @@ from p0_launcher.review import Review, review
 from p0_tui.app import P0App
 from p0_tui.backend import Choice, Draft, RequestsView
 from p0_tui.launcher_backend import LauncherBackend
+from p0_tui.widgets.catalog import CatalogTree
+from p0_tui.widgets.prose import Prose
 
 NOW = 1_790_000_000
 DEADLINE = 10.0
@@ -73,7 +79,14 @@ CATALOG = Catalog(
             email="p0:pii Where invoices go",
             phone="p0:pii",
         ),
-        _table("enterprise", "orders", ("id", "bigint"), ("customer_id", "bigint"), ("status", "text"), ("amount", "numeric")),
+        _table(
+            "enterprise",
+            "orders",
+            ("id", "bigint"),
+            ("customer_id", "bigint"),
+            ("status", "text"),
+            ("amount", "numeric"),
+        ),
         _table("ledger", "entries", ("id", "bigint"), ("amount", "numeric")),
     ),
 )
@@ -116,7 +129,7 @@ class World:
             ),
         )
 
-    async def catalog(self, database: str) -> Catalog:
+    async def catalog(self, database: str) -> Catalog:  # noqa: ARG002 - there is one only
         self._reachable()
         return self.catalog_now
 
@@ -152,7 +165,7 @@ class World:
         self._reachable()
         return self.views[rid]
 
-    async def events(self, after: int | None) -> AsyncIterator[Event]:
+    async def events(self, after: int | None) -> AsyncIterator[Event]:  # noqa: ARG002 - nothing is kept
         self._reachable()
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
         self._listeners.add(queue)
@@ -188,6 +201,7 @@ class World:
             agent=AGENT.public.thumbprint,
             database="mydatabase",
             one_shot=False,
+            files=(False,),
             host="127.0.0.1",
             port=5432,
             user="p0_login",
@@ -198,7 +212,7 @@ class World:
             not_after=NOW + 2472,
         )
 
-    def psql(self, access: Access) -> Launch:
+    def psql(self, access: Access) -> Launch:  # noqa: ARG002 - no real login
         program = Path(self.psql_program[0])
         return Launch(program=program, arguments=self.psql_program, environment=dict(os.environ), descriptors=())
 
@@ -277,7 +291,9 @@ class World:
             assert not isinstance(decision, Denied)
             decision = msgspec.structs.replace(decision, ttl=ttl)
         statements = read(jws.unverified_record(view.request, Request).what.statement[0], self.catalog_now)  # type: ignore[index]  # it asks for SQL
-        reached = {item for statement in statements if isinstance(statement, StatementReading) for item in statement.reached}
+        reached = {
+            item for statement in statements if isinstance(statement, StatementReading) for item in statement.reached
+        }
         admission = Admission(
             rh=jws.record_hash(view.request),
             subject=who,
@@ -363,18 +379,22 @@ def world() -> World:
     return World()
 
 
-@pytest.fixture(autouse=False)
-def still_terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No animation, and colours as if no variable said anything."""
-    monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
-    for name in ("NO_COLOR", "COLORTERM", "VISUAL", "EDITOR"):
-        monkeypatch.delenv(name, raising=False)
-    return
-    yield
+def make_app(world: World, state: Path | None = None, *, kind: type[P0App] = P0App) -> P0App:
+    """The application over `world`, without animations."""
+    app = kind(world, clock=lambda: NOW, state=state)
+    app.animation_level = "none"
+    return app
 
 
-def make_app(world: World, state: Path | None = None) -> P0App:
-    return P0App(world, clock=lambda: NOW, state=state)
+@asynccontextmanager
+async def running(
+    world: World, size: tuple[int, int] = (120, 36), *, state: Path | None = None, kind: type[P0App] = P0App
+) -> AsyncIterator[Pilot[None]]:
+    """The application on a screen of `size`, connected, with the catalog there."""
+    async with make_app(world, state, kind=kind).run_test(size=size, notifications=True) as pilot:
+        await shows(pilot, "live ✓")
+        await until(pilot, lambda: pilot.app.screen.query_one(CatalogTree).line_count() > 1, "the catalog")
+        yield pilot
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], object], what: str) -> None:
@@ -386,14 +406,31 @@ async def until(pilot: Pilot[None], condition: Callable[[], object], what: str) 
         await pilot.pause(0.01)
 
 
-async def settled(pilot: Pilot[None]) -> None:
-    """Connected, the catalog there, the first reading done."""
-    await until(pilot, lambda: "live ✓" in screen_text(pilot) and "enterprise" in screen_text(pilot), "connected")
+async def shows(pilot: Pilot[None], *texts: str) -> None:
+    """Waits until every one of `texts` stands on the screen, on one line or wrapped within one pane."""
+
+    def there() -> bool:
+        screen = pilot.app.screen
+        proses = [_flat(str(prose.visual)) for prose in screen.query(Prose) if prose.is_on_screen and _displayed(prose)]
+        shown = [_flat(line) for line in screen_text(pilot).splitlines()]
+        return all(any(text in each for each in (*shown, *proses)) for text in texts)
+
+    await until(pilot, there, f"shows {texts}")
+
+
+def _displayed(widget: Widget) -> bool:
+    return all(node.display for node in widget.ancestors_with_self if isinstance(node, Widget))
+
+
+def _flat(text: str) -> str:
+    return " ".join(re.sub(r"[│┃]", " ", text).split())
+
+
+def strips(pilot: Pilot[None]) -> list[Strip]:
+    """The lines on the screen, as they would be drawn. Textual has no public way to them but a picture."""
+    return pilot.app.screen._compositor.render_strips()
 
 
 def screen_text(pilot: Pilot[None]) -> str:
-    """What stands on the screen, line by line, without styles."""
-    screen = pilot.app.screen
-    width, height = pilot.app.size
-    lines = screen._compositor.render_strips() if hasattr(screen._compositor, "render_strips") else []
-    return "\n".join(strip.text.rstrip() for strip in lines[:height]) if width else ""
+    """What stands on the screen, without styles."""
+    return "\n".join(strip.text.rstrip() for strip in strips(pilot))

@@ -23,7 +23,7 @@ class P0App(App[None]):
     """`state` is the directory for drafts and copied commands, None to keep nothing."""
 
     TITLE = "p0"
-    CSS_PATH = "p0.tcss"
+    CSS_PATH = Path(__file__).with_name("p0.tcss")
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q", "quit", "Quit", show=False, priority=True)]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Literal, NamedTuple
+from functools import cache
+from typing import Final, Literal, NamedTuple
 
-MAX_HIGHLIGHTED_BYTES = 64 * 1024
+MAX_HIGHLIGHTED_BYTES: Final = 64 * 1024
 """Longer texts stay plain; they could not be requested either."""
 
 Colour = Literal["keyword", "string", "number", "comment", "parameter"]
@@ -19,7 +20,7 @@ class Span(NamedTuple):
     colour: Colour
 
 
-_TOKENS: dict[str, Colour] = {
+_TOKENS: Final[dict[str, Colour]] = {
     "SCONST": "string",
     "USCONST": "string",
     "BCONST": "string",
@@ -30,6 +31,14 @@ _TOKENS: dict[str, Colour] = {
     "SQL_COMMENT": "comment",
     "C_COMMENT": "comment",
 }
+_VERBS: Final = frozenset(
+    {
+        "BEGIN_P", "BY", "COMMIT", "CONFLICT", "COPY", "DELETE_P", "EXCLUDE", "EXPLAIN", "FILTER", "FIRST_P", "INSERT",
+        "LAST_P", "LOCK_P", "LOCKED", "MATCHED", "MERGE", "NEXT", "NOTHING", "NOWAIT", "NULLS_P", "OF", "OVER",
+        "PARTITION", "RANGE", "RECURSIVE", "ROLLBACK", "ROWS", "SET", "SHARE", "SKIP", "TRUNCATE", "UPDATE",
+    }
+)  # fmt: skip
+"""Of the words that are not keywords everywhere, those that shape a query; others (name, type, …) are often columns."""
 
 
 def spans(sql: str) -> dict[int, list[Span]]:
@@ -57,7 +66,7 @@ def spans(sql: str) -> dict[int, list[Span]]:
 
 def _tokens(sql: str, data: bytes) -> list[tuple[int, int, Colour]]:
     """Byte offsets and colour of the tokens that have one."""
-    from postgast import PgQueryError, pg_query_pb2, scan
+    from postgast import PgQueryError, scan
 
     try:
         tokens = scan(sql).tokens
@@ -72,14 +81,24 @@ def _tokens(sql: str, data: bytes) -> list[tuple[int, int, Colour]]:
             return []
     except UnicodeEncodeError:
         return []
-    found: list[tuple[int, int, Colour]] = []
-    for token in tokens:
-        colour: Colour | None = "keyword" if token.keyword_kind else None
-        if colour is None:
-            colour = _TOKENS.get(pg_query_pb2.Token.Name(token.token))
-        if colour is not None:
-            found.append((token.start, token.end, colour))
-    return found
+    colours = _colours()
+    coloured = ((token, colours.get(token.token) or _keyword(token.keyword_kind)) for token in tokens)
+    return [(token.start, token.end, colour) for token, colour in coloured if colour is not None]
+
+
+@cache
+def _colours() -> dict[int, Colour]:
+    """By the scanner's number of a token."""
+    from postgast import pg_query_pb2
+
+    numbers = dict(pg_query_pb2.Token.items())
+    return {numbers[name]: colour for name, colour in _TOKENS.items()} | {numbers[name]: "keyword" for name in _VERBS}
+
+
+def _keyword(kind: int) -> Colour | None:
+    from postgast import pg_query_pb2
+
+    return "keyword" if kind not in {pg_query_pb2.NO_KEYWORD, pg_query_pb2.UNRESERVED_KEYWORD} else None
 
 
 def _line_starts(data: bytes) -> list[int]:

@@ -15,7 +15,7 @@ from p0_tui.timeline import GLYPHS, Step, StepKind
 from p0_tui.times import ago
 from p0_tui.verdict import Verdict
 
-MUTED = "$text-muted"
+MUTED = "$foreground-muted"
 STEP_STYLES: dict[StepKind, str] = {
     "done": "$text-success",
     "now": "$text-warning",
@@ -26,7 +26,7 @@ _SQL_STYLES: dict[Colour, str] = {
     "keyword": "bold $text-primary",
     "string": "$text-success",
     "number": "$text-warning",
-    "comment": "italic $text-muted",
+    "comment": "italic $foreground-muted",
     "parameter": "$text-secondary",
 }
 

@@ -11,7 +11,7 @@ class Verdict(Enum):
     AUTO = ("✓", "AUTO", "$text-success")
     APPROVAL = ("▲", "NEEDS APPROVAL", "$text-warning")
     DENIED = ("✗", "DENIED", "$text-error")
-    UNKNOWN = ("?", "UNKNOWN", "$text-muted")
+    UNKNOWN = ("?", "UNKNOWN", "$foreground-muted")
 
     @property
     def glyph(self) -> str:

@@ -31,7 +31,7 @@ from p0_tui.names import identifier
 from p0_tui.paint import verdict_line
 from p0_tui.preview import Preview
 from p0_tui.reader import Reader, is_short
-from p0_tui.safe import EMPTY, safe, stacked
+from p0_tui.safe import EMPTY, joined, safe, stacked
 from p0_tui.screens.confirm import ConfirmScreen
 from p0_tui.verdict import Verdict
 from p0_tui.widgets.catalog import CatalogTree
@@ -83,6 +83,7 @@ class RequestMode(Container):
         self._database = ""
         self._recent = -1
         self._typed = 0
+        self._tabs = False
         self._followed: RequestView | None = None
         self._pending: dict[str, Timer] = {}
 
@@ -122,6 +123,18 @@ class RequestMode(Container):
         """After the first paint, with the parser loaded: colours, and the first reading."""
         self.query_one(Editor).start_colouring()
         self._read_now()
+
+    def show_as_tabs(self, tabs: bool) -> None:  # noqa: FBT001 - one question, asked by name
+        """Where permissions and status share one place, each names the other."""
+        self._tabs = tabs
+        self._title_right_panes()
+
+    def _title_right_panes(self) -> None:
+        status = "Status" if self._followed is None else f"Status · {self._followed.rid}"
+        other = safe(" │ ^O s status") if self._tabs else EMPTY
+        self.query_one("#permissions-pane", Pane).set_title(joined((safe("Permissions"), other)))
+        other = safe(" │ ^O p permissions") if self._tabs else EMPTY
+        self.query_one("#status-pane", Pane).set_title(joined((safe(status), other)))
 
     @property
     def database(self) -> str:
@@ -239,6 +252,10 @@ class RequestMode(Container):
         self._typed += 1
         self._later("save", SAVE_DELAY, self._save)
         self._later("check", CHECK_DELAY, self._check)
+
+    def recheck(self) -> None:
+        """The server answers again: what was not known then may be now."""
+        self._read_now()
 
     @work(exclusive=True, group="check")
     async def _check(self) -> None:
@@ -380,7 +397,7 @@ class RequestMode(Container):
 
     def _show_status(self, view: RequestView) -> None:
         self._followed = view
-        self.query_one("#status-pane", Pane).set_title(safe(f"Status · {view.rid}"))
+        self._title_right_panes()
         self.query_one(StatusPane).show(view, self._clock())
 
     def _tick(self) -> None:

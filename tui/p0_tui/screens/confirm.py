@@ -42,7 +42,7 @@ class ConfirmScreen(ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Prose(self._question)
-            yield Prose(safe(f"\nEnter {self._yes}   Esc back", "$text-muted"))
+            yield Prose(safe(f"\nEnter {self._yes}   Esc back", "$foreground-muted"))
 
     def action_answer(self, yes: bool) -> None:  # noqa: FBT001 - a binding's argument
         self.dismiss(yes)

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 LISTS_DELAY: Final = 0.15
 COMPACT_BELOW: Final = 110
+FULL_NAMES_FROM: Final = 78
 MIN_WIDTH: Final = 60
 MIN_HEIGHT: Final = 18
 
@@ -83,6 +84,7 @@ _FIRST_FOCUS: Final[Mapping[Mode, str]] = {
 class WorkScreen(Screen[None]):
     """`clock` gives seconds since the epoch; `run` runs programs on the terminal; `copy` puts text on the clipboard."""
 
+    ALLOW_IN_MAXIMIZED_VIEW = "HeaderBar, #banner, KeyHints"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1", "help", "Help", priority=True),
         Binding("question_mark", "help", show=False),
@@ -165,6 +167,7 @@ class WorkScreen(Screen[None]):
     def on_resize(self, event: events.Resize) -> None:
         width, height = event.size
         self.set_class(width < COMPACT_BELOW, "compact")
+        self._request.show_as_tabs(width < COMPACT_BELOW)
         self.set_class(width < MIN_WIDTH or height < MIN_HEIGHT, "too-small")
         self._show_header()
 
@@ -191,7 +194,7 @@ class WorkScreen(Screen[None]):
         narrow = self.size.width < COMPACT_BELOW
         header.show_target(self._request.database or None)
         counts: dict[Mode, int] = {"mine": len(self._facts.active), "inbox": len(self._facts.to_review)}
-        header.show_modes(self.mode, counts, narrow=narrow)
+        header.show_modes(self.mode, counts, narrow=self.size.width < FULL_NAMES_FROM)
         me = self._facts.me
         who = None if me is None else me.subject.email or me.subject.sub
         header.show_state(None if narrow else who, [self._agent_state(), self._live_state()])
@@ -209,7 +212,7 @@ class WorkScreen(Screen[None]):
             case "live":
                 return safe("live ✓", "$text-success")
             case "connecting":
-                return safe("connecting…", "$text-muted")
+                return safe("connecting…", "$foreground-muted")
             case "offline":
                 return safe("✗ offline", "bold $text-error")
 
@@ -233,6 +236,7 @@ class WorkScreen(Screen[None]):
         self._show_header()
         if connection.state == "live" and was == "offline":
             self.post_message(Tell(safe("Connected again.")))
+            self._request.recheck()
         elif connection.state == "offline" and connection.problem is not None:
             if _is_signed_out(connection.problem):
                 self._ask_to_sign_in(connection.problem)

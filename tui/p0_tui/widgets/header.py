@@ -67,7 +67,7 @@ class HeaderBar(Horizontal):
         self.query_one("#target", Target).show(joined((safe("p0", "bold"), name)))
 
     def show_modes(self, current: Mode, counts: Mapping[Mode, int], *, narrow: bool) -> None:
-        """`counts` that are zero are not shown."""
+        """`counts` that are zero are not shown; `narrow` leaves only the current mode's name whole."""
         for number, (mode, name) in enumerate(MODES.items(), 1):
             tab = self.query_one(f"#tab-{mode}", ModeTab)
             tab.set_class(mode == current, "current")
@@ -79,5 +79,6 @@ class HeaderBar(Horizontal):
             )
 
     def show_state(self, who: str | None, parts: list[Content]) -> None:
-        """`parts` are short states such as `live ✓`."""
-        self.query_one("#who", Prose).show(joined([safe(who or "…", "$text-muted"), *parts], "  "))
+        """`who` only where there is room; `parts` are short states such as `live ✓`."""
+        shown = [part for part in (safe(who or "", "$foreground-muted"), *parts) if part.plain]
+        self.query_one("#who", Prose).show(joined(shown, "  "))

@@ -90,7 +90,7 @@ class LineView(ScrollView, can_focus=True):
         else:
             content = self.line(index, width)
             if index == self.cursor:
-                style += self.get_visual_style("line--cursor", partial=True)
+                style = self.get_visual_style("line--cursor")
         content = content.truncate(width, ellipsis=True, pad=True)
         return Strip(content.render_segments(style), width)
 

@@ -29,6 +29,8 @@ class Pane(Vertical):
     }
     """
 
+    ALLOW_MAXIMIZE = True
+
     def __init__(self, title: Content, *children: Widget, jump: str = "", id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
         super().__init__(*children, id=id)
         self._title = title

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from textual.content import Content
 
@@ -12,6 +13,9 @@ from p0_tui.safe import safe
 from p0_tui.timeline import GLYPHS, state_text
 from p0_tui.times import ago, clock
 from p0_tui.widgets.line_view import LineView
+
+WIDE: Final = 60
+VERY_WIDE: Final = 100
 
 
 class RequestList(LineView):
@@ -58,10 +62,14 @@ class RequestList(LineView):
             state = safe(f"⏳ {clock(item.not_after - now)}", "bold $text-success")
         else:
             state = safe(f"{GLYPHS[kind]} {word}", STEP_STYLES[kind])
-        cells = [(state, 18 if width >= 60 else 14), (safe(item.database, "bold"), 14 if width >= 60 else 10)]
+        wide = width >= WIDE
+        cells = [(state, 18 if wide else 13), (safe(item.database, "bold"), 14 if wide else 11)]
+        who = safe(item.requestor.email or item.requestor.sub)
+        if self._who and not wide:
+            return columns(cells, who)
         if self._who:
-            cells.append((safe(item.requestor.email or item.requestor.sub), 18))
-        if width >= 100:
+            cells.append((who, 18))
+        if width >= VERY_WIDE:
             cells.append((safe(f"{ago(now - item.created)} ago", MUTED), 8))
             cells.append((safe(item.summary), max(20, (width - 80) * 2 // 3)))
             return columns(cells, safe(item.reason, MUTED))

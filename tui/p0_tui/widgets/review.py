@@ -15,7 +15,7 @@ from p0_access.encoding import sha256_b64u
 from p0_access.errors import P0Error
 from p0_access.messages.records import Request
 from p0_access.messages.views import RequestView
-from p0_access.permissions.permission import Permission
+from p0_access.permissions.permission import Kind, Permission
 from p0_access.permissions.settle import Tags
 from p0_access.routing.durations import spell_duration
 from p0_tui.assessment import assess, risks
@@ -25,6 +25,9 @@ from p0_tui.widgets.prose import Prose
 
 if TYPE_CHECKING:
     from p0_launcher.review import Review
+
+
+MAX_RESTATED = 4
 
 
 class ReviewPane(VerticalScroll, can_focus=True):
@@ -126,9 +129,19 @@ def restated(review: Review) -> str:
 
 
 def _listed(permissions: tuple[Permission, ...]) -> str:
-    named = [str(item) for item in permissions if not item.implied] or [str(item) for item in permissions]
-    more = f" and {len(named) - 4} more" if len(named) > 4 else ""
-    return "; ".join(named[:4]) + more
+    """`SELECT (email, name) on enterprise.customers; …`, at most `MAX_RESTATED` of them."""
+    columns: dict[tuple[str, str], list[str]] = {}
+    others: list[str] = []
+    for item in permissions:
+        if item.kind is Kind.COLUMN:
+            columns.setdefault((item.privilege, f"{item.schema}.{item.object}"), []).append(item.column or "")
+        elif not item.implied:
+            others.append(str(item))
+    named = [f"{privilege} ({', '.join(names)}) on {target}" for (privilege, target), names in columns.items()] + others
+    if not named:
+        named = [str(item) for item in permissions]
+    more = f" and {len(named) - MAX_RESTATED} more, all in the review" if len(named) > MAX_RESTATED else ""
+    return "; ".join(named[:MAX_RESTATED]) + more
 
 
 def _asked(request: Request) -> list[Content]:
