@@ -13,9 +13,10 @@ from typing import Final, TypeVar, cast
 from p0_access.errors import ReadingError
 from p0_access.permissions.catalog import Function, Relation
 from p0_access.permissions.guard import guard
-from p0_access.permissions.infer import expressions, select, signatures, statements
+from p0_access.permissions.infer import expressions, plpgsql, select, signatures, statements
 from p0_access.permissions.infer.charges import Access, Charges, Reason
 from p0_access.permissions.infer.context import Context, RefusedError
+from p0_access.permissions.infer.names import find_relation, qualified
 from p0_access.permissions.infer.scope import Columns, Item, Level
 from p0_access.permissions.parse import Statement, parse
 from p0_access.permissions.places import Places
@@ -24,6 +25,10 @@ from p0_access.permissions.reading import DEFAULT_SEARCH_PATH
 T = TypeVar("T")
 
 _ATOMIC: Final = "begin atomic"
+
+# Why a view may be unreadable without its reader being concerned: its tables are its owner's affair. Functions in it
+# are not, since they run as whoever reads.
+_OWNERS_AFFAIR: Final = frozenset({"unknown_table", "unknown_type", "view_definition", "restricted_catalog"})
 
 
 class Body:
@@ -49,6 +54,8 @@ def expand_view(context: Context, mention: Access, reason: Reason) -> None:
     try:
         body = _view(context, view, reason.location, as_owner=True)
     except RefusedError as error:
+        if error.code not in _OWNERS_AFFAIR:
+            raise
         context.warn("reach_unknown", f"what the view {view.schema}.{view.name} reads is not known: {error}")
         return
     _reach(context, body)
@@ -148,7 +155,7 @@ def _locked(level: Level) -> list[Relation]:
 
 def _function(context: Context, function: Function, place: int) -> Body:
     name = signatures.signature(function)
-    if function.body is None or function.language != "sql":
+    if function.body is None or function.language not in ("sql", "plpgsql"):
         raise RefusedError(
             "function_body",
             f"what {name} does is not known: its body ({function.language}) is not analysed",
@@ -161,7 +168,10 @@ def _function(context: Context, function: Function, place: int) -> Body:
     def read() -> Body:
         stack = context.enter(f"function {name}", place)
         inner = Context(context.catalog, path, stack=stack, parameters=signatures.parameter_names(function))
-        _read_sql_body(inner, name, text, place)
+        if function.language == "plpgsql":
+            _read_plpgsql_body(inner, name, text, place)
+        else:
+            _read_sql_body(inner, name, text, place)
         return Body(inner)
 
     return _remembered(context, ("function", function.schema, name, *path), read, place=place)
@@ -187,6 +197,42 @@ def _read_sql_body(inner: Context, name: str, text: str, place: int) -> None:
         statements.read_statement(inner, statement.kind, statement.node)
     if stripped != text.strip():
         inner.usages = Charges()
+
+
+def _read_plpgsql_body(inner: Context, name: str, text: str, place: int) -> None:
+    try:
+        taken_apart = plpgsql.read_body(text)
+    except ReadingError as error:
+        raise RefusedError("function_body", f"{name} cannot be read: {error}", place) from error
+    except RefusedError as error:
+        raise RefusedError(error.code, f"what {name} does is not known: {error}", place, error.hint) from error
+    inner.parameters |= taken_apart.variables
+    for each in taken_apart.types:
+        _read_type(inner, name, each, place)
+    for each in taken_apart.expressions:
+        for statement in _parsed(name, f"SELECT {each}", place):
+            statements.read_statement(inner, statement.kind, statement.node)
+    for each in taken_apart.statements:
+        for statement in _parsed(name, each, place):
+            statements.read_statement(inner, statement.kind, statement.node)
+
+
+def _read_type(inner: Context, name: str, text: str, place: int) -> None:
+    """The type of a variable: a name looked up in a schema, or a relation's column or row."""
+    plain = text.rstrip("[] ")
+    lowered = plain.lower()
+    for suffix in ("%type", "%rowtype"):
+        if lowered.endswith(suffix):
+            parts = qualified(plain[: -len(suffix)]) or ()
+            if suffix == "%type":
+                parts = parts[:-1]
+            if parts and parts[0] not in inner.parameters:
+                find_relation(inner, parts[-2] if len(parts) > 1 else None, parts[-1], "variable", place)
+            return
+    if lowered in ("record", "refcursor"):
+        return
+    for statement in _parsed(name, f"SELECT NULL::{text}", place):
+        statements.read_statement(inner, statement.kind, statement.node)
 
 
 def _expression(context: Context, text: str, relation: Relation | None, place: int) -> Body:

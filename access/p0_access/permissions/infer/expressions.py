@@ -151,7 +151,7 @@ def table_named(context: Context, level: Level, qualifiers: tuple[str, ...], pla
         raise RefusedError("unknown_column", f'"{".".join(qualifiers)}" is not in this database', place)
     found = level.item(qualifiers[-1], schema, place)
     if found is None:
-        if len(qualifiers) == 1 and qualifiers[0] in context.parameters:
+        if qualifiers[0] in context.parameters:
             return Item(qualifiers[0], Columns((), open_=True))
         wanted = ".".join(qualifiers)
         hint = did_you_mean(wanted, (item.name for item in level.items if item.name))

@@ -32,6 +32,17 @@ Resolved = builtin.BuiltinFunction | list[Function]
 _SEQUENCE_USES: Final[dict[str, SequenceUse]] = {"nextval": "nextval", "currval": "currval", "setval": "setval"}
 _REGCLASS: Final = frozenset({"regclass"})
 
+# Which argument, counted from the end where negative, is text that names a relation.
+_NAMED_IN_TEXT: Final = {
+    "to_regclass": 0,
+    "pg_get_viewdef": 0,
+    "pg_get_serial_sequence": 0,
+    "has_table_privilege": -2,
+    "has_any_column_privilege": -2,
+    "has_sequence_privilege": -2,
+    "has_column_privilege": -3,
+}
+
 
 def read_call(context: Context, level: Level, node: Node) -> Columns | str | None:
     """A FuncCall: its arguments, then the function. What it yields, if known."""
@@ -94,12 +105,13 @@ def resolve(context: Context, qualified: tuple[str, ...], given: Given, place: i
             known = context.builtin.functions.get(schema, {}).get(name)
             of_system = of_system or (known if known is not None and known.takes(len(given)) else None)
         else:
-            candidates += [
-                each for each in context.catalog.functions_named(schema, name) if _fits(each, types, candidates)
-            ]
+            known_here = context.catalog.functions_named(schema, name)
+            candidates += [each for each in known_here if _fits(context, each, types, candidates)]
     exact = [each for each in candidates if exactly(types, signatures.types(each))]
     if exact:
         candidates = exact[:1]
+    elif len(candidates) > 1 and "unknown" in types:
+        candidates = [each for each in candidates if _takes_literals(each, types)] or candidates
     if of_system is None:
         return candidates
     if candidates and not exact:
@@ -112,11 +124,18 @@ def resolve(context: Context, qualified: tuple[str, ...], given: Given, place: i
     return candidates or of_system
 
 
-def _fits(function: Function, types: Sequence[str | None], earlier: Sequence[Function]) -> bool:
+def _takes_literals(function: Function, types: Sequence[str | None]) -> bool:
+    """Whether every bare literal would be passed as text: of several, PostgreSQL prefers that."""
+    pairs = zip(types, signatures.types(function), strict=False)
+    return all(canonical(target) == "text" for given, target in pairs if given == "unknown")
+
+
+def _fits(context: Context, function: Function, types: Sequence[str | None], earlier: Sequence[Function]) -> bool:
     """Whether a call with these types may mean `function`, which is not hidden by an equal one earlier in the path."""
-    wanted = signatures.types(function)
-    if not takes(function, len(types)) or any(signatures.types(each) == wanted for each in earlier):
+    own = signatures.types(function)
+    if not takes(function, len(types)) or any(signatures.types(each) == own for each in earlier):
         return False
+    wanted = signatures.wanted(context, function, len(types))
     return all(may_be(given, target) for given, target in zip(types, wanted, strict=False))
 
 
@@ -178,8 +197,11 @@ def _charge_builtin(
         text = literal(arguments[each]) if each < len(arguments) else None
         if text is not None:
             name_in_text(context, level.clause, text, place)
-    if name == "to_regclass" and arguments and (text := literal(arguments[0])) is not None:
-        name_in_text(context, level.clause, text, place)
+    place_of_name = _NAMED_IN_TEXT.get(name)
+    if place_of_name is not None and len(arguments) >= abs(place_of_name):
+        text = literal(arguments[place_of_name])
+        if text is not None and not text.isdigit():
+            name_in_text(context, level.clause, text, place)
 
 
 def _opaque(name: str, place: int) -> RefusedError:

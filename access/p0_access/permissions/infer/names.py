@@ -135,8 +135,12 @@ def type_name(context: Context, node: Node, clause: str) -> tuple[str, str] | No
 
 def is_type(context: Context, schema: str, name: str) -> bool:
     if schema in SCHEMAS:
-        return name in context.builtin.types.get(schema, ()) or context.builtin.relation(schema, name) is not None
-    return context.catalog.type(schema, name) is not None or context.catalog.relation(schema, name) is not None
+        element = name.removeprefix("_")
+        return element in context.builtin.types.get(schema, ()) or context.builtin.relation(schema, name) is not None
+    return any(
+        context.catalog.type(schema, each) is not None or context.catalog.relation(schema, each) is not None
+        for each in {name, name.removeprefix("_")}
+    )
 
 
 def qualified(text: str) -> tuple[str, ...] | None:

@@ -126,12 +126,12 @@ def _limit(context: Context, level: Level, node: Node) -> None:
 def _values(context: Context, level: Level, node: Node) -> Columns:
     level.clause = "values"
     width = 0
+    widths_known = True
     for row in node["valuesLists"]:
         entries, open_ = output.read_row(context, level, items(row))
-        if open_:
-            raise RefusedError("unsupported_expression", "a row whose width only the run tells", location(row))
         width = max(width, len(entries))
-    produced = Columns([(f"column{place}", None) for place in range(1, width + 1)])
+        widths_known = widths_known and not open_
+    produced = Columns([(f"column{place}", None) for place in range(1, width + 1)], open_=not widths_known)
     outside, level.items = level.items, [Item("*VALUES*", produced)]
     _order(context, level, node, produced)
     level.items = outside

@@ -76,7 +76,26 @@ def types(function: Function) -> tuple[str, ...]:
 
 def parameter_names(function: Function) -> frozenset[str]:
     """How the body may call its arguments: by name, also after the function's own name."""
-    return frozenset({function.name, *(name for _, name, _ in arguments(function.arguments) if name)})
+    names = {name for _, name, _ in arguments(function.arguments) if name}
+    table = _RESULT_OF_TABLE.match(function.returns)
+    columns_of_result = {_named(each)[0] for each in _split(table.group(1))} if table else set()
+    return frozenset({function.name, *names, *columns_of_result})
+
+
+def wanted(context: Context, function: Function, count: int) -> tuple[str, ...]:
+    """The types that a call with so many arguments must fit: domains by their base, VARIADIC once for each."""
+    found = tuple(_base(context, each) for each in types(function))
+    inputs = _inputs(function.arguments)
+    if inputs and inputs[-1][0] == "VARIADIC" and found:
+        element = found[-1].removesuffix("[]")
+        found = (*found[:-1], *[element] * max(count - len(found) + 1, 0))
+    return found
+
+
+def _base(context: Context, name: str) -> str:
+    schema, _, plain = name.rpartition(".")
+    domain = context.catalog.type(schema, plain) if schema else None
+    return domain.base if domain is not None and domain.base is not None else name
 
 
 def arity(function: Function) -> tuple[int, int | None]:

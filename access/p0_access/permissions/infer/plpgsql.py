@@ -1,0 +1,375 @@
+"""PL/pgSQL bodies: the statements and expressions in them (pl_gram.y), each read as SQL.
+
+All branches are charged, since only the run tells which is taken. Text that is put together and executed is refused.
+Variables are known by name alone: PostgreSQL refuses names that could be both a variable and a column, so a name that
+a query's tables do not have is a variable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from p0_access.permissions.infer.context import RefusedError
+from p0_access.permissions.lexer import COLON, OPERATOR, PUNCTUATION, QUOTED_NAME, WORD, tokens
+
+TRIGGER_VARIABLES: Final = frozenset(
+    {"new", "old", "tg_name", "tg_when", "tg_level", "tg_op", "tg_relid", "tg_relname", "tg_table_name"}
+    | {"tg_table_schema", "tg_nargs", "tg_argv"}
+)
+_IMPLICIT: Final = frozenset({"found", "sqlstate", "sqlerrm"})
+_ENDS_BLOCK: Final = frozenset({"end", "exception", "else", "elsif", "elseif", "when"})
+_IGNORED: Final = frozenset({"get", "fetch", "move", "close", "null", "commit", "rollback"})
+_HAS_INTO: Final = frozenset({"select", "insert", "update", "delete", "merge", "with", "values", "table"})
+_RAISE_LEVELS: Final = frozenset({"debug", "log", "info", "notice", "warning", "exception"})
+
+
+class Body:
+    """What a body holds: `statements` and `expressions` as SQL text, `types` of variables, `variables` by name."""
+
+    def __init__(self) -> None:
+        self.statements: list[str] = []
+        self.expressions: list[str] = []
+        self.types: list[str] = []
+        self.variables: set[str] = set(_IMPLICIT)
+
+
+def read_body(text: str) -> Body:
+    """Takes a body apart; raises RefusedError (`function_body`) for what it does not know."""
+    reader = _Reader(text)
+    reader.block()
+    return reader.body
+
+
+class _Reader:
+    """A recursive descent over the tokens of one body; `_at` is the next token."""
+
+    def __init__(self, text: str) -> None:
+        self.body = Body()
+        self._text = text
+        self._tokens = list(tokens(text))
+        self._words = [self._word_of(kind, start, end) for kind, start, end in self._tokens]
+        self._at = 0
+        self._readers: dict[str, Callable[[], None]] = {
+            "if": self._if,
+            "case": self._case,
+            "loop": self._loop,
+            "while": self._while,
+            "for": self._for,
+            "foreach": self._foreach,
+            "exit": self._leave,
+            "continue": self._leave,
+            "return": self._return,
+            "raise": self._raise,
+            "assert": self._assert,
+            "perform": self._perform,
+            "open": self._open,
+            "execute": self._execute,
+        }
+
+    def _word_of(self, kind: int, start: int, end: int) -> str:
+        """A token for comparison: words in lower case, marks as they are, quoted names and the rest as nothing."""
+        if kind == WORD:
+            return self._text[start:end].lower()
+        return self._text[start:end] if kind in (PUNCTUATION, OPERATOR, COLON) else ""
+
+    def _peek(self) -> str:
+        return self._words[self._at] if self._at < len(self._words) else ";"
+
+    def _next(self) -> str:
+        word = self._peek()
+        self._at += 1
+        if self._at > len(self._words) + 1:
+            raise _unknown("it ends too early")
+        return word
+
+    def _expect(self, word: str) -> None:
+        found = self._next()
+        if found != word:
+            raise _unknown(f'"{found}" stands where "{word}" should')
+
+    def _until(self, *ends: str) -> tuple[str, str]:
+        """The text up to a word outside of brackets and CASEs, and that word, which is taken too."""
+        begin = self._at
+        open_: list[str] = []
+        while self._at < len(self._words):
+            word = self._words[self._at]
+            if not open_ and word in ends:
+                text = self._between(begin, self._at)
+                self._at += 1
+                return text, word
+            if word in ("(", "[", "case"):
+                open_.append(word)
+            elif word in (")", "]") or (word == "end" and open_ and open_[-1] == "case"):
+                if open_:
+                    open_.pop()
+            elif word == ";":
+                break
+            self._at += 1
+        raise _unknown(f'no "{ends[0]}" follows "{self._between(begin, self._at)[:40]}"')
+
+    def _between(self, begin: int, end: int) -> str:
+        return self._text[self._tokens[begin][1] : self._tokens[end - 1][2]] if begin < end else ""
+
+    def _name(self) -> str:
+        kind, start, end = self._tokens[self._at]
+        self._at += 1
+        if kind == QUOTED_NAME:
+            return self._text[start + 1 : end - 1].replace('""', '"')
+        if kind != WORD:
+            raise _unknown(f'"{self._text[start:end]}" is not a name')
+        return self._text[start:end].lower()
+
+    def _expression(self, text: str) -> None:
+        if text:
+            self.body.expressions.append(text)
+
+    def block(self) -> None:
+        self._label()
+        if self._peek() == "declare":
+            self._next()
+            while self._peek() != "begin":
+                if self._peek() == "declare":
+                    self._next()
+                else:
+                    self._declaration()
+        self._expect("begin")
+        self._statements()
+        if self._peek() == "exception":
+            self._next()
+            while self._peek() == "when":
+                self._until("then")
+                self._statements()
+        self._expect("end")
+        if self._peek() != ";":
+            self._next()
+        if self._at < len(self._words):
+            self._expect(";")
+
+    def _label(self) -> None:
+        if self._peek() == "<<":
+            self._next()
+            self.body.variables.add(self._name())
+            self._expect(">>")
+
+    def _declaration(self) -> None:
+        self.body.variables.add(self._name())
+        if self._peek() in ("cursor", "no", "scroll"):
+            self._cursor()
+            return
+        text, end = self._until("default", ":=", "=", ";")
+        words = text.split()
+        if words[:1] and words[0].lower() == "alias":
+            return
+        if words[:1] and words[0].lower() == "constant":
+            text = text[len("constant") :]
+        lowered = text.lower()
+        for trailing in ("not null", " collate "):
+            if (place := lowered.find(trailing)) >= 0:
+                text = text[:place]
+                lowered = lowered[:place]
+        self.body.types.append(text.strip())
+        if end != ";":
+            self._expression(self._until(";")[0])
+
+    def _cursor(self) -> None:
+        arguments, _ = self._until("for", "is")
+        if "(" in arguments:
+            inside = arguments[arguments.index("(") + 1 : arguments.rindex(")")]
+            self.body.variables.update(each.split()[0].lower() for each in inside.split(",") if each.split())
+        self.body.statements.append(self._until(";")[0])
+
+    def _statements(self) -> None:
+        while self._peek() not in _ENDS_BLOCK:
+            if self._at >= len(self._words):
+                raise _unknown("a block never ends")
+            self._statement()
+
+    def _statement(self) -> None:
+        word = self._peek()
+        if word == "<<":
+            self._label()
+            word = self._peek()
+        if word in ("declare", "begin"):
+            self.block()
+        elif reader := self._readers.get(word):
+            self._next()
+            reader()
+        elif word in _IGNORED:
+            self._until(";")
+        elif word in _HAS_INTO:
+            text, _ = self._until(";")
+            self.body.statements.append(without_into(text))
+        elif self._assigns():
+            self._until(":=", "=")
+            self._expression(self._until(";")[0])
+        else:
+            self.body.statements.append(self._until(";")[0])
+
+    def _assigns(self) -> bool:
+        """`a := …`, `a.b = …`, `a[1] := …`."""
+        depth = 0
+        for word in self._words[self._at :]:
+            depth += (word == "[") - (word == "]")
+            if depth == 0 and word in (":=", "="):
+                return True
+            if depth == 0 and word == ";":
+                return False
+            if depth == 0 and word not in ("", ".", "]") and not word.replace("_", "").isalnum():
+                return False
+        return False
+
+    def _if(self) -> None:
+        self._expression(self._until("then")[0])
+        self._statements()
+        while self._peek() in ("elsif", "elseif"):
+            self._next()
+            self._expression(self._until("then")[0])
+            self._statements()
+        if self._peek() == "else":
+            self._next()
+            self._statements()
+        self._closes("if")
+
+    def _case(self) -> None:
+        self._expression(self._until("when")[0])
+        self._expression(self._until("then")[0])
+        self._statements()
+        while self._peek() == "when":
+            self._next()
+            self._expression(self._until("then")[0])
+            self._statements()
+        if self._peek() == "else":
+            self._next()
+            self._statements()
+        self._closes("case")
+
+    def _closes(self, word: str) -> None:
+        self._expect("end")
+        self._expect(word)
+        self._until(";")
+
+    def _loop(self) -> None:
+        self._statements()
+        self._closes("loop")
+
+    def _while(self) -> None:
+        self._expression(self._until("loop")[0])
+        self._loop()
+
+    def _for(self) -> None:
+        targets, _ = self._until("in")
+        self.body.variables.update(each.strip().strip('"').lower() for each in targets.split(","))
+        if self._peek() == "execute":
+            raise _dynamic()
+        if self._peek() == "reverse":
+            self._next()
+        query = self._peek() in _HAS_INTO or self._peek() == "("
+        text, _ = self._until("loop")
+        if ".." in text and not query:
+            for bound in text.replace("..", "\0").replace(" by ", "\0").replace(" BY ", "\0").split("\0"):
+                self._expression(bound.strip())
+        elif query:
+            self.body.statements.append(text)
+        elif "(" in text:  # a cursor with arguments
+            self._expression(f"row{text[text.index('(') :]}")
+        self._loop()
+
+    def _foreach(self) -> None:
+        targets, _ = self._until("in")
+        self.body.variables.update(each.strip().lower() for each in targets.split("slice")[0].split(","))
+        self._expect("array")
+        self._expression(self._until("loop")[0])
+        self._loop()
+
+    def _leave(self) -> None:
+        _, end = self._until("when", ";")
+        if end == "when":
+            self._expression(self._until(";")[0])
+
+    def _return(self) -> None:
+        if self._peek() == "query":
+            self._next()
+            if self._peek() == "execute":
+                raise _dynamic()
+            self.body.statements.append(self._until(";")[0])
+            return
+        if self._peek() == "next":
+            self._next()
+        self._expression(self._until(";")[0])
+
+    def _raise(self) -> None:
+        if self._peek() in _RAISE_LEVELS:
+            self._next()
+        while True:
+            text, end = self._until(",", "using", ";")
+            if text and not text.startswith("'") and not text.replace("_", "").isalnum() and "=" not in text:
+                self._expression(text)
+            elif "=" in text:
+                self._expression(text.partition("=")[2].lstrip("="))
+            if end == ";":
+                return
+
+    def _assert(self) -> None:
+        while True:
+            text, end = self._until(",", ";")
+            self._expression(text)
+            if end == ";":
+                return
+
+    def _perform(self) -> None:
+        self.body.statements.append(f"SELECT {self._until(';')[0]}")
+
+    def _open(self) -> None:
+        text, end = self._until("for", ";")
+        if end == "for":
+            if self._peek() == "execute":
+                raise _dynamic()
+            self.body.statements.append(self._until(";")[0])
+        elif "(" in text:
+            self._expression(f"row{text[text.index('(') :]}")
+
+    def _execute(self) -> None:
+        raise _dynamic()
+
+
+def without_into(text: str) -> str:
+    """A query without its `INTO [STRICT] target, …`, which is PL/pgSQL's; INSERT's and MERGE's own INTO stays."""
+    found = list(tokens(text))
+    words = [text[start:end].lower() if kind == WORD else text[start:end] for kind, start, end in found]
+    depth = 0
+    for place, word in enumerate(words):
+        depth += (word in ("(", "[")) - (word in (")", "]"))
+        if word == "into" and depth == 0 and (place == 0 or words[place - 1] not in ("insert", "merge")):
+            end = _targets_end(words, found, place + 1)
+            begin = found[place][1]
+            stop = found[end - 1][2]
+            return text[:begin] + " " * (stop - begin) + text[stop:]
+    return text
+
+
+def _targets_end(words: list[str], found: list[tuple[int, int, int]], place: int) -> int:
+    """Where a list of targets ends: names with fields or indices, separated by commas."""
+    if place < len(words) and words[place] == "strict":
+        place += 1
+    while place < len(words):
+        place += 1
+        while place < len(words) and words[place] in (".", "["):
+            if words[place] == ".":
+                place += 2
+                continue
+            while place < len(words) and words[place] != "]":
+                place += 1
+            place += 1
+        if place >= len(words) or words[place] != ",":
+            break
+        place += 1
+    return min(place, len(found))
+
+
+def _unknown(message: str) -> RefusedError:
+    return RefusedError("function_body", f"its PL/pgSQL is not understood: {message}")
+
+
+def _dynamic() -> RefusedError:
+    return RefusedError("function_body", "it runs text that it puts together (EXECUTE)")
