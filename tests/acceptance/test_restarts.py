@@ -1,0 +1,95 @@
+"""A request in flight survives: server and agent are killed, come back, and everything goes on where it was."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator
+
+import pytest
+
+from fix_stage import finish, p0, part, signed_in, start
+from p0_demo.stage import DANA, DATABASE, PAT, Stage
+
+EMAILS = "select email from enterprise.customers where id = 1"
+MARKETS = "select code from enterprise.markets where code = 'HU'"
+
+
+@pytest.fixture
+async def unattended() -> AsyncIterator[Stage]:
+    async with Stage(attended=False) as up:
+        yield up
+
+
+async def reachable(stage: Stage) -> None:
+    """Until the server answers and the agent has published its catalog."""
+    async with asyncio.timeout(60):
+        while "enterprise.markets" not in (await p0(stage, DANA, "ls", DATABASE)).out:
+            pass
+
+
+async def state_of(stage: Stage, rid: str) -> str:
+    return str(json.loads((await p0(stage, DANA, "show", rid, "--json")).out)["state"])
+
+
+async def test_a_request_in_flight_survives_kill_9_of_server_and_agent(unattended: Stage) -> None:
+    stage = unattended
+    async with part(stage, "server") as server, part(stage, "agent") as agent:
+        async with asyncio.timeout(60):
+            while (await p0(stage, DANA, "login", "--insecure-storage")).status != 0:
+                pass
+        await signed_in(stage)
+        await reachable(stage)
+        asking = await start("psql", "-d", DATABASE, "-c", EMAILS, "--reason", "x", environment=stage.environment(DANA))
+        assert asking.stderr is not None
+        line = await asyncio.wait_for(asking.stderr.readline(), 60)
+        found = re.search(rb"r-[a-z2-7]{8}", line)
+        assert found, line
+        rid = found[0].decode()
+        server.kill()
+        agent.kill()
+        await asyncio.gather(server.wait(), agent.wait())
+    async with part(stage, "server"):
+        async with asyncio.timeout(60):
+            while await state_of_or_none(stage, rid) is None:
+                pass
+        assert await state_of(stage, rid) == "pending"
+        approving = await p0(stage, PAT, "approve", rid, "--yes")  # the agent is away: taken, and waits for it
+        assert approving.status in {0, 75}, approving
+        async with part(stage, "agent"):
+            ran = await finish(asking)
+            assert ran.status == 0, ran
+            assert "@example.com" in ran.out
+            assert (await p0(stage, DANA, "relinquish", rid)).status == 0
+            assert await stage.leases() == []
+
+
+async def test_what_expires_while_the_agent_is_dead_is_ended_when_it_returns(unattended: Stage) -> None:
+    stage = unattended
+    async with part(stage, "server"):
+        async with part(stage, "agent") as agent:
+            async with asyncio.timeout(60):
+                while (await p0(stage, DANA, "login", "--insecure-storage")).status != 0:
+                    pass
+            await reachable(stage)
+            ran = await p0(stage, DANA, "psql", "-d", DATABASE, "-c", MARKETS, "--reason", "x", "--ttl", "4s")
+            assert (ran.status, ran.out.count("HU")) == (0, 1), ran
+            agent.kill()
+            await agent.wait()
+        assert len(await stage.leases()) == 2
+        ran = await p0(stage, DANA, "psql", "-d", DATABASE, "-c", "select 1", "--reason", "x", "--timeout", "1s")
+        assert ran.status == 69, ran
+        assert "agent" in ran.err
+        assert "--resume" in ran.err
+        async with part(stage, "agent"):
+            async with asyncio.timeout(30):
+                while await stage.leases():
+                    pass
+            listed = json.loads((await p0(stage, DANA, "requests", "--mine", "--json")).out)
+            assert ("ended", "expired") in [(row["state"], row["end_cause"]) for row in listed]
+
+
+async def state_of_or_none(stage: Stage, rid: str) -> str | None:
+    ran = await p0(stage, DANA, "show", rid, "--json")
+    return str(json.loads(ran.out)["state"]) if ran.status == 0 else None
