@@ -7,11 +7,13 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import UNSET
 
-from p0_access.messages.records import Request, Subject, What
+from p0_access.messages.records import Admission, Request, Subject, What
 from p0_access.messages.views import Event, RequestSummary, RequestView, State
-from p0_access.permissions.permission import Permission
+from p0_access.permissions.permission import Kind, Permission
 from p0_access.proof import jws
+from p0_access.routing.decision import Decision
 from p0_access.routing.durations import spell_duration
+from p0_access.routing.explain import explain
 from p0_launcher.review import Review
 from p0_launcher.text import line, shown
 
@@ -84,7 +86,12 @@ def request_lines(view: RequestView) -> str:
         facts.append(("because", shown(view.message)))
     if view.hint is not None:
         facts.append(("hint", shown(view.hint)))
-    parts = [_facts(facts), "", *what_lines(request.what), "", "events"]
+    parts = [_facts(facts), "", *what_lines(request.what)]
+    if view.admission is not None:
+        admission = jws.unverified_record(view.admission, Admission)
+        parts += ["", "permissions", *permission_lines(admission.permissions)]
+        parts += ["", "verdict", *decision_lines(admission.rules.decision)]
+    parts += ["", "events"]
     parts += [f"  {event_line(event)}" for event in view.events]
     return "\n".join(parts)
 
@@ -112,10 +119,7 @@ def review_lines(review: Review, *, ttl: int) -> str:
         parts += ["", "reached by code that others own", *permission_lines(review.admission.reached)]
     for warning in review.admission.warnings:
         parts += ["", f"warning: {shown(warning.message)}"]
-    parts += ["", "needed"]
-    for one in review.decision.requirements:
-        who = ", ".join(line(name, 40) for name in (*one.approvers.groups, *one.approvers.subjects))
-        parts.append(f"  {line(one.rule, 60)}: {one.count} of {who}")
+    parts += ["", "verdict", *decision_lines(review.decision)]
     if review.request.what.kind == "statement":
         meaning = "any statement over these columns, by this login, until the time is up"
     else:
@@ -138,12 +142,17 @@ def permission_lines(permissions: Iterable[Permission]) -> list[str]:
     """One line for each object and privilege, its columns gathered."""
     gathered: dict[str, list[str]] = {}
     for one in permissions:
-        whole = Permission(one.kind, one.schema, one.object, None, one.privilege)
+        kind = Kind.RELATION if one.kind is Kind.COLUMN else one.kind
+        whole = Permission(kind, one.schema, one.object, None, one.privilege)
         gathered.setdefault(str(whole), []).extend([] if one.column is None else [one.column])
     return [
         f"  {shown(name, lines=False)}" + (f" ({shown(', '.join(columns), lines=False)})" if columns else "")
         for name, columns in gathered.items()
     ]
+
+
+def decision_lines(decision: Decision) -> list[str]:
+    return [f"  {shown(one, lines=False)}" for one in explain(decision)]
 
 
 def _facts(facts: Sequence[tuple[str, str]]) -> str:

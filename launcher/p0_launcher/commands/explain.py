@@ -160,12 +160,11 @@ def _with_id(line: str, name: object) -> str:
 
 
 def _verdict(decision: Decision | None) -> Iterator[str]:
-    from p0_access.routing.explain import explain as explain_decision
-    from p0_launcher.text import shown
-
     if decision is not None:
+        from p0_launcher.render import decision_lines
+
         yield ""
-        yield from (shown(line) for line in explain_decision(decision))
+        yield from decision_lines(decision)
 
 
 def _raise_refusal(explained: Sequence[_Explained]) -> None:
