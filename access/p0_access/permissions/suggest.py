@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 from typing import Final
 
-MAX_COMPARED: Final = 5_000
+MAX_COMPARED: Final = 2_000
 """Of more names than these, only those with the same first letter are compared: typing must not wait."""
 
 _MAX_SUGGESTED: Final = 3

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, Literal, NamedTuple, TypeVar
 
-from p0_access.permissions.catalog import Relation
+from p0_access.permissions.catalog import Column, Relation
 from p0_access.permissions.permission import Kind, Permission, any_column, column, relation
 
 MAX_REASONS: Final = 8
@@ -22,6 +22,11 @@ _SEQUENCE_CHOICES: Final[dict[SequenceUse, tuple[str, ...]]] = {
     "currval": ("SELECT", "USAGE"),
 }
 
+_SEQUENCE_COLUMNS: Final = (
+    Column(name="last_value", type="bigint"),
+    Column(name="log_cnt", type="bigint"),
+    Column(name="is_called", type="boolean"),
+)
 _BY_COLUMN: Final = frozenset({"SELECT", "INSERT", "UPDATE", "REFERENCES"})
 
 
@@ -33,12 +38,15 @@ class Reason(NamedTuple):
 
 
 class Access:
-    """One mention of a relation. `covers` are the mentions beneath a security_invoker view, locked along with it."""
+    """One mention of a relation. `known` are its columns by name, in order; `covers` the mentions beneath a
+    security_invoker view, locked along with it."""
 
-    __slots__ = ("_columns", "_required", "covers", "relation")
+    __slots__ = ("_columns", "_required", "covers", "known", "relation")
 
     def __init__(self, mentioned: Relation) -> None:
         self.relation = mentioned
+        columns = _SEQUENCE_COLUMNS if mentioned.kind == "sequence" else mentioned.columns
+        self.known = {each.name: each for each in columns}
         self.covers: tuple[Access, ...] = ()
         self._required: dict[str, list[Reason]] = {}
         self._columns: dict[tuple[str, str], list[Reason]] = {}

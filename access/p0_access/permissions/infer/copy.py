@@ -5,7 +5,7 @@ from __future__ import annotations
 from p0_access.permissions.infer import dml, expressions, names, stored
 from p0_access.permissions.infer.charges import Reason
 from p0_access.permissions.infer.context import Context, RefusedError
-from p0_access.permissions.infer.scope import Item, Level, RelationColumns, column_names
+from p0_access.permissions.infer.scope import Item, Level, RelationColumns
 from p0_access.permissions.infer.tree import opened, strings
 from p0_access.permissions.parse import Node
 from p0_access.permissions.suggest import did_you_mean
@@ -42,7 +42,7 @@ def read_copy(context: Context, node: Node) -> str:
     mention = names.access(context, found, place)
     privilege = "INSERT" if inward else "SELECT"
     mention.require(privilege, Reason(clause, place))
-    known = column_names(found)
+    known = mention.known
     columns = strings(node.get("attlist", [])) or tuple(each.name for each in found.columns if not each.generated)
     for column in columns:
         if column not in known:

@@ -10,7 +10,7 @@ from p0_access.permissions.catalog import Relation
 from p0_access.permissions.infer import ctes, expressions, from_clause, merge, names, output, select, stored
 from p0_access.permissions.infer.charges import Reason
 from p0_access.permissions.infer.context import Context, RefusedError
-from p0_access.permissions.infer.scope import Columns, Item, Level, RelationColumns, column_names
+from p0_access.permissions.infer.scope import Columns, Item, Level, RelationColumns
 from p0_access.permissions.infer.tree import items, opened
 from p0_access.permissions.parse import Node
 from p0_access.permissions.suggest import did_you_mean
@@ -57,7 +57,7 @@ class Target:
 
     def write(self, privilege: str, column: str, clause: str, place: int) -> None:
         """INSERT or UPDATE of one column, which must exist."""
-        known = column_names(self.relation)
+        known = self.access.known
         if column not in known:
             raise RefusedError(
                 "unknown_column",

@@ -18,8 +18,6 @@ from p0_access.permissions.infer.types import canonical
 from p0_access.permissions.parse import Node
 
 SYSTEM_COLUMNS: Final = frozenset({"tableoid", "ctid", "xmin", "xmax", "cmin", "cmax"})
-SEQUENCE_COLUMNS: Final = ("last_value", "log_cnt", "is_called")
-
 Target = tuple[Access, str] | str | None
 Entry = tuple[str, Target]
 
@@ -72,7 +70,7 @@ class RelationColumns(Columns):
     def __init__(self, access: Access) -> None:
         super().__init__(())
         self._access = access
-        self._known = column_names(access.relation)
+        self._known = access.known
 
     def find(self, name: str) -> Found:
         return (self._access, name) if name in self._known else MISSING
@@ -248,12 +246,12 @@ def read_target(target: Target, reason: Reason) -> str | None:
         access, name = target
         access.require("SELECT", reason)
         access.column("SELECT", name, reason)
-        return column_type(access.relation, name)
+        return column_type(access, name)
     return target
 
 
-def column_type(relation: Relation, name: str) -> str | None:
-    found = next((each for each in relation.columns if each.name == name), None)
+def column_type(access: Access, name: str) -> str | None:
+    found = access.known.get(name)
     return canonical(found.type) if found is not None else None
 
 
@@ -268,10 +266,3 @@ def _ambiguous(name: str, location: int) -> RefusedError:
 
 def has_system_columns(relation: Relation) -> bool:
     return relation.kind != "view"
-
-
-def column_names(relation: Relation) -> dict[str, int]:
-    """The names in order, each with its place."""
-    if relation.kind == "sequence":
-        return {name: place for place, name in enumerate(SEQUENCE_COLUMNS)}
-    return {each.name: place for place, each in enumerate(relation.columns)}

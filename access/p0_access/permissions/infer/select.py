@@ -75,7 +75,7 @@ def _plain(context: Context, level: Level, node: Node) -> Columns:
 
 
 def _type(target: Target) -> str | None:
-    return column_type(target[0].relation, target[1]) if isinstance(target, tuple) else target
+    return column_type(*target) if isinstance(target, tuple) else target
 
 
 def _order(context: Context, level: Level, node: Node, produced: Columns) -> None:
