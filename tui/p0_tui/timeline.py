@@ -80,8 +80,9 @@ def state_text(request: RequestSummary, now: float) -> tuple[StepKind, str]:
     state = request.state
     if state is State.ACTIVE:
         return "done", "active"
+    if state is State.ENDED:
+        cause = request.end_cause or "ended"
+        return "bad" if cause in {"failed", "changed", "revoked"} else "next", cause.replace("_", " ")
     if state.final:
-        cause = request.end_cause
-        word = f"ended, {cause.replace('_', ' ')}" if state is State.ENDED and cause else state.value.replace("_", " ")
-        return ("bad" if state is not State.ENDED and state is not State.CANCELLED else "next"), word
+        return "next" if state is State.CANCELLED else "bad", state.value.replace("_", " ")
     return "now", f"{state.value} {ago(now - request.created)}"

@@ -63,7 +63,7 @@ async def test_approving_takes_a_key_a_look_and_enter(world: World) -> None:
         )
         assert world.decided == []
         await pilot.press(*"checked", "enter")
-        await shows(pilot, f"You approved {view.rid}; it is approved.", "Nothing waits for you")
+        await shows(pilot, f"You approved {view.rid}; it is approved.", "Nothing waits for you.")
         assert world.decided == [(view.rid, "approve", "checked", world.review(view).ah)]
 
 
@@ -186,7 +186,7 @@ async def test_what_has_lapsed_is_no_alarm(world: World) -> None:
 
 async def test_requests_arrive_by_themselves_and_are_counted(world: World) -> None:
     async with running(world) as pilot:
-        await open_inbox(pilot, "Nothing waits for you. New requests arrive here by themselves.")
+        await open_inbox(pilot, "Nothing waits for you.")
         asked(world)
         await shows(pilot, "3 Inbox 1●", "To review: mara@corp.example on mydatabase", "✓ verified")
         view = asked(world, "select phone from enterprise.customers")

@@ -52,6 +52,7 @@ class InboxMode(Container):
         self._view: RequestView | None = None
         self._review: Review | None = None
         self._tags: Tags = {}
+        self._changed = False
 
     def compose(self) -> ComposeResult:
         empty = "Nothing waits for you. New requests arrive here by themselves."
@@ -103,19 +104,19 @@ class InboxMode(Container):
             self.query_one(ReviewPane).show_nothing(str(error))
 
     async def _look(self, rid: str) -> None:
-        """Fetches and verifies `rid` and shows it; what was shown before decides whether it has changed."""
+        """Fetches and verifies `rid` and shows it. That it has changed since it was first shown stays said."""
         before = self._review if self._view is not None and self._view.rid == rid else None
         view = await self._backend.request(rid)
         review = self._verify(view)
         if review is None:
             return
         self._tags = await self._tags_of(review)
-        changed = before is not None and before.ah != review.ah
-        if changed:
+        if before is not None and before.ah != review.ah:
+            self._changed = True
             self.query_one(DecisionBox).close()
         self._view, self._review = view, review
         disabled = self._why_not(view)
-        self.query_one(ReviewPane).show_review(review, view, self._tags, disabled=disabled, changed=changed)
+        self.query_one(ReviewPane).show_review(review, view, self._tags, disabled=disabled, changed=self._changed)
 
     def _verify(self, view: RequestView) -> Review | None:
         """The verified review; None if there is none, and then the pane says why."""
@@ -151,6 +152,7 @@ class InboxMode(Container):
 
     def _forget(self) -> None:
         self._view = self._review = None
+        self._changed = False
         self.query_one(DecisionBox).close()
 
     # --- deciding

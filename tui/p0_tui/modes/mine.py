@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
-from textual import events, on, work
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
@@ -21,6 +21,8 @@ from p0_tui.widgets.line_view import LineView
 from p0_tui.widgets.pane import Pane
 from p0_tui.widgets.request_detail import RequestDetail
 from p0_tui.widgets.request_list import RequestList
+
+SECOND_KEY_SECONDS: Final = 3.0
 
 
 class MineMode(Container):
@@ -80,6 +82,7 @@ class MineMode(Container):
 
     @on(LineView.Moved)
     def _moved(self, message: LineView.Moved) -> None:
+        self._keep()
         if not isinstance(message, LineView.Chosen):
             self._fetch()
 
@@ -93,11 +96,6 @@ class MineMode(Container):
         else:
             self.query_one(RequestDetail).focus()
 
-    def on_key(self, event: events.Key) -> None:
-        """Anything but a second `d` takes the first one back."""
-        if event.key != "d":
-            self._giving_back = None
-
     def action_give_back(self) -> None:
         chosen = self.chosen
         if chosen is None:
@@ -106,11 +104,16 @@ class MineMode(Container):
             self.post_message(Tell(safe(f"{chosen.rid} is over already.")))
         elif self._giving_back != chosen.rid:
             self._giving_back = chosen.rid
+            self.set_timer(SECOND_KEY_SECONDS, self._keep)
             word = "give back" if chosen.state is State.ACTIVE else "withdraw"
             self.post_message(Tell(safe(f"d again to {word} {chosen.rid} on {chosen.database}.")))
         else:
-            self._giving_back = None
+            self._keep()
             self._end(chosen.rid)
+
+    def _keep(self) -> None:
+        """The second `d` did not come in time, or something else did."""
+        self._giving_back = None
 
     def action_copy(self) -> None:
         draft = None if self._view is None else draft_of(self._view)

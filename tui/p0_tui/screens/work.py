@@ -156,6 +156,8 @@ class WorkScreen(Screen[None]):
         """All that would delay the first frame: the other modes, the parser, the connection."""
         modes = self.query_one(ContentSwitcher)
         for mode in (self._mine, self._inbox, self._history):
+            if not modes.is_attached:
+                return  # the person has left already
             await modes.add_content(mode)
         self._reader.load()
         self._request.start()

@@ -86,7 +86,8 @@ class LineView(ScrollView, can_focus=True):
         count = self.line_count()
         style = self.visual_style
         if index >= count:
-            content = self.placeholder() if count == 0 and y == 0 else EMPTY
+            wrapped = self.placeholder().wrap(width) if count == 0 else []
+            content = wrapped[y] if y < len(wrapped) else EMPTY
         else:
             content = self.line(index, width)
             if index == self.cursor:

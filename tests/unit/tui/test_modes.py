@@ -1,0 +1,283 @@
+"""Mine, History, and what is the same everywhere: jumps, help, palette, sizes."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+import p0_tui.modes.mine
+from fix_tui import AGENT, DANA, GROUPS, MARA, NOW, World, make_app, running, screen_text, shows, until
+from p0_access.messages.records import Deletion, DroppedSet
+from p0_access.messages.views import RequestView, State
+from p0_access.proof import jws
+from p0_tui.backend import Draft
+from p0_tui.screens.work import WorkScreen
+from p0_tui.widgets.editor import Editor
+
+MARKETS = "select id, code from enterprise.markets"
+EMAILS = "select email from enterprise.customers"
+
+
+def mine(world: World, sql: str = MARKETS, *, ttl: int | None = None) -> RequestView:
+    return world.ask(Draft(database="mydatabase", sql=sql, reason="it's for reports", ttl=ttl), DANA, GROUPS)
+
+
+def focused(pilot: Pilot[None]) -> str | None:
+    widget = pilot.app.focused
+    return None if widget is None else widget.id
+
+
+# --- Mine
+
+
+async def test_mine_lists_states_and_countdowns(world: World) -> None:
+    mine(world, EMAILS)
+    world.activate(mine(world).rid)
+    async with running(world) as pilot:
+        await pilot.press("ctrl+o", "2")
+        await shows(pilot, "⏳ 41:12 mydatabase", "● pending", "⏳ 41:12 left F2 opens psql", "it's for reports")
+
+
+async def test_enter_and_f2_open_psql_on_the_chosen_access(world: World) -> None:
+    access = world.activate(mine(world).rid)
+    pending = mine(world, EMAILS)
+    async with running(world) as pilot:
+        opened: list[str] = []
+
+        async def run(*_: object, **__: object) -> int:
+            opened.append("psql")
+            return 0
+
+        assert isinstance(pilot.app.screen, WorkScreen)
+        pilot.app.screen._run = run
+        await pilot.press("ctrl+o", "2")
+        await shows(pilot, pending.rid)
+        await pilot.press("f2")
+        await shows(pilot, "No open access")
+        await pilot.press("j")
+        await shows(pilot, access.rid)
+        await pilot.press("enter")
+        await until(pilot, lambda: opened == ["psql"], "Enter")
+        await pilot.press("f2")
+        await until(pilot, lambda: opened == ["psql", "psql"], "F2")
+
+
+async def test_giving_back_takes_d_twice_on_the_same_line(world: World) -> None:
+    access = world.activate(mine(world).rid)
+    mine(world, EMAILS)
+    async with running(world) as pilot:
+        await pilot.press("ctrl+o", "2", "j")
+        await shows(pilot, access.rid)
+        await pilot.press("d")
+        await shows(pilot, f"d again to give back {access.rid} on mydatabase.")
+        await pilot.press("k", "j", "d")
+        assert world.given_back == []
+        await pilot.press("d")
+        await shows(pilot, "○ relinquished")
+        assert world.given_back == [access.rid]
+        await pilot.press("d")
+        await shows(pilot, f"{access.rid} is over already.")
+
+
+async def test_a_second_d_that_comes_late_is_a_first_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(p0_tui.modes.mine, "SECOND_KEY_SECONDS", 0.01)
+    access = world.activate(mine(world).rid)
+    async with running(world) as pilot:
+        await pilot.press("ctrl+o", "2")
+        await shows(pilot, access.rid)
+        await pilot.press("d")
+        await pilot.pause(0.05)
+        await pilot.press("d")
+        assert world.given_back == []
+
+
+async def test_the_command_is_copied_and_saved_quoted(world: World, tmp_path: Path) -> None:
+    mine(world, ttl=1800)
+    async with running(world, (140, 36), state=tmp_path) as pilot:
+        await pilot.press("ctrl+o", "2")
+        await shows(pilot, "asked for 30m")
+        await pilot.press("y")
+        await until(pilot, lambda: pilot.app.clipboard, "copied")
+        assert shlex.split(pilot.app.clipboard) == [
+            *("p0", "psql", "-d", "mydatabase", "-c", MARKETS, "--reason", "it's for reports", "--ttl", "30m")
+        ]
+        saved = tmp_path / "copied.txt"
+        assert saved.read_text() == pilot.app.clipboard + "\n"
+        assert saved.stat().st_mode & 0o777 == 0o600
+
+
+async def test_e_puts_the_same_into_the_editor(world: World) -> None:
+    mine(world)
+    async with running(world) as pilot:
+        await pilot.press("ctrl+o", "2")
+        await shows(pilot, "request r-8f210001")
+        await pilot.press("e")
+        await until(pilot, lambda: focused(pilot) == "editor", "back in the editor")
+        assert pilot.app.screen.query_one(Editor).text == MARKETS
+
+
+async def test_an_empty_list_says_what_to_do(world: World) -> None:
+    async with running(world) as pilot:
+        await pilot.press("ctrl+o", "2")
+        await shows(pilot, "Nothing yet. Write SQL in mode 1 and submit it with ^J.")
+        await pilot.press("enter", "d", "y", "e", "f2")
+        await shows(pilot, "No open access")
+
+
+# --- History
+
+
+async def test_history_filters_and_shows_the_evidence(world: World) -> None:
+    ended = world.activate(mine(world).rid)
+    receipt = Deletion(
+        rh=jws.record_hash(ended.request),
+        login="p0_dana_x1",
+        set=DroppedSet(name="p0_set", dropped=True),
+        at=NOW,
+        cause="expired",
+        residue=(),
+    )
+    world.move(ended.rid, State.ENDED, "ended", end_cause="expired", deletion=jws.sign(receipt, AGENT))
+    world.ask(Draft(database="mydatabase", sql=EMAILS, reason="other"), MARA, GROUPS)
+    async with running(world) as pilot:
+        await pilot.press("ctrl+o", "4")
+        await shows(pilot, "mara@corp.example", "○ expired")
+        await pilot.press("slash", *"markets")
+        await until(pilot, lambda: "mara@corp.example" not in screen_text(pilot), "filtered")
+        await shows(
+            pilot,
+            "✓ ended",
+            "admission signed by the agent",
+            "deletion p0_dana_x1 expired: nothing is left",
+            f"agent {AGENT.public.thumbprint}",
+        )
+        await pilot.press(*"zzz")
+        await shows(pilot, "nothing matches")
+        await pilot.press("escape")
+        await shows(pilot, "mara@corp.example")
+
+
+# --- everywhere
+
+
+@pytest.mark.parametrize(
+    ("key", "focus"), [("c", "catalog"), ("q", "editor"), ("r", "reason"), ("p", "permissions"), ("s", "status")]
+)
+async def test_jumps_reach_every_pane_from_the_editor(world: World, key: str, focus: str) -> None:
+    async with running(world) as pilot:
+        assert focused(pilot) == "editor"
+        await pilot.press("ctrl+o", key)
+        await until(pilot, lambda: focused(pilot) == focus, focus)
+
+
+async def test_bare_digits_change_modes_outside_editors_and_are_text_inside(world: World) -> None:
+    async with running(world) as pilot:
+        await pilot.press("4")
+        assert pilot.app.screen.query_one(Editor).text == "4"
+        await pilot.press("ctrl+o", "c", "2")
+        await shows(pilot, "▸2 Mine")
+        await pilot.press("3")
+        await shows(pilot, "▸3 Inbox")
+        await pilot.click("#tab-history")
+        await shows(pilot, "▸4 History")
+
+
+async def test_an_unknown_jump_does_nothing(world: World) -> None:
+    async with running(world) as pilot:
+        await pilot.press("ctrl+o", "z")
+        await until(pilot, lambda: isinstance(pilot.app.screen, WorkScreen), "back")
+        assert focused(pilot) == "editor"
+        assert pilot.app.screen.query_one(Editor).text == ""
+
+
+async def test_f6_goes_round_the_panes(world: World) -> None:
+    async with running(world) as pilot:
+        seen = []
+        for _ in range(5):
+            await pilot.press("f6")
+            seen.append(focused(pilot))
+        assert seen == ["reason", "permissions", "status", "catalog", "editor"]
+
+
+async def test_help_starts_with_where_one_is_and_can_be_searched(world: World) -> None:
+    async with running(world) as pilot:
+        await pilot.press("ctrl+o", "3", "question_mark")
+        await shows(pilot, "Inbox: what waits for your decision")
+        await pilot.press(*"withdraw")
+        await shows(pilot, "d d give the access back, or withdraw the request")
+        assert "Inbox: what waits" not in screen_text(pilot)
+        await pilot.press("escape")
+        await shows(pilot, "▸3 Inbox")
+
+
+async def test_the_palette_has_the_commands_with_their_keys(world: World) -> None:
+    async with running(world) as pilot:
+        await pilot.press("ctrl+p")
+        await shows(pilot, "On the access that is ready (F2)")
+        await pilot.press(*"light", "enter")
+        await until(pilot, lambda: not pilot.app.current_theme.dark, "the light theme")
+
+
+async def test_choosing_another_database(world: World) -> None:
+    async with running(world) as pilot:
+        await pilot.press("ctrl+o", "d")
+        await shows(pilot, "agent ✓")
+        await pilot.press(*"nothing")
+        await shows(pilot, "no such database")
+        await pilot.press(*["backspace"] * 7, "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, WorkScreen), "chosen")
+        await shows(pilot, "p0 mydatabase ▾")
+
+
+async def test_below_60_by_18_it_says_so(world: World) -> None:
+    async with running(world) as pilot:
+        for size in ((59, 30), (100, 17)):
+            await pilot.resize_terminal(*size)
+            await shows(pilot, "enlarge the terminal, or use p0 request")
+            assert "Permissions" not in screen_text(pilot)
+        await pilot.resize_terminal(80, 24)
+        await shows(pilot, "Permissions")
+
+
+async def test_at_80_by_24_the_catalog_is_an_overlay_and_the_status_a_tab(world: World) -> None:
+    async with running(world, (80, 24)) as pilot:
+        assert "Catalog" not in screen_text(pilot)
+        await pilot.press("ctrl+b")
+        await shows(pilot, "enterprise")
+        assert focused(pilot) == "catalog"
+        await pilot.press("ctrl+b")
+        await until(pilot, lambda: "▾ enterprise" not in screen_text(pilot), "closed")
+        assert focused(pilot) == "editor"
+        await pilot.press("ctrl+o", "s")
+        await shows(pilot, "^J submits. What happens then is shown here.")
+        await pilot.press("ctrl+o", "p")
+        await shows(pilot, "What your SQL needs appears here")
+        hints = screen_text(pilot).splitlines()[-1]
+        assert hints.rstrip().endswith("^P commands  F1 help")
+
+
+async def test_without_colours_focus_still_shows(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with running(world) as pilot:
+        assert pilot.app.no_color
+        await shows(pilot, "▸Query [q]")
+        assert "┏" in screen_text(pilot)
+        await pilot.press("ctrl+o", "c")
+        await shows(pilot, "▸Catalog [c]")
+        assert "▸Query" not in screen_text(pilot)
+
+
+async def test_leaving_keeps_the_draft_and_closes_the_backend(world: World) -> None:
+    closed = []
+
+    async def close() -> None:
+        closed.append(True)
+
+    world.close = close  # type: ignore[method-assign]
+    app = make_app(world)
+    async with app.run_test() as pilot:
+        await pilot.press("ctrl+q")
+    assert closed == [True]
