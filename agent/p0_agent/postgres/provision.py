@@ -8,7 +8,7 @@ The order is safe against a crash at any point: (A) in the target database the s
 committed; without members it gives nobody anything, and the sweep removes it. (B) In the home database one transaction
 makes the login, its membership and the ledger's step to `provisioned`: there is never one without the other. Roles are
 cluster-wide, so it does not matter that A and B are in two databases. Both happen while this task has the target's
-writer, so that no end removes the set role in between.
+writer, so that no end removes the set role in between; if another agent's does, B fails and the job comes again.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import msgspec
+from psycopg import errors as sqlstate
 from psycopg import sql
 
 from p0_access.permissions.permission import Permission
 from p0_access.secret import Secret
 from p0_agent.postgres import scram
 from p0_agent.postgres.connections import Connection, Connections, writing
-from p0_agent.postgres.errors import GrantError
+from p0_agent.postgres.errors import DatabaseBusyError, GrantError
 from p0_agent.postgres.grants import check_grantable, grant, held, is_granted, lacking
 from p0_agent.postgres.ledger import record_provisioned
 from p0_agent.postgres.names import is_login_name, set_role_name
@@ -141,7 +142,10 @@ async def _create_login(connection: Connection, order: Order, set_role: str, ver
     ]
     for name, value in _settings(order).items():
         statements.append(sql.SQL("ALTER ROLE {} SET {} = {}").format(login, sql.Identifier(name), value))
-    await connection.execute(sql.SQL("; ").join(statements))
+    try:
+        await connection.execute(sql.SQL("; ").join(statements))
+    except sqlstate.UndefinedObject as error:
+        raise DatabaseBusyError("another agent dropped the set role meanwhile", code="set_role_gone") from error
     await administer(connection, order.login)
 
 

@@ -434,3 +434,26 @@ async def test_a_home_apart_from_the_target(managed: Managed) -> None:
         swept = await apart.cluster.sweep(NOW)  # a set role without members is all that can be left
         assert len(swept.sets) == 1
         assert not swept.failed
+
+
+async def test_a_set_role_that_another_agent_drops_in_between_is_transient(managed: Managed) -> None:
+    """Between its two transactions an opening has no lock in the target; here its home is locked meanwhile."""
+    async with (
+        fresh_database(managed.server) as target,
+        managing(managed.server, managed.database, {target: ("enterprise",)}) as apart,
+        managing(managed.server, managed.database, {target: ("enterprise",)}) as other,
+    ):
+        entry = await apart.approved()
+        order = apart.order(entry, *MARKET_NAMES)
+        async with await managed.superuser() as blocker:
+            async with blocker.transaction():
+                await blocker.execute("LOCK TABLE p0.writer")
+                task = asyncio.create_task(apart.cluster.open(order, NOW))
+                await wait_for_lock(blocker)
+                assert len((await other.cluster.sweep(NOW)).sets) == 1
+            with pytest.raises(DatabaseBusyError) as caught:
+                await task
+        assert caught.value.code == "set_role_gone"
+        assert await apart.roles() == []
+        await apart.cluster.open(order, NOW)
+        await apart.end(entry)
