@@ -1,6 +1,7 @@
 """Fixtures live in themed modules, `tests/fix_*.py`."""
 
 pytest_plugins = [
+    "fix_inference",
     "fix_keyring",
     "fix_launcher",
     "fix_oidc",

@@ -24,19 +24,23 @@ _TAG: Final = re.compile(r"(?:^|\s)p0:([a-z][a-z0-9_-]{0,62})(?=\s|$|[.,;])")
 def comment_tags(catalog: Catalog, permissions: Iterable[Permission]) -> Tags:
     """The tags in comments (`COMMENT ON … IS '… p0:pii'`) for every column of the relations in `permissions`.
 
-    A tag on the relation counts for all of its columns.
+    A tag on the relation counts for all of its columns. Case does not matter: `p0:PII` is `pii`.
     """
     found: Tags = {}
     for schema, name in {(item.schema, item.object) for item in permissions if item.kind in _ON_RELATIONS}:
         relation = catalog.relation(schema or "", name or "")
         if relation is None:
             continue
-        of_relation = frozenset(_TAG.findall(relation.comment or ""))
+        of_relation = _tags(relation.comment)
         for item in relation.columns:
-            tags = of_relation | frozenset(_TAG.findall(item.comment or ""))
+            tags = of_relation | _tags(item.comment)
             if tags:
                 found[relation.schema, relation.name, item.name] = tags
     return found
+
+
+def _tags(comment: str | None) -> frozenset[str]:
+    return frozenset(_TAG.findall((comment or "").casefold()))
 
 
 def settle(

@@ -1,0 +1,108 @@
+-- What the cases of inference are read over: a shop, its staff, and one of each thing that engines get wrong.
+
+REVOKE ALL ON SCHEMA public FROM PUBLIC;
+CREATE SCHEMA shop;
+CREATE SCHEMA hr;
+CREATE SCHEMA util;
+
+CREATE TYPE shop.status AS ENUM ('new', 'paid', 'sent');
+CREATE TYPE shop.addr AS (street text, city text);
+CREATE FUNCTION util.is_mail(text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$ SELECT $1 LIKE '%@%' $$;
+CREATE FUNCTION util.secret(int) RETURNS int LANGUAGE sql IMMUTABLE AS $$ SELECT $1 $$;
+REVOKE EXECUTE ON FUNCTION util.secret(int) FROM PUBLIC;
+CREATE DOMAIN shop.email AS text CHECK (VALUE LIKE '%@%');
+CREATE DOMAIN shop.checked_email AS text CHECK (util.is_mail(VALUE));
+CREATE DOMAIN shop.guarded AS int CHECK (util.secret(VALUE) > 0);
+
+CREATE TABLE shop.customers (
+  id serial PRIMARY KEY, name text NOT NULL, email shop.email, country text DEFAULT 'HU', address shop.addr,
+  tags text[], info jsonb, created timestamptz DEFAULT now());
+CREATE TABLE shop.products (
+  id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, sku text UNIQUE, name text, price numeric(10, 2) CHECK (price >= 0),
+  cents int GENERATED ALWAYS AS ((price * 100)::int) STORED);
+CREATE TABLE shop.orders (
+  id bigserial PRIMARY KEY, customer_id int REFERENCES shop.customers (id), status shop.status DEFAULT 'new',
+  total numeric, placed date DEFAULT current_date, note text);
+CREATE TABLE shop.items (
+  order_id bigint REFERENCES shop.orders (id) ON DELETE CASCADE, line int, product_id int, qty int DEFAULT 1,
+  price numeric, PRIMARY KEY (order_id, line), CONSTRAINT items_uq UNIQUE (order_id, product_id));
+CREATE TABLE shop.checked (
+  id int, v int CHECK (util.secret(v) > 0), d int DEFAULT util.secret(5), mail shop.checked_email);
+CREATE TABLE shop.private (id int, owner_name text);
+ALTER TABLE shop.private ENABLE ROW LEVEL SECURITY;
+CREATE TABLE shop.audited (id int);
+CREATE TABLE shop.ruled (id int);
+CREATE RULE ruled_insert AS ON INSERT TO shop.ruled DO INSTEAD NOTHING;
+CREATE SEQUENCE shop.seq;
+
+CREATE TABLE hr.employees (id int PRIMARY KEY, name text, lead_id int, dept text, salary numeric, active bool);
+CREATE TABLE hr.depts (dept text PRIMARY KEY, title text, head int);
+CREATE TABLE hr."Weird Table" ("Id" int, "select" text, "ÁÉ" int);
+CREATE TABLE hr.person (id int, name text);
+CREATE TABLE hr.worker (job text) INHERITS (hr.person);
+
+CREATE TABLE public.users (id int, login text, name text);
+CREATE TABLE public.logs (at timestamptz, msg text, user_id int) PARTITION BY RANGE (at);
+CREATE TABLE public.logs_1 PARTITION OF public.logs FOR VALUES FROM ('2020-01-01') TO ('2060-01-01');
+
+CREATE VIEW shop.v_orders AS
+  SELECT o.id, c.name AS customer, o.total FROM shop.orders o JOIN shop.customers c ON c.id = o.customer_id;
+CREATE VIEW shop.v_simple AS SELECT id, name, country FROM shop.customers WHERE country = 'HU';
+CREATE VIEW shop.v_paid WITH (security_invoker) AS
+  SELECT o.id, o.total, c.name AS customer FROM shop.orders o JOIN shop.customers c ON c.id = o.customer_id
+  WHERE o.status <> 'sent';
+CREATE VIEW shop.v_nested WITH (security_invoker) AS SELECT id, customer FROM shop.v_orders;
+CREATE VIEW shop.v_secret AS SELECT id, util.secret(customer_id) AS code FROM shop.orders;
+CREATE MATERIALIZED VIEW shop.by_country AS SELECT country, count(*) AS n FROM shop.customers GROUP BY 1;
+
+CREATE FUNCTION util.double(x int) RETURNS int LANGUAGE sql IMMUTABLE AS $$ SELECT x * 2 $$;
+CREATE FUNCTION util.total_of(cid int) RETURNS numeric LANGUAGE sql STABLE
+  AS $$ SELECT sum(total) FROM shop.orders WHERE customer_id = cid $$;
+CREATE FUNCTION util.total_definer(cid int) RETURNS numeric LANGUAGE sql STABLE SECURITY DEFINER
+  AS $$ SELECT sum(total) FROM shop.orders WHERE customer_id = cid $$;
+CREATE FUNCTION util.orders_of(c int, OUT oid bigint, OUT amount numeric) RETURNS SETOF record LANGUAGE sql STABLE
+  AS $$ SELECT id, total FROM shop.orders WHERE customer_id = c $$;
+CREATE FUNCTION util.tab(n int) RETURNS TABLE (a int, b text) LANGUAGE sql
+  AS $$ SELECT g, g::text FROM generate_series(1, n) g $$;
+CREATE FUNCTION util.emps() RETURNS SETOF hr.employees LANGUAGE sql STABLE AS $$ SELECT * FROM hr.employees $$;
+CREATE FUNCTION util.atomic(d text) RETURNS bigint LANGUAGE sql
+  BEGIN ATOMIC SELECT count(*) FROM hr.employees WHERE dept = d; END;
+CREATE FUNCTION hr.display_name(hr.employees) RETURNS text LANGUAGE sql STABLE AS $$ SELECT $1.name || '!' $$;
+CREATE FUNCTION util.overloaded(int) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT 'int' $$;
+CREATE FUNCTION util.overloaded(text) RETURNS text LANGUAGE sql STABLE AS $$ SELECT max(name) FROM shop.customers $$;
+CREATE FUNCTION util.variadic_sum(VARIADIC ints int[]) RETURNS bigint LANGUAGE sql IMMUTABLE
+  AS $$ SELECT sum(x) FROM unnest(ints) x $$;
+CREATE FUNCTION util.counted(d text) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+  n int := 0;
+  found_one hr.employees%ROWTYPE;
+  one record;
+BEGIN
+  SELECT count(*) INTO n FROM hr.employees e WHERE e.dept = d;
+  FOR one IN SELECT id FROM hr.person LOOP
+    n := n + one.id;
+  END LOOP;
+  IF n > 3 THEN
+    RETURN (SELECT max(head) FROM hr.depts);
+  END IF;
+  RETURN n;
+END $$;
+CREATE FUNCTION util.dynamic(t text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE n bigint;
+BEGIN
+  EXECUTE format('SELECT count(*) FROM %I', t) INTO n;
+  RETURN n;
+END $$;
+CREATE PROCEDURE util.pay(o bigint) LANGUAGE sql AS $$ UPDATE shop.orders SET status = 'paid' WHERE id = o $$;
+CREATE FUNCTION util.same(int, int) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$ SELECT $1 = $2 $$;
+CREATE OPERATOR util.=== (LEFTARG = int, RIGHTARG = int, FUNCTION = util.same);
+CREATE FUNCTION util.on_audit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+CREATE TRIGGER audit BEFORE INSERT ON shop.audited FOR EACH ROW EXECUTE FUNCTION util.on_audit();
+
+INSERT INTO shop.customers (name, email) SELECT 'c' || g, 'c' || g || '@x' FROM generate_series(1, 5) g;
+INSERT INTO shop.orders (customer_id, total) SELECT g, g * 10 FROM generate_series(1, 5) g;
+INSERT INTO shop.products (sku, name, price) SELECT 's' || g, 'p' || g, g FROM generate_series(1, 3) g;
+INSERT INTO shop.checked VALUES (1, 1, 1, 'a@b');
+INSERT INTO hr.employees SELECT g, 'e' || g, 1, 'd' || g % 2, g * 100, true FROM generate_series(1, 5) g;
+INSERT INTO hr.depts VALUES ('d1', 'one', 1);
+INSERT INTO hr.person VALUES (1, 'p');
