@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import Any, Final, Literal, NoReturn, Self, TypeVar
 from urllib.parse import quote
 
-import httpx
 import msgspec
 
 from p0_access.encoding import b64u, decode, encode
@@ -37,6 +36,7 @@ from p0_launcher.errors import (
     UnverifiedError,
     UsageError,
 )
+from p0_launcher.http import httpx
 from p0_launcher.network import is_loopback
 from p0_launcher.session import Session
 from p0_launcher.sse import EventParser

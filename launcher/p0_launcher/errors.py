@@ -106,11 +106,11 @@ def exit_code_of(error: P0Error) -> Exit:
 
 
 def report(error: P0Error, stream: TextIO | None = None) -> Exit:
-    """Prints what happened, where in the SQL (line:column), and what to do next; gives the exit status."""
+    """Prints what happened, where in the SQL, and what to do next; gives the exit status."""
     from p0_launcher.text import shown
 
     out = sys.stderr if stream is None else stream
-    place = f"{error.line}:{error.column}: " if isinstance(error, ReadingError) else ""
+    place = f"line {error.line}, column {error.column}: " if isinstance(error, ReadingError) else ""
     print(f"p0: {place}{shown(str(error))}", file=out)
     if error.hint:
         print(f"hint: {shown(error.hint)}", file=out)

@@ -14,11 +14,10 @@ from p0_access.messages.records import What
 from p0_access.permissions.permission import Permission, canonical, column, connect, relation, usage
 from p0_launcher.errors import UsageError
 
-_NAME: Final = r'(?:[A-Za-z_\u0080-\uffff][\w$]*|"(?:[^"]|"")+")'
+_NAME: Final = r'(?:[^\W\d][\w$]*|"(?:[^"]|"")+")'
 _SPEC: Final = re.compile(
-    rf"\s*(?P<privileges>[A-Za-z]+(?:\s*,\s*[A-Za-z]+)*)\s+on\s+(?P<schema>{_NAME})\.(?P<relation>{_NAME})"
-    rf"\s*(?:\((?P<columns>\s*{_NAME}\s*(?:,\s*{_NAME}\s*)*)\))?\s*\Z",
-    re.IGNORECASE,
+    rf"\s*(?P<privileges>[A-Za-z]+(?:\s*,\s*[A-Za-z]+)*)\s+[Oo][Nn]\s+(?P<schema>{_NAME})\.(?P<relation>{_NAME})"
+    rf"\s*(?:\((?P<columns>\s*{_NAME}\s*(?:,\s*{_NAME}\s*)*)\))?\s*\Z"
 )
 _ON_RELATION: Final = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"})
 _ON_COLUMN: Final = frozenset({"SELECT", "INSERT", "UPDATE", "REFERENCES"})

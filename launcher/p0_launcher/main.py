@@ -18,12 +18,14 @@ from p0_launcher.commands.common import OrderedCommand
 from p0_launcher.errors import Exit, LauncherError, UsageError, report
 
 
-def build(*, completion: bool = True) -> typer.Typer:
-    """The command line. `completion` adds the options that install it, which typer reads through pydantic."""
+def build(*, own_options: bool = True) -> typer.Typer:
+    """The command line. `own_options` are those of `p0` itself to ask for help and to install completion: typer reads
+    them, given or not, through pydantic."""
     app = typer.Typer(
         name="p0",
         help="Just-in-time access to PostgreSQL: show the SQL, get the least that it needs, for a while.",
-        add_completion=completion,
+        add_completion=own_options,
+        add_help_option=own_options,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
     )
@@ -47,7 +49,7 @@ def main() -> NoReturn:
 
 
 def _main(arguments: list[str]) -> int:
-    app = build(completion=arguments[:1] != ["psql"])
+    app = build(own_options=arguments[:1] != ["psql"])
     try:
         ended = app(arguments or ["--help"], prog_name="p0", standalone_mode=False)
         sys.stdout.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from msgspec import UNSET
 
@@ -11,11 +12,13 @@ from p0_access.messages.records import Admission, Request, Subject, What
 from p0_access.messages.views import Event, RequestSummary, RequestView, State
 from p0_access.permissions.permission import Kind, Permission
 from p0_access.proof import jws
-from p0_access.routing.decision import Decision
+from p0_access.routing.decision import Decision, NeedsApproval
 from p0_access.routing.durations import spell_duration
-from p0_access.routing.explain import explain
+from p0_access.routing.explain import asked, explain, explain_trace
 from p0_launcher.review import Review
 from p0_launcher.text import line, shown
+
+MAX_WAITS_FOR: Final = 400
 
 
 def clock(seconds: int) -> str:
@@ -67,12 +70,30 @@ def requests_table(requests: Iterable[RequestSummary]) -> str:
     )
 
 
-def request_lines(view: RequestView) -> str:
-    """Everything about one request, as the server tells it."""
+def waits_for(view: RequestView) -> list[str]:
+    """Who has yet to decide, by which rule, because of what; a line for each. Nothing where nobody is waited for."""
+    if view.state is not State.PENDING or view.admission is None:
+        return []
+    decision = jws.unverified_record(view.admission, Admission).rules.decision
+    if not isinstance(decision, NeedsApproval):
+        return []
+    signed = {(each.rule, number): each.by for number, each in enumerate(view.progress)}
+    lines = []
+    for number, each in enumerate(decision.requirements):
+        by = signed.get((each.rule, number), ())
+        if len(by) < each.count:
+            so_far = f"; approved by {', '.join(by)}" if by else ""
+            lines.append(line(f"{asked(each, decision.trace)}{so_far}", MAX_WAITS_FOR))
+    return lines
+
+
+def request_lines(view: RequestView, *, trace: bool = False) -> str:
+    """Everything about one request, as the server tells it; with `trace` each rule that was considered."""
     request = jws.unverified_record(view.request, Request)
     facts = [
         ("request", view.rid),
         ("state", state_of(view)),
+        *(("waits for", one) for one in waits_for(view)),
         ("who", person(view.requestor)),
         ("database", shown(view.database, lines=False)),
         ("reason", shown(view.reason) or "-"),
@@ -91,6 +112,8 @@ def request_lines(view: RequestView) -> str:
         admission = jws.unverified_record(view.admission, Admission)
         parts += ["", "permissions", *permission_lines(admission.permissions)]
         parts += ["", "verdict", *decision_lines(admission.rules.decision)]
+        if trace:
+            parts += ["", "rules considered", *trace_lines(admission.rules.decision)]
     parts += ["", "events"]
     parts += [f"  {event_line(event)}" for event in view.events]
     return "\n".join(parts)
@@ -153,6 +176,10 @@ def permission_lines(permissions: Iterable[Permission]) -> list[str]:
 
 def decision_lines(decision: Decision) -> list[str]:
     return [f"  {shown(one, lines=False)}" for one in explain(decision)]
+
+
+def trace_lines(decision: Decision) -> list[str]:
+    return [f"  {shown(one, lines=False)}" for one in explain_trace(decision.trace)]
 
 
 def _facts(facts: Sequence[tuple[str, str]]) -> str:

@@ -79,7 +79,7 @@ async def test_bad_sql_gets_one_clear_line_and_its_status(stage: Stage, sql: str
 async def test_what_is_missing_or_unknown_is_said_before_anything_is_asked(stage: Stage) -> None:
     cases = [
         (("psql", "-d", "mydatabse", "-c", MARKETS, "--reason", "x"), 64, "mydatabase"),
-        (("psql", "-d", DATABASE, "-c", MARKETS), 64, "--reason"),
+        (("psql", "-d", DATABASE, "-c", "select name from enterprise.markets"), 64, "--reason"),
         (("psql", "-d", DATABASE, "--reason", "x"), 64, "-c"),
         (("psql", "-c", MARKETS, "--reason", "x"), 64, "-d"),
         (("psql", "-d", DATABASE, "-c", MARKETS, "--reason", "x", "--ttl", "soon"), 64, "--ttl"),

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
-import jwt
 import msgspec
 from msgspec import Meta
 
@@ -145,6 +144,8 @@ def verify_id_token(
 
 
 def _signed_claims(token: str, jwk: Jwk, issuer: TrustedIssuer) -> dict[str, Any]:
+    import jwt  # here, since a launcher that verifies nothing should not wait for it
+
     try:
         header = jwt.get_unverified_header(token)
         algorithm = header.get("alg")

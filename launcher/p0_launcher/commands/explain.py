@@ -59,6 +59,7 @@ def explain(
     search_path: Annotated[str | None, typer.Option(metavar="A,B", help="Schemas that give names meaning.")] = None,
     grantee: Annotated[str, typer.Option(metavar="NAME", help="Whom -o sql grants to.")] = "grantee",
     reason: Annotated[str | None, typer.Option(metavar="TEXT", envvar="P0_REASON")] = None,
+    trace: Annotated[bool, typer.Option("--trace", help="Also each rule that was considered, and why not.")] = False,
 ) -> None:
     """Say what SQL needs and why, and how a request for it would be routed.
 
@@ -82,7 +83,7 @@ def explain(
         explained = run(_online(database, drafts, reason or os.environ.get("P0_REASON")))
     else:
         raise UsageError("over which database?", code="usage", hint="-d NAME, or --catalog FILE without a network")
-    for line in _printed(explained, output, grantee):
+    for line in _printed(explained, output, grantee, trace=trace):
         out(line)
     _raise_refusal(explained)
 
@@ -138,7 +139,7 @@ async def _online(database: str, drafts: Sequence[_Draft], reason: str | None) -
         return found
 
 
-def _printed(explained: Sequence[_Explained], output: str, grantee: str) -> Iterator[str]:
+def _printed(explained: Sequence[_Explained], output: str, grantee: str, *, trace: bool) -> Iterator[str]:
     from p0_access.permissions.explain import to_grants, to_json_lines, to_table
 
     if output == "sql":
@@ -146,7 +147,7 @@ def _printed(explained: Sequence[_Explained], output: str, grantee: str) -> Iter
         return
     for draft, reading, decision in explained:
         if output == "table":
-            yield "\n".join((*to_table(reading), *_verdict(decision)))
+            yield "\n".join((*to_table(reading), *_verdict(decision, trace=trace)))
         elif draft.name is None:
             yield from to_json_lines(reading)
         else:
@@ -159,12 +160,15 @@ def _with_id(line: str, name: object) -> str:
     return msgspec.json.encode({"id": name, **msgspec.json.decode(line)}).decode()
 
 
-def _verdict(decision: Decision | None) -> Iterator[str]:
+def _verdict(decision: Decision | None, *, trace: bool) -> Iterator[str]:
     if decision is not None:
-        from p0_launcher.render import decision_lines
+        from p0_launcher.render import decision_lines, trace_lines
 
         yield ""
         yield from decision_lines(decision)
+        if trace:
+            yield ""
+            yield from trace_lines(decision)
 
 
 def _raise_refusal(explained: Sequence[_Explained]) -> None:

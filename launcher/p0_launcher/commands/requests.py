@@ -55,9 +55,10 @@ def show(
     rid: Id,
     *,
     watch: Annotated[bool, typer.Option("--watch", help="Go on until it is over; one line for each event.")] = False,
+    trace: Annotated[bool, typer.Option("--trace", help="Also each rule that was considered, and why not.")] = False,
     json: Json = False,
 ) -> None:
-    """Show a request, its history and what it asks for.
+    """Show a request: what it asks for, who is waited for and why, and its history.
 
     Example: p0 show r-5kq2m7xa --watch
     """
@@ -67,7 +68,7 @@ def show(
 
         async with connect(profile()) as connection:
             view = await connection.api.request(rid)
-            _print(view, json=json)
+            _print(view, trace=trace, json=json)
             if watch:
                 await _follow(connection, view, json=json)
 
@@ -120,13 +121,13 @@ async def _follow(connection: Connection, view: RequestView, *, json: bool) -> N
                     out(f"  {event_line(event)}")
 
 
-def _print(view: RequestView, *, json: bool) -> None:
+def _print(view: RequestView, *, trace: bool, json: bool) -> None:
     from p0_launcher.render import request_lines
 
     if json:
         out_json(view)
     else:
-        out(request_lines(view))
+        out(request_lines(view, trace=trace))
 
 
 def _print_end(view: RequestView, *, json: bool) -> None:

@@ -149,7 +149,6 @@ def _intent(
     from msgspec import UNSET
 
     from p0_access.messages.records import What
-    from p0_launcher.grants import parse_grants
     from p0_launcher.workflow import Intent
 
     if database is None:
@@ -165,6 +164,8 @@ def _intent(
     if role is not None:
         what = What(role=role)
     elif grant:
+        from p0_launcher.grants import parse_grants
+
         what = parse_grants(database, grant)
     else:
         path = UNSET if search_path is None else tuple(part.strip() for part in search_path.split(","))
@@ -208,7 +209,7 @@ def _tell(progress: Progress) -> None:
     """One line to stderr for each thing that a waiting person wants to know."""
     from p0_access.messages.views import State
     from p0_launcher.progress import Changed, Retrying, Reused, Submitted
-    from p0_launcher.render import clock, state_of
+    from p0_launcher.render import clock, state_of, waits_for
 
     match progress:
         case Reused():
@@ -217,6 +218,8 @@ def _tell(progress: Progress) -> None:
             note(f"p0: {progress.view.rid} submitted; the agent of {progress.view.database} is away, waiting for it")
         case Submitted() | Changed() if progress.view.state in {State.PENDING, State.ACTIVE}:
             note(f"p0: {progress.view.rid} is {state_of(progress.view)}")
+            for who in waits_for(progress.view):
+                note(f"  waits for {who}")
         case Retrying():
             note(f"p0: {progress.error}; trying again")
         case _:

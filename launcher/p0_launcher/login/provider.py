@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
-import httpx
 import msgspec
 
 from p0_access.encoding import strict_json
@@ -17,6 +16,7 @@ from p0_access.messages.identity import Identity
 from p0_access.proof.id_token import KeySet, TrustedIssuer
 from p0_access.proof.identity import VerifiedIdentity, verify_identity
 from p0_launcher.errors import ConfigurationError, NotSignedInError, UnavailableError, UnverifiedError
+from p0_launcher.http import httpx
 from p0_launcher.network import is_loopback
 from p0_launcher.profile import Profile
 from p0_launcher.session import Refreshed

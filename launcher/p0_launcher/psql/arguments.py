@@ -21,7 +21,8 @@ _LONG_FLAGS: Final = frozenset(
 )  # fmt: skip
 _LONG_WITH_VALUE: Final = frozenset({"field-separator", "log-file", "pset", "record-separator", "table-attr", "output"})
 _VARIABLES: Final = frozenset({"v", "set", "variable"})
-"""Variables change how psql treats what was signed, so they go with free SQL only."""
+_HARMLESS_VARIABLES: Final = frozenset({"ON_ERROR_STOP=1", "ON_ERROR_STOP=on"})
+"""Other variables change how psql treats what was signed, so they go with free SQL only."""
 
 
 def check_arguments(arguments: Sequence[str], *, free_sql: bool) -> tuple[str, ...]:
@@ -40,34 +41,37 @@ def check_arguments(arguments: Sequence[str], *, free_sql: bool) -> tuple[str, .
 
 def _check_long(argument: str, rest: Iterator[str], *, free_sql: bool) -> None:
     """Whole names only: getopt would take any beginning of one for it."""
-    name, given, _ = argument[2:].partition("=")
-    if name in _LONG_WITH_VALUE or (free_sql and name in _VARIABLES - {"v"}):
-        if not given:
-            _take_value(argument, rest)
+    name, given, value = argument[2:].partition("=")
+    if name in _LONG_WITH_VALUE or name in _VARIABLES - {"v"}:
+        _check_value(name, value if given else next(rest, None), free_sql=free_sql)
     elif name not in _LONG_FLAGS or given:
-        raise _refused(argument, variable=name in _VARIABLES)
+        raise _refused(argument)
 
 
 def _check_letters(argument: str, rest: Iterator[str], *, free_sql: bool) -> None:
     """A cluster of one-letter options; the first that takes a value takes what is left of it, or the next argument."""
     for index, letter in enumerate(argument[1:], start=2):
-        if letter in _WITH_VALUE or (free_sql and letter in _VARIABLES):
-            if not argument[index:]:
-                _take_value(argument, rest)
+        if letter in _WITH_VALUE or letter in _VARIABLES:
+            _check_value(letter, argument[index:] or next(rest, None), free_sql=free_sql)
             return
         if letter not in _FLAGS:
-            raise _refused(argument, variable=letter in _VARIABLES)
+            raise _refused(argument)
 
 
-def _take_value(argument: str, rest: Iterator[str]) -> None:
-    if next(rest, None) is None:
-        raise UsageError(f"psql's {argument} needs a value", code="psql_argument")
+def _check_value(name: str, value: str | None, *, free_sql: bool) -> None:
+    if value is None:
+        raise UsageError(f"psql's option {name!r} needs a value", code="psql_argument")
+    if name in _VARIABLES and not free_sql and value not in _HARMLESS_VARIABLES:
+        raise UsageError(
+            f"psql may not be given the variable {value!r} here",
+            code="psql_argument",
+            hint="Variables would change what was signed; write the values into the SQL",
+        )
 
 
-def _refused(argument: str, *, variable: bool = False) -> UsageError:
-    hint = (
-        "Variables would change what was signed; write the values into the SQL"
-        if variable
-        else "Only psql's output options can follow --; SQL goes to p0 by -c or -f, the database by -d"
+def _refused(argument: str) -> UsageError:
+    return UsageError(
+        f"psql may not be given {argument!r} here",
+        code="psql_argument",
+        hint="Only psql's output options can follow --; SQL goes to p0 by -c or -f, the database by -d",
     )
-    return UsageError(f"psql may not be given {argument!r} here", code="psql_argument", hint=hint)

@@ -18,6 +18,7 @@ from p0_launcher.psql.arguments import check_arguments
         ["-P", "border=2", "--pset=null=x", "-o", "out.txt", "-R;"],
         ["--field-separator", "-x"],
         ["-1", "-X", "-q"],
+        ["-v", "ON_ERROR_STOP=1", "--set=ON_ERROR_STOP=on"],
         [],
     ],
 )
@@ -67,7 +68,10 @@ def test_everything_else_is_refused(arguments: list[str], *, free_sql: bool) -> 
     assert (caught.value.code, caught.value.exit_code) == ("psql_argument", 64)
 
 
-@pytest.mark.parametrize("arguments", [["-v", "a=1"], ["-va=1"], ["--set=a=1"], ["--variable", "a=1"], ["-Av", "a=1"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["-v", "a=1"], ["-va=1"], ["--set=a=1"], ["--variable", "a=1"], ["-Av", "a=1"], ["-v", "ON_ERROR_STOP=0"]],
+)
 def test_variables_go_with_free_sql_only(arguments: list[str]) -> None:
     assert check_arguments(arguments, free_sql=True) == tuple(arguments)
     with pytest.raises(UsageError) as caught:
