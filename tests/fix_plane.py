@@ -65,11 +65,12 @@ class Caller:
         self.url = url
         self.agent = thumbprint
 
-    def headers(self, method: str, path: str, **changes: Any) -> dict[str, str]:
+    def headers(self, called: str, path: str, **changes: Any) -> dict[str, str]:
+        """For calling `path` with the method `called`; `changes` are for what is proven instead."""
         credential = b64u(encode(self.person.identity))
         proof: dict[str, Any] = {
             "key": self.person.key,
-            "method": method,
+            "method": called,
             "url": self.url + path,
             "credential": credential,
             "now": int(self.person.clock()),
@@ -148,7 +149,7 @@ class Plane:
     url: str = ""
 
     def __post_init__(self) -> None:
-        self.agent = ScriptedAgent(self.clock)
+        self.agent = ScriptedAgent(self.clock, databases=("mydatabase", "silent"))
         (self.directory / "rules.yaml").write_text(RULES)
 
     @property

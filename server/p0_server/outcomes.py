@@ -1,7 +1,8 @@
 """What an agent's result makes of a request. Pure: the request, the job and the result in, the step out.
 
 The agent's word is final; the server only keeps it, as rows of the log and the records that the agent signed. What
-was refused is an act (an approval, a collection, an end), unless the job was to admit the request itself.
+was refused is an act (an approval, a collection, an end), unless the job was to admit the request itself, or the agent
+says that the refusal closes the request.
 """
 
 from __future__ import annotations
@@ -88,6 +89,8 @@ def verified(records: tuple[str, ...], key: PublicKey, rh: str) -> AgentRecords:
 def settle(request: StoredRequest, job: StoredJob, result: Result, records: AgentRecords, now: int) -> Step:
     """The step that `result` makes of `request`. A state that may not follow leaves the request where it is."""
     if result.outcome == "refused" and job.kind != "admit":
+        if result.closed and legal(request.state, State.REFUSED):
+            return _closed_by_act(request, job, result, records, now)
         return _act_refused(request, job, result, now)
     if result.outcome == "failed" and job.kind == "end":
         return _act_refused(request, job, result, now)
@@ -116,6 +119,14 @@ def _act_refused(request: StoredRequest, job: StoredJob, result: Result, now: in
     changed = msgspec.structs.replace(request, state=back.get((job.kind, request.state), request.state), updated=now)
     data = {"act": job.kind, "code": result.code, "message": result.message, "hint": result.hint}
     event = NewEvent(at=now, type="failed", state=changed.state, actor=job.actor, data=data)
+    return Step(request=changed, events=(event,))
+
+
+def _closed_by_act(request: StoredRequest, job: StoredJob, result: Result, records: AgentRecords, now: int) -> Step:
+    words = {"code": result.code, "message": result.message, "hint": result.hint}
+    refusal = request.refusal if records.refusal is None else records.refusal.compact
+    changed = msgspec.structs.replace(request, state=State.REFUSED, refusal=refusal, updated=now, **words)
+    event = NewEvent(at=now, type="refused", state=State.REFUSED, actor=job.actor, data={"act": job.kind, **words})
     return Step(request=changed, events=(event,))
 
 

@@ -13,11 +13,20 @@ _ENDS_UNUSED: Final = frozenset(
 LEGAL: Final[dict[State, frozenset[State]]] = {
     # an automatic request that its agent sees at once goes straight to active
     State.SUBMITTED: _ENDS_UNUSED | {State.PENDING, State.APPROVED, State.ACTIVE, State.REFUSED},
-    State.PENDING: _ENDS_UNUSED | {State.APPROVED},
-    State.APPROVED: _ENDS_UNUSED | {State.PROVISIONING, State.ACTIVE},
+    # refused: an approval or a collection came too late, or what it is about has changed
+    State.PENDING: _ENDS_UNUSED | {State.APPROVED, State.REFUSED},
+    State.APPROVED: _ENDS_UNUSED | {State.PROVISIONING, State.ACTIVE, State.REFUSED},
     # back to approved: the agent refused this collection, and another may succeed
     State.PROVISIONING: frozenset(
-        {State.ACTIVE, State.APPROVED, State.CANCELLED, State.NEEDS_CHANGES, State.NEEDS_LOGIN, State.ENDED}
+        {
+            State.ACTIVE,
+            State.APPROVED,
+            State.CANCELLED,
+            State.NEEDS_CHANGES,
+            State.NEEDS_LOGIN,
+            State.REFUSED,
+            State.ENDED,
+        }
     ),
     State.ACTIVE: frozenset({State.ENDING, State.ENDED}),
     # back to active: the agent refused this end, and the access lives on

@@ -44,7 +44,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The agent's answer to a job: the state it leaves the request in, and the records it signed on the way, in order.
 
-    `login` names the database role while one exists. `error` is for a person: `code`, `message`, `hint`.
+    `login` names the database role while one exists. What went wrong is for a person: `code`, `message`, `hint`.
+    `closed`: the refusal of an act (an approval, a collection) is the end of the request, too.
     """
 
     v: Literal[1] = 1
@@ -58,6 +59,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     code: str | None = None
     message: str | None = None
     hint: str | None = None
+    closed: bool = False
     head: LogHead | None = None
 
 

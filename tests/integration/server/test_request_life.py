@@ -107,6 +107,23 @@ async def test_a_refusal_carries_what_a_person_can_act_on(plane: Plane, refused_
     assert refused.refusal == refusal
 
 
+async def test_a_refusal_that_closes_the_request_is_told_to_both(plane: Plane) -> None:
+    view = await plane.ada.submit(CUSTOMERS)
+    await plane.agent.admit(await plane.agent.the_job("admit"), by("privacy"))
+    seen = await plane.pat.view(view.rid)
+    approving = asyncio.create_task(
+        plane.pat.post(f"/v1/requests/{view.rid}/approvals", plane.pat.approval(seen), wait=20)
+    )
+    job = await plane.agent.the_job("approval")
+    refusal = plane.agent.refusal(job, "window_closed")
+    await plane.agent.answer(job, "refused", refusal, code="window_closed", message="late", hint="again", closed=True)
+    assert code(await approving) == (422, "window_closed")
+    closed = await plane.ada.view(view.rid)
+    assert (closed.state, closed.code, closed.message, closed.hint) == (State.REFUSED, "window_closed", "late", "again")
+    assert (closed.refusal, closed.approvals) == (refusal, ())
+    assert types(closed.events) == ["submitted", "admitted", "refused"]
+
+
 async def test_a_refused_approval_is_told_to_the_approver_and_the_request_goes_on(plane: Plane) -> None:
     view = await plane.ada.submit(CUSTOMERS)
     await plane.agent.admit(await plane.agent.the_job("admit"), by("privacy"))
@@ -134,6 +151,18 @@ async def test_a_refused_collection_can_be_tried_again(plane: Plane) -> None:
     await plane.ada.post(path, plane.ada.collection(approved))
     await plane.agent.provide(await plane.agent.the_job("collect"))
     assert (await plane.ada.view(view.rid)).state is State.ACTIVE
+
+
+async def test_an_act_whose_refusal_closes_the_request(plane: Plane) -> None:
+    view = await plane.ada.submit()
+    await plane.agent.admit(await plane.agent.the_job("admit"), AUTOMATIC)
+    approved = await plane.ada.view(view.rid)
+    await plane.ada.post(f"/v1/requests/{view.rid}/collect", plane.ada.collection(approved))
+    job = await plane.agent.the_job("collect")
+    refusal = plane.agent.refusal(job, "changed")
+    await plane.agent.answer(job, "refused", refusal, code="changed", message="a view is another now", closed=True)
+    closed = await plane.ada.view(view.rid)
+    assert (closed.state, closed.code, closed.refusal) == (State.REFUSED, "changed", refusal)
 
 
 async def test_a_refused_end_leaves_the_access_as_it_is(plane: Plane) -> None:

@@ -1,0 +1,114 @@
+"""The server's configuration file: what it may say, and what is refused with a hint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from p0_access.proof.keys import SigningKey
+from p0_server.config import Settings, check_exposure, load
+from p0_server.errors import ConfigurationError
+
+KEY = SigningKey(b"\x01" * 32).public
+GOOD = f"""
+listen = "127.0.0.1:8400"
+store = "data/p0.db"
+rules = "/etc/p0/rules.yaml"
+
+[[issuers]]
+issuer = "https://id.example"
+client_ids = ["p0"]
+groups_claim = "roles"
+
+[[agents]]
+name = "mydatabase"
+thumbprint = "{KEY.thumbprint}"
+jwk = {{kty = "OKP", crv = "Ed25519", x = "{KEY.x}"}}
+databases = ["mydatabase", "other"]
+"""
+
+
+def written(directory: Path, text: str) -> Path:
+    path = directory / "server.toml"
+    path.write_text(text)
+    return path
+
+
+def refused(directory: Path, text: str) -> ConfigurationError:
+    with pytest.raises(ConfigurationError) as caught:
+        load(written(directory, text))
+    assert "server.toml" in str(caught.value)
+    return caught.value
+
+
+def test_a_whole_file(tmp_path: Path) -> None:
+    settings = load(written(tmp_path, GOOD))
+    assert settings.address == ("127.0.0.1", 8400)
+    assert settings.path(settings.store) == tmp_path / "data" / "p0.db"
+    assert settings.path(settings.rules) == Path("/etc/p0/rules.yaml")
+    assert settings.issuers[0].groups_claim == "roles"
+    assert settings.agent_of["other"].thumbprint == KEY.thumbprint
+
+
+@pytest.mark.parametrize(
+    ("written_as", "instead", "said", "hint"),
+    [
+        ("listen =", "lissten =", "unknown field `lissten`", "did you mean 'listen'?"),
+        ("client_ids", "client_id", "unknown field `client_id`", "did you mean 'client_ids'?"),
+        ("thumbprint", "fingerprint", "unknown field `fingerprint`", None),
+        ('store = "data/p0.db"', "store = 7", "Expected `str`, got `int`", None),
+        (KEY.thumbprint, "x" * 43, f"the thumbprint of this jwk is {KEY.thumbprint}", None),
+        ('"other"]', '"mydatabase"]', "the database mydatabase stands twice", None),
+        ('client_ids = ["p0"]', "client_ids = []", "length >= 1", None),
+        ("groups_claim", 'algorithms = ["HS256"]\ngroups_claim', "algorithms must be among", None),
+        ("listen =", 'directory = "/"\nlisten =', "unknown field `directory`", None),
+    ],
+)
+def test_a_slip_is_told_with_a_hint(tmp_path: Path, written_as: str, instead: str, said: str, hint: str | None) -> None:
+    error = refused(tmp_path, GOOD.replace(written_as, instead))
+    assert error.code == "config_invalid"
+    assert said in str(error)
+    if hint is not None:
+        assert error.hint == hint
+
+
+def test_what_is_not_toml(tmp_path: Path) -> None:
+    assert refused(tmp_path, "listen = ").code == "config_malformed"
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load(tmp_path / "none.toml")
+    assert caught.value.code == "config_unreadable"
+
+
+@pytest.mark.parametrize("listen", ["8400", "localhost", "localhost:port", "localhost:70000", ":8400"])
+def test_what_is_no_address(tmp_path: Path, listen: str) -> None:
+    settings = load(written(tmp_path, GOOD.replace("127.0.0.1:8400", listen)))
+    with pytest.raises(ConfigurationError):
+        _ = settings.address
+
+
+@pytest.mark.parametrize(
+    ("listen", "more", "code"),
+    [
+        ("127.0.0.1:0", "", None),
+        ("[::1]:0", "", None),
+        ("localhost:0", "", None),
+        ("0.0.0.0:8400", "", "listen_exposed"),
+        ("p0.internal:8400", "", "listen_exposed"),
+        ("0.0.0.0:8400", "behind_proxy = true\n", "url_missing"),
+        ("0.0.0.0:8400", 'behind_proxy = true\nurl = "https://p0.example"\n', None),
+        ("0.0.0.0:8400", 'url = "https://p0.example"\ntls = {certificate = "c.pem", key = "k.pem"}\n', None),
+    ],
+)
+def test_only_this_machine_is_spoken_to_without_tls(tmp_path: Path, listen: str, more: str, code: str | None) -> None:
+    settings: Settings = load(written(tmp_path, more + GOOD.replace("127.0.0.1:8400", listen)))
+    if code is None:
+        check_exposure(settings)
+        return
+    with pytest.raises(ConfigurationError) as caught:
+        check_exposure(settings)
+    assert caught.value.code == code
+    assert caught.value.hint is not None
