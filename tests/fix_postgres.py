@@ -79,6 +79,9 @@ async def demo_database(postgres: EmbeddedPostgres) -> AsyncIterator[str]:
 
 
 THUMBPRINT = "A" * 43
+PASSWORDS = (Secret(secrets.token_urlsafe(16)), Secret(secrets.token_urlsafe(16)))
+"""The agent's and the reader's, for all of the session: their roles belong to the whole server."""
+
 NOW = 1_790_000_000
 LATER = 4_000_000_000
 """Far in the future for the server's own clock, which VALID UNTIL goes by."""
@@ -171,8 +174,7 @@ async def bootstrap(
     server: EmbeddedPostgres, home: str, databases: Mapping[str, tuple[str, ...]]
 ) -> tuple[Account, Account]:
     """Runs the bootstrap SQL as a DBA would; returns the agent's and the reader's accounts."""
-    passwords = [Secret(secrets.token_urlsafe(16)) for _ in range(2)]
-    verifiers = [scram.verifier(password, secrets.token_bytes(16)) for password in passwords]
+    verifiers = [scram.verifier(password, secrets.token_bytes(16)) for password in PASSWORDS]
     async with await superuser_connection(server) as connection:
         version = connection.info.server_version // 10_000
     for script in bootstrap_sql(
@@ -186,7 +188,7 @@ async def bootstrap(
             await connection.execute(script.sql.encode())
     agent, reader = (
         Account(host=server.host, port=server.port, user=user, password=password, sslmode="disable")
-        for user, password in zip(("p0_agent", "p0_reader"), passwords, strict=True)
+        for user, password in zip(("p0_agent", "p0_reader"), PASSWORDS, strict=True)
     )
     return agent, reader
 

@@ -10,7 +10,6 @@ shows against any head that was handed out before.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Iterable
 from typing import Final
@@ -25,9 +24,6 @@ from p0_agent.postgres.errors import EvidenceError
 
 GENESIS: Final = "genesis"
 BEFORE_GENESIS: Final = bytes(32)
-APPEND_ATTEMPTS: Final = 10
-"""Tried again only when another agent process has added an entry in between."""
-
 MAX_PAGE: Final = 1_000
 
 
@@ -61,11 +57,10 @@ def check_chain(entries: Iterable[LogEntry], *, previous: bytes = BEFORE_GENESIS
 
 
 class Evidence:
-    """`start` first."""
+    """`start` first, after `Ledger.start`, which makes the table that its writers take turns by."""
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
-        self._turn = asyncio.Lock()
 
     async def start(self, thumbprint: str, now: int) -> LogHead:
         """Begins the log in the name of the agent's key; a log of another key's is refused."""
@@ -83,20 +78,16 @@ class Evidence:
 
     async def append(self, kind: str, body: str, now: int) -> LogHead:
         """Adds an entry and returns the head that it makes. Durable on return."""
-        async with self._turn:
-            for _ in range(APPEND_ATTEMPTS):
-                async with self._connections.control() as connection:
-                    last = await _last(connection)
-                    n, previous = (last.n + 1, last.h) if last else (0, BEFORE_GENESIS)
-                    h = link(previous, n=n, at=now, kind=kind, body=body)
-                    cursor = await connection.execute(
-                        "INSERT INTO p0_evidence.log (n, at, kind, body, h) VALUES (%s, %s, %s, %s, %s)"
-                        " ON CONFLICT DO NOTHING",
-                        (n, now, kind, body, h),
-                    )
-                    if cursor.rowcount == 1:
-                        return LogHead(n=n, h=b64u(h))
-        raise EvidenceError("the evidence log is too busy", code="evidence_busy")
+        async with self._connections.control() as connection:
+            await connection.execute("LOCK TABLE p0.chain IN EXCLUSIVE MODE")
+            last = await _last(connection)
+            n, previous = (last.n + 1, last.h) if last else (0, BEFORE_GENESIS)
+            h = link(previous, n=n, at=now, kind=kind, body=body)
+            await connection.execute(
+                "INSERT INTO p0_evidence.log (n, at, kind, body, h) VALUES (%s, %s, %s, %s, %s)",
+                (n, now, kind, body, h),
+            )
+        return LogHead(n=n, h=b64u(h))
 
     async def head(self) -> LogHead:
         async with self._connections.control() as connection:

@@ -45,3 +45,6 @@ END
 $p0$;
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON p0.approval
   FOR EACH STATEMENT EXECUTE FUNCTION p0.refuse();
+
+CREATE TABLE p0.chain ();
+COMMENT ON TABLE p0.chain IS 'Locked by the agent that is adding to the evidence log';
