@@ -6,7 +6,7 @@ stays in the table. The newest events are kept in memory, which spares the store
 
 from __future__ import annotations
 
-import contextlib
+import logging
 from collections import Counter, deque
 from collections.abc import AsyncGenerator
 from typing import Final
@@ -14,7 +14,7 @@ from typing import Final
 from p0_access.messages.views import Event
 from p0_server.errors import UnavailableError
 from p0_server.signals import Signal, wait
-from p0_server.store.protocol import LoggedEvent, Store, StoreError, Viewer
+from p0_server.store.protocol import LoggedEvent, Store, Viewer
 from p0_server.visibility import may_see
 
 HEARTBEAT_SECONDS: Final = 5.0
@@ -22,6 +22,8 @@ KEPT_IN_MEMORY: Final = 1_000
 READ_AT_ONCE: Final = 500
 MAX_STREAMS: Final = 2_000
 MAX_STREAMS_OF_ONE: Final = 16
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 class EventHub:
@@ -41,8 +43,10 @@ class EventHub:
         self._head = self._complete_after = await self._store.last_seq()
         while not self._commits.closed:
             ticket = self._commits.ticket()
-            with contextlib.suppress(StoreError):  # read again at the next commit, or in a moment
+            try:
                 await self._catch_up()
+            except Exception:  # noqa: BLE001 - no trouble may end the streams: it is read again in a moment
+                _LOG.exception("the log cannot be followed")
             await wait(ticket, HEARTBEAT_SECONDS)
         self._read.close()
 

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from p0_access.messages.views import State
-from p0_server.store.protocol import Change, ChangedError, NewEvent, Store, StoreError
+from p0_server.store.protocol import Change, ChangedError, NewEvent, Store
 
 INTERVAL_SECONDS: Final = 5.0
 LAPSED_AT_ONCE: Final = 200
@@ -19,12 +19,12 @@ _LOG: Final = logging.getLogger(__name__)
 
 
 async def keep_up(store: Store, clock: Callable[[], float], *, interval: float = INTERVAL_SECONDS) -> None:
-    """Runs until it is cancelled. A store that is away for a moment is tried again."""
+    """Runs until it is cancelled, whatever goes wrong meanwhile."""
     while True:
         try:
             await lapse(store, int(clock()))
             await store.forget_proofs(int(clock()))
-        except StoreError:
+        except Exception:  # noqa: BLE001 - the next round may go better, and there must be one
             _LOG.exception("upkeep failed")
         await asyncio.sleep(interval)
 

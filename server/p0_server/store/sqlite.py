@@ -65,6 +65,7 @@ class SqliteStore:
                 await connection.execute("PRAGMA journal_mode = WAL")
                 await connection.execute("PRAGMA synchronous = FULL")
                 await connection.execute("PRAGMA foreign_keys = ON")
+                await connection.execute("PRAGMA secure_delete = ON")  # tokens that are forgotten are gone
             await migrate(opened[0])
         except BaseException as error:
             for connection in opened:

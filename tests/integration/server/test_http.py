@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import ssl
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from fix_plane import Plane, code
 from p0_access.encoding import MAX_RECORD_BYTES, encode
+from p0_server.config import Tls
+from p0_server.errors import ConfigurationError
+from p0_server.serving import serve
 
 
 async def anybody(plane: Plane, method: str, path: str) -> httpx.Response:
@@ -76,6 +87,69 @@ async def test_bodies_are_capped(plane: Plane) -> None:
 async def test_a_path_with_anything_in_it(plane: Plane) -> None:
     assert code(await plane.ada.get("/v1/requests/%2e%2e%2fetc")) == (404, "not_found")
     assert code(await plane.ada.get("/v1/databases/my%20base%C3%A9/catalog")) == (404, "unknown_database")
+
+
+async def test_behind_a_proxy_the_configured_url_counts_and_no_header(tmp_path: Path) -> None:
+    plane = Plane(directory=tmp_path)
+    url = "https://p0.example"
+    settings = msgspec.structs.replace(plane.settings, url=url, behind_proxy=True)
+    async with serve(settings, clock=plane.clock, transport=plane.issuer.transport) as running:
+        assert running.url == url
+        plane.reached_at(url)
+        here = f"http://127.0.0.1:{running.port}"
+        async with httpx.AsyncClient(trust_env=False) as client:
+            proven = plane.ada.headers("GET", "/v1/me")
+            assert (await client.get(here + "/v1/me", headers=proven)).status_code == 200
+            direct = plane.ada.headers("GET", "/v1/me", url=here + "/v1/me")
+            assert code(await client.get(here + "/v1/me", headers=direct)) == (401, "proof_target")
+
+
+async def test_tls(tmp_path: Path) -> None:
+    plane = Plane(directory=tmp_path)
+    certificate = self_signed(tmp_path)
+    settings = msgspec.structs.replace(plane.settings, tls=Tls(certificate="cert.pem", key="key.pem"))
+    async with serve(settings, clock=plane.clock, transport=plane.issuer.transport) as running:
+        assert running.url.startswith("https://127.0.0.1:")
+        plane.reached_at(running.url)
+        trusting = ssl.create_default_context(cafile=str(certificate))
+        async with httpx.AsyncClient(trust_env=False, verify=trusting) as client:
+            answer = await client.get(running.url + "/v1/me", headers=plane.ada.headers("GET", "/v1/me"))
+        assert answer.status_code == 200
+
+
+async def test_a_key_that_is_none(tmp_path: Path) -> None:
+    plane = Plane(directory=tmp_path)
+    self_signed(tmp_path)
+    (tmp_path / "key.pem").write_text("nothing")
+    settings = msgspec.structs.replace(plane.settings, tls=Tls(certificate="cert.pem", key="key.pem"))
+    with pytest.raises(ConfigurationError) as caught:
+        async with serve(settings):
+            pass
+    assert caught.value.code == "tls_invalid"
+
+
+def self_signed(directory: Path) -> Path:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "p0 test")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (directory / "key.pem").write_bytes(private)
+    path = directory / "cert.pem"
+    path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    return path
 
 
 async def test_a_mistake_of_the_server_is_one_line_and_no_more(plane: Plane, monkeypatch: pytest.MonkeyPatch) -> None:
