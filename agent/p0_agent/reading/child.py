@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import multiprocessing
+import sys
+import time
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Final
@@ -20,6 +22,11 @@ from p0_access.permissions.reading import Reading
 from p0_agent.errors import AgentError
 
 DEADLINE_SECONDS: Final = 0.25
+"""Of the child's own processor time, where the system tells it: a busy machine is no fault of the statement."""
+
+PATIENCE: Final = 20
+"""How many times its deadline a child may take by the clock on the wall, if it had little of the processor."""
+
 START_SECONDS: Final = 30.0
 """A new child imports the parser, and is given the catalog, before its deadlines count."""
 
@@ -86,11 +93,25 @@ class ReadingChild:
             await asyncio.to_thread(self._pipe.send_bytes, _ENCODER.encode(question))
         return await self._answer(seconds)
 
+    async def _answered(self, seconds: float) -> bool:
+        """Whether an answer comes before the child has had `seconds` of processor time, and a good while has passed."""
+        if self._pipe is None or self._process is None or self._process.pid is None:
+            raise RuntimeError("a child that was asked runs")
+        pid = self._process.pid
+        begun = _processor_seconds(pid)
+        for _ in range(PATIENCE):
+            if await asyncio.to_thread(self._pipe.poll, seconds):
+                return True
+            used = _processor_seconds(pid)
+            if begun is None or used is None or used - begun >= seconds:
+                return False
+        return False
+
     async def _answer(self, seconds: float) -> bytes:
         if self._pipe is None:
             raise RuntimeError("a child has a pipe")
         try:
-            if await asyncio.to_thread(self._pipe.poll, seconds):
+            if await self._answered(seconds):
                 return self._pipe.recv_bytes()
             problem = f"reading it takes longer than {seconds:g} s"
         except (EOFError, OSError):
@@ -102,6 +123,17 @@ class ReadingChild:
         raise AgentError(
             f"the SQL cannot be read: {problem}", code="unreadable_sql", hint="Split it into smaller statements."
         )
+
+
+def _processor_seconds(pid: int) -> float | None:
+    """The processor time that a process has had, from its CPU clock (clock_getcpuclockid(3)); None where there is
+    none."""
+    if not sys.platform.startswith("linux"):
+        return None
+    try:
+        return time.clock_gettime(~pid << 3 | 2)
+    except OSError:
+        return None
 
 
 def _serve(pipe: Connection) -> None:
