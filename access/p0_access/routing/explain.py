@@ -24,8 +24,21 @@ def explain(decision: Decision) -> tuple[str, ...]:
         rules = dict.fromkeys(item.rule for item in decision.trace if item.rule is not None)
         noun = "rule" if len(rules) == 1 else "rules"
         return (f"automatic for {_limit(decision)}, by {noun} {spell(rules, 'and')}",)
-    lines = [f"needs approval: {_asked(each, decision.trace)}" for each in decision.requirements]
+    lines = [f"needs approval: {asked(each, decision.trace)}" for each in decision.requirements]
     return (*lines, f"for {_limit(decision)}")
+
+
+def asked(requirement: Requirement, trace: Sequence[Traced]) -> str:
+    """`1 of privacy (rule customers-pii) because enterprise.customers.email is pii`."""
+    reasons = dict.fromkeys(
+        entry.because + (" (reached)" if item.reached else "")
+        for item in trace
+        if item.rule == requirement.rule
+        for entry in item.considered
+        if entry.matched
+    )
+    because = f" because {spell(reasons, 'and')}" if reasons else ""
+    return f"{who(requirement)} (rule {requirement.rule}){because}"
 
 
 def explain_trace(trace: Sequence[Traced]) -> tuple[str, ...]:
@@ -43,17 +56,6 @@ def _explain_traced(item: Traced) -> Iterator[str]:
         yield f"  {each.rule}: matches: {each.because}" if each.matched else f"  {each.rule}: no: {each.because}"
     if item.omitted:
         yield f"  and {item.omitted} more rules that do not match"
-
-
-def _asked(requirement: Requirement, trace: Sequence[Traced]) -> str:
-    reasons = dict.fromkeys(
-        entry.because + (" (reached)" if item.reached else "")
-        for item in trace
-        if item.rule == requirement.rule
-        for entry in item.considered
-        if entry.matched
-    )
-    return f"{who(requirement)} (rule {requirement.rule}) because {spell(reasons, 'and')}"
 
 
 def _limit(decision: Automatic | NeedsApproval) -> str:

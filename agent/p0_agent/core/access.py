@@ -15,6 +15,7 @@ from p0_agent.core.answer import Answer
 from p0_agent.core.approvals import Allowed, asked_by, granted
 from p0_agent.core.context import Context
 from p0_agent.core.needs import read, search_path
+from p0_agent.core.window import in_window
 from p0_agent.errors import RefusedError, Step, at
 from p0_agent.postgres.ledger import Entry
 from p0_agent.postgres.names import login_name
@@ -58,6 +59,7 @@ async def provide(entry: Entry, admission: Admission, context: Context) -> Answe
     if request.exp <= context.now():
         raise RefusedError("the request has lapsed", step=Step.COLLECT, code="lapsed", hint="Ask again.")
     allowed = await granted(entry, admission, context)
+    in_window(allowed.not_after, context.now(), step=Step.COLLECT)
     with at(Step.CEILING):
         live = len(await context.cluster.ledger.live())
     ceiling.check(

@@ -8,7 +8,8 @@ from p0_access.messages.job import Outcome, Progress
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """`records` are what the agent signed about the request, in order. `code`, `message`, `hint` are for a person."""
+    """`records` are what the agent signed about the request, in order. `code`, `message`, `hint` are for a person.
+    `closed`: what was refused is not only an act; the request is over."""
 
     outcome: Outcome
     records: tuple[str, ...] = ()
@@ -18,3 +19,4 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     code: str | None = None
     message: str | None = None
     hint: str | None = None
+    closed: bool = False

@@ -14,6 +14,7 @@ from p0_access.routing.decision import Automatic, NeedsApproval, Requestor
 from p0_agent.core.acts import admission_of, known, requestor, verified
 from p0_agent.core.answer import Answer
 from p0_agent.core.context import Context
+from p0_agent.core.window import in_window
 from p0_agent.errors import RefusedError, Step, at
 from p0_agent.postgres.ledger import Approved, Entry
 
@@ -37,7 +38,7 @@ async def approve(job: Job, context: Context) -> Answer:
         raise _refused("this is for another admission", "approval_mismatch", hint="Review the request again.")
     if entry.stage != "admitted":
         return await _came_late(entry, found.hash, context)
-    _check(found.act, requestor(found.person), admission)
+    _check(found.act, requestor(found.person), admission, context.now())
     with at(Step.APPROVALS):
         approvals = await context.cluster.ledger.add_approval(
             entry.rh,
@@ -78,7 +79,7 @@ async def progress(entry: Entry, context: Context) -> tuple[Progress, ...]:
     return _progress(_count(decision, admission, await context.cluster.ledger.approvals(entry.rh)))
 
 
-def _check(approval: Approval, person: Requestor, admission: Admission) -> None:
+def _check(approval: Approval, person: Requestor, admission: Admission, now: int) -> None:
     decision = admission.rules.decision
     if not isinstance(decision, NeedsApproval):
         raise _refused("nobody is asked about this request", "nobody_asked")
@@ -91,6 +92,8 @@ def _check(approval: Approval, person: Requestor, admission: Admission) -> None:
         raise _refused("more permissions are approved than were admitted", "approval_wider")
     if approval.ttl > decision.ttl:
         raise _refused(f"at most {decision.ttl} s can be approved", "approval_longer")
+    if approval.decision == "approve":
+        in_window(decision.not_after, now, step=Step.APPROVALS)
 
 
 async def _weigh(entry: Entry, admission: Admission, approvals: tuple[Approved, ...], context: Context) -> Answer:

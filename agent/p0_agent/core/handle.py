@@ -24,7 +24,7 @@ from p0_agent.postgres.errors import LedgerError
 _HANDLERS: Final = {"admit": admit, "approval": approve, "collect": collect, "end": end}
 
 _FINAL_STEPS: Final = frozenset({Step.CEILING, Step.PROVISION, Step.SEAL})
-_FINAL_CODES: Final = frozenset({"changed", "lapsed"})
+_FINAL_CODES: Final = frozenset({"changed", "lapsed", "window_closed"})
 """What closes the request itself; any other refusal is of that one act, and somebody may act again."""
 
 
@@ -45,6 +45,7 @@ async def handle(job: Job, context: Context) -> Result:
         code=answer.code,
         message=answer.message,
         hint=answer.hint,
+        closed=answer.closed,
         head=await context.cluster.evidence.head(),
     )
 
@@ -56,7 +57,10 @@ async def _refused(job: Job, error: RefusedError, context: Context) -> Answer:
     )
     signed = jws.sign(refusal, context.key)
     await context.cluster.evidence.append("refusal", signed, context.now())
-    if job.kind == "admit" or error.step in _FINAL_STEPS or error.code in _FINAL_CODES:
+    closed = job.kind == "admit" or error.step in _FINAL_STEPS or error.code in _FINAL_CODES
+    if closed:
         with contextlib.suppress(LedgerError):  # it may never have been claimed, or may be further along
             await context.cluster.ledger.close(rh, "refused", context.now(), refusal=signed)
-    return Answer(outcome="refused", records=(signed,), code=error.code, message=str(error), hint=error.hint)
+    return Answer(
+        outcome="refused", records=(signed,), code=error.code, message=str(error), hint=error.hint, closed=closed
+    )

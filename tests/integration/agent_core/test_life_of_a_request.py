@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import secrets
 from collections.abc import AsyncIterator, Iterator
@@ -398,6 +399,39 @@ async def test_a_cancelled_request_stays_cancelled_even_if_it_arrives_afterwards
     assert (await bench.end(request, pat, "cancel")).outcome == "refused"
     assert (await bench.end(request, dana, "cancel")).outcome == "cancelled"
     assert (await bench.admit(request)).outcome == "cancelled"
+
+
+async def test_nothing_is_approved_or_opened_once_the_hours_of_its_rule_are_over(bench: Bench) -> None:
+    hours = '"*"], tags: [pii]}\n    when: {hours: "00:00-17:50", timezone: UTC}'  # it is 17:46:40
+    rules = load(RULES.replace('"*"], tags: [pii]}', hours).encode(), source="rules.yaml")
+    bench.context = dataclasses.replace(bench.context, rules=rules)
+    dana, pat = bench.person("dana", "analysts"), bench.person("pat", "privacy")
+    early, late = bench.ask(dana, EMAILS)[0], bench.ask(dana, EMAILS)[0]
+    admitted, unapproved = await bench.admit(early), await bench.admit(late)
+    assert (await bench.approve(early, admitted, pat, ttl=200)).outcome == "approved"
+    bench.clock.now += 199
+    active = await bench.collect(early, admitted, dana)
+    assert (active.outcome, active.not_after) == ("active", NOW + 200)
+    assert (await bench.end(early, dana)).outcome == "ended"
+    bench.clock.now += 1
+    too_late = await bench.approve(late, unapproved, pat, ttl=200)
+    assert (too_late.outcome, too_late.code, too_late.closed) == ("refused", "window_closed", True)
+    assert (await bench.approve(late, unapproved, bench.person("pim", "privacy"), ttl=200)).code == "already_refused"
+
+
+async def test_what_was_approved_in_time_is_not_opened_after_the_hours_of_its_rule(bench: Bench) -> None:
+    hours = '"*"], tags: [pii]}\n    when: {hours: "00:00-17:50", timezone: UTC}'
+    rules = load(RULES.replace('"*"], tags: [pii]}', hours).encode(), source="rules.yaml")
+    bench.context = dataclasses.replace(bench.context, rules=rules)
+    dana, pat = bench.person("dana", "analysts"), bench.person("pat", "privacy")
+    request, _ = bench.ask(dana, EMAILS)
+    admitted = await bench.admit(request)
+    assert (await bench.approve(request, admitted, pat, ttl=200)).outcome == "approved"
+    bench.clock.now = NOW + 200
+    result = await bench.collect(request, admitted, dana)
+    refusal = jws.verify(result.records[0], Refusal, bench.context.key.public).record
+    assert (result.outcome, refusal.step, refusal.code) == ("refused", 10, "window_closed")
+    assert await bench.roles() == []
 
 
 async def test_what_changes_between_admission_and_collection_goes_back_to_review(bench: Bench) -> None:

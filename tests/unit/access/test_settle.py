@@ -14,11 +14,11 @@ CUSTOMERS = Relation(
     columns=(
         Column(name="email", type="text", comment="Where to write. p0:pii"),
         Column(name="id", type="bigint"),
-        Column(name="note", type="text", comment="not a tag: xp0:pii p0:PII http://p0:x/"),
+        Column(name="note", type="text", comment="not a tag: xp0:pii p0:9 http://p0:x/"),
     ),
 )
 PAYROLL = Relation(
-    schema="enterprise", name="payroll", kind="table", comment="p0:secret", columns=(Column(name="id", type="int"),)
+    schema="enterprise", name="payroll", kind="table", comment="P0:Secret", columns=(Column(name="id", type="int"),)
 )
 EMPTY = Relation(schema="enterprise", name="nothing", kind="table")
 ORDERS = Relation(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from fix_routing import AUTO, CONNECT, EMAIL, MARKET, NAME, PII, TAGGED, VIEW, on, question, rules
 from p0_access.permissions.permission import relation
 from p0_access.routing.decide import route
@@ -24,6 +26,12 @@ def test_needs_approval() -> None:
         "needs approval: 1 of privacy (rule r1) because enterprise.customers.email is pii",
         "for 30m (capped by rule r1)",
     )
+
+
+def test_an_approval_whose_trace_is_not_there_is_still_told() -> None:
+    decision = route(rules(on("tags: [pii]", PRIVACY), top=TAGGED), question(EMAIL))
+    bare = msgspec.structs.replace(decision, trace=())
+    assert explain(bare)[0] == "needs approval: 1 of privacy (rule r1)"
 
 
 def test_needs_approval_for_what_is_reached() -> None:
