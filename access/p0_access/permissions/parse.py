@@ -51,8 +51,7 @@ def _tree(sql: str, places: Places) -> list[Node]:
         check_error(result)
         statements: list[Node] = _DECODE(result.parse_tree).get("stmts", [])
     except PgQueryError as error:
-        at = places.character(error.cursorpos - 1) if error.cursorpos else 0
-        line, column = places.line_and_column(at)
+        line, column = places.line_and_column(max(error.cursorpos - 1, 0))  # this one place counts characters
         raise ReadingError(error.message, code="syntax_error", line=line, column=column) from error
     except RecursionError as error:
         raise ReadingError("the SQL is nested too deeply", code="too_complex", hint="Split it.") from error

@@ -203,7 +203,9 @@ def _charge_merged(merged: tuple[str, ...], left: Columns, right: Columns, place
             try:
                 target = side.find(name)
             except AmbiguousError:
-                raise RefusedError("ambiguous_column", f'column "{name}" in USING belongs to several tables', place) from None
+                raise RefusedError(
+                    "ambiguous_column", f'column "{name}" in USING belongs to several tables', place
+                ) from None
             if target is MISSING:
                 if not side.open:
                     raise RefusedError("unknown_column", f'column "{name}" in USING is not on both sides', place)
