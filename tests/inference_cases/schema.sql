@@ -53,6 +53,11 @@ CREATE VIEW shop.v_paid WITH (security_invoker) AS
   WHERE o.status <> 'sent';
 CREATE VIEW shop.v_nested WITH (security_invoker) AS SELECT id, customer FROM shop.v_orders;
 CREATE VIEW shop.v_secret AS SELECT id, util.secret(customer_id) AS code FROM shop.orders;
+CREATE VIEW shop.v_own WITH (security_invoker) AS SELECT id, name FROM shop.customers WHERE country = 'HU';
+CREATE VIEW shop.v_over_own AS SELECT id, name FROM shop.v_own;
+CREATE VIEW shop.v_own_over WITH (security_invoker) AS SELECT id, name FROM shop.v_simple;
+CREATE VIEW shop.v_checked AS SELECT id, v FROM shop.checked;
+CREATE VIEW shop.v_own_checked WITH (security_invoker) AS SELECT id, v FROM shop.checked;
 CREATE MATERIALIZED VIEW shop.by_country AS SELECT country, count(*) AS n FROM shop.customers GROUP BY 1;
 
 CREATE FUNCTION util.double(x int) RETURNS int LANGUAGE sql IMMUTABLE AS $$ SELECT x * 2 $$;

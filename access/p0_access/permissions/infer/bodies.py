@@ -18,7 +18,7 @@ from p0_access.permissions.infer.charges import Access, Charges, Reason
 from p0_access.permissions.infer.context import Context, RefusedError
 from p0_access.permissions.infer.names import find_relation, qualified
 from p0_access.permissions.infer.scope import Columns, Item, Level
-from p0_access.permissions.parse import Statement, parse
+from p0_access.permissions.parse import Node, Statement, parse
 from p0_access.permissions.places import Places
 from p0_access.permissions.reading import DEFAULT_SEARCH_PATH
 
@@ -128,19 +128,24 @@ def _pass_on(context: Context, body: Body) -> None:
 
 def _view(context: Context, view: Relation, place: int, *, as_owner: bool) -> Body:
     name = f"{view.schema}.{view.name}"
-    if view.definition is None:
-        raise RefusedError("view_definition", f"the definition of {name} is not known", place)
-    text = view.definition
 
     def read() -> Body:
         inner = Context(
             context.catalog, DEFAULT_SEARCH_PATH, stack=context.enter(f"view {name}", place), as_owner=as_owner
         )
-        (statement,) = _parsed(name, text, place)
-        level, _ = select.read_select(inner, None, statement.node)
+        level, _ = select.read_select(inner, None, view_query(view, place))
         return Body(inner, tuple(_locked(level)))
 
     return _remembered(context, ("view", view.schema, view.name, str(as_owner)), read, place=place)
+
+
+def view_query(view: Relation, place: int) -> Node:
+    """The SelectStmt of a view's definition."""
+    name = f"{view.schema}.{view.name}"
+    if view.definition is None:
+        raise RefusedError("view_definition", f"the definition of {name} is not known", place)
+    (statement,) = _parsed(name, view.definition, place)
+    return statement.node
 
 
 def _locked(level: Level) -> list[Relation]:

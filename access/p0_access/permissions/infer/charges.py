@@ -55,6 +55,9 @@ class Access:
         """The privilege, on whichever columns `column` names besides."""
         _add(self._required, privilege, reason)
 
+    def requires(self, privilege: str) -> bool:
+        return privilege in self._required
+
     def column(self, privilege: str, name: str, reason: Reason) -> None:
         _add(self._columns, (privilege, name), reason)
 

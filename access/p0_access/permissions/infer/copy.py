@@ -32,6 +32,8 @@ def read_copy(context: Context, node: Node) -> str:
     if inward:
         context.writes = True
         dml.check_writable(found, "COPY", place)
+        if found.kind == "view":
+            raise RefusedError("view_write", "COPY into a view is not analysed", place, "Name its table.")
     elif found.kind in ("view", "foreign", "partitioned", "sequence"):
         raise RefusedError(
             "unsupported_statement",

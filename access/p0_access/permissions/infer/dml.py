@@ -7,7 +7,17 @@ from typing import Final
 
 from p0_access.permissions.builtin import SCHEMAS
 from p0_access.permissions.catalog import Relation
-from p0_access.permissions.infer import ctes, expressions, from_clause, merge, names, output, select, stored
+from p0_access.permissions.infer import (
+    ctes,
+    expressions,
+    from_clause,
+    merge,
+    names,
+    output,
+    select,
+    stored,
+    view_writes,
+)
 from p0_access.permissions.infer.charges import Reason
 from p0_access.permissions.infer.context import Context, RefusedError
 from p0_access.permissions.infer.scope import Columns, Item, Level, RelationColumns
@@ -15,7 +25,7 @@ from p0_access.permissions.infer.tree import items, opened
 from p0_access.permissions.parse import Node
 from p0_access.permissions.suggest import did_you_mean
 
-_WRITABLE: Final = frozenset({"table", "partitioned", "foreign"})
+_WRITABLE: Final = frozenset({"table", "partitioned", "foreign", "view"})
 
 
 def read_modifying(context: Context, parent: Level | None, kind: str, node: Node) -> Columns:
@@ -44,6 +54,8 @@ class Target:
         found = names.relation(context, node, clause)
         self.place: int = node.get("location", 0)
         check_writable(found, clause.upper(), self.place)
+        if found.kind == "view" and clause == "merge":
+            raise RefusedError("view_write", "MERGE into a view is not analysed", self.place, "Name its table.")
         self.access = names.access(context, found, self.place)
         alias = node.get("alias", {}).get("aliasname")
         self.item = Item(alias or found.name, RelationColumns(self.access), schema=None if alias else found.schema)
@@ -75,8 +87,6 @@ def check_writable(found: Relation, verb: str, place: int) -> None:
         raise RefusedError("unsupported_statement", f"{verb} on the system catalog", place)
     if found.rules:
         raise RefusedError("rule", f"{name} has rewrite rules, which are not analysed", place)
-    if found.kind == "view":
-        raise RefusedError("view_write", f"{verb} through the view {name} is not analysed", place, "Name its table.")
     if found.kind not in _WRITABLE:
         raise RefusedError("unsupported_statement", f"{verb} on {name}, which is a {found.kind}", place)
     if found.triggers:
@@ -102,11 +112,22 @@ def _insert(context: Context, level: Level, node: Node) -> Columns:
         raise RefusedError("syntax_error", "INSERT has more target columns than expressions", target.place)
     for name, place in targets[:width]:
         target.write("INSERT", name, "insert column", place)
-    given = {name for name, _ in targets[:width]} - defaulted
-    stored.charge_insert(context, target.relation, given, target.place)
+    written = {name for name, _ in targets[:width]}
+    if target.relation.kind != "view":
+        stored.charge_insert(context, target.relation, written - defaulted, target.place)
     if "onConflictClause" in node:
         _on_conflict(context, level, target, node["onConflictClause"])
-    return _returning(context, level, target, node)
+    returned = _returning(context, level, target, node)
+    _beneath(context, target, "INSERT", written, defaulted)
+    return returned
+
+
+def _beneath(context: Context, target: Target, verb: str, written: Iterable[str], defaulted: Iterable[str]) -> None:
+    """What a write through a view needs on the table beneath."""
+    if target.relation.kind == "view":
+        reads = target.access.requires("SELECT")
+        write = view_writes.Write(verb, frozenset(written), frozenset(defaulted), reads, target.place)
+        view_writes.charge(context, target.relation, write)
 
 
 def _read_source(
@@ -137,6 +158,8 @@ def _read_source(
 def _on_conflict(context: Context, level: Level, target: Target, node: Node) -> None:
     """The arbiter's columns are read; DO UPDATE sees the row that is there and, as `excluded`, the one that is not."""
     level.clause = "on conflict"
+    if target.relation.kind == "view":
+        raise RefusedError("view_write", "ON CONFLICT on a view is not analysed", target.place, "Name its table.")
     outside, level.items = level.items, [target.item]
     infer = node.get("infer", {})
     for each in infer.get("indexElems", ()):
@@ -171,8 +194,8 @@ def _charge_constraint(target: Target, name: str, place: int) -> None:
         target.access.column("SELECT", column, Reason("on conflict", place))
 
 
-def read_set(context: Context, level: Level, target: Target, nodes: Iterable[Node]) -> None:
-    """SET of UPDATE, ON CONFLICT and MERGE."""
+def read_set(context: Context, level: Level, target: Target, nodes: Iterable[Node]) -> tuple[set[str], set[str]]:
+    """SET of UPDATE, ON CONFLICT and MERGE: the columns written, and those set to their default."""
     written: set[str] = set()
     defaulted: set[str] = set()
     for _, each in map(opened, nodes):
@@ -192,7 +215,9 @@ def read_set(context: Context, level: Level, target: Target, nodes: Iterable[Nod
             expressions.read_expression(context, level, value["source"])
         if kind == "MultiAssignRef" and _says_default(value):
             defaulted.add(name)
-    stored.charge_update(context, target.relation, written, defaulted, target.place)
+    if target.relation.kind != "view":
+        stored.charge_update(context, target.relation, written, defaulted, target.place)
+    return written, defaulted
 
 
 def _says_default(value: Node) -> bool:
@@ -206,9 +231,11 @@ def _update(context: Context, level: Level, node: Node) -> Columns:
     target = Target(context, node["relation"], "update")
     target.require("UPDATE", "update")
     _read_others(context, level, target, node.get("fromClause", ()))
-    read_set(context, level, target, node["targetList"])
+    written, defaulted = read_set(context, level, target, node["targetList"])
     _where(context, level, node)
-    return _returning(context, level, target, node)
+    returned = _returning(context, level, target, node)
+    _beneath(context, target, "UPDATE", written, defaulted)
+    return returned
 
 
 def _delete(context: Context, level: Level, node: Node) -> Columns:
@@ -216,7 +243,9 @@ def _delete(context: Context, level: Level, node: Node) -> Columns:
     target.require("DELETE", "delete")
     _read_others(context, level, target, node.get("usingClause", ()))
     _where(context, level, node)
-    return _returning(context, level, target, node)
+    returned = _returning(context, level, target, node)
+    _beneath(context, target, "DELETE", (), ())
+    return returned
 
 
 def _read_others(context: Context, level: Level, target: Target, nodes: Sequence[Node]) -> None:

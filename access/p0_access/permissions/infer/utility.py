@@ -62,6 +62,8 @@ def read_truncate(context: Context, node: Node) -> str:
         cascade = node.get("behavior") == "DROP_CASCADE"
         for one in _with_referencing(context, found) if cascade else (found,):
             dml.check_writable(one, "TRUNCATE", place)
+            if one.kind == "view":
+                raise RefusedError("unsupported_statement", "TRUNCATE of a view", place)
             mention = names.access(context, one, place)
             mention.require("TRUNCATE", Reason("truncate" if one is found else "truncate cascade", place))
     return "TRUNCATE"

@@ -1,0 +1,100 @@
+"""INSERT, UPDATE and DELETE through a view that PostgreSQL can update by itself (rewriteHandler.c, rewriteTargetView).
+
+The caller needs the privilege on the view; its owner (of a security_invoker view, the caller) the same on the table
+beneath, column by column. What writing to the table runs besides, defaults above all, is the caller's to pay.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from p0_access.permissions.catalog import Relation
+from p0_access.permissions.infer import bodies, dml, names, stored
+from p0_access.permissions.infer.charges import Access, Reason
+from p0_access.permissions.infer.context import Context, RefusedError
+from p0_access.permissions.infer.tree import strings
+from p0_access.permissions.parse import Node
+from p0_access.permissions.permission import Permission, column, relation
+
+_COMPLICATED: Final = (
+    "withClause",
+    "distinctClause",
+    "groupClause",
+    "havingClause",
+    "limitCount",
+    "limitOffset",
+    "larg",
+    "valuesLists",
+)
+
+
+class Write(NamedTuple):
+    """`written` are the columns named, by the target's names; of them `defaulted` are set to their default. `reads`
+    says that the statement also reads from the target."""
+
+    verb: str
+    written: frozenset[str]
+    defaulted: frozenset[str]
+    reads: bool
+    place: int
+
+
+def charge(context: Context, view: Relation, write: Write) -> None:
+    """What a write to `view` needs beneath it; the view's own privileges are charged by the statement."""
+    base, mapping = _beneath(context, view, write.place)
+    unknown = [each for each in write.written if each not in mapping]
+    if unknown:
+        raise RefusedError("view_write", f'column "{unknown[0]}" of {view.name} cannot be written', write.place)
+    beneath = write._replace(
+        written=frozenset(mapping[each] for each in write.written),
+        defaulted=frozenset(mapping[each] for each in write.defaulted),
+    )
+    dml.check_writable(base, write.verb, write.place)
+    if view.security_invoker and not context.as_owner:
+        _charge_caller(context, view, base, beneath)
+    else:
+        context.reached.update(dict.fromkeys(_privileges(base, beneath)))
+        bodies.expand_view(context, Access(view), Reason("view", write.place))
+    if base.kind == "view":
+        charge(context, base, beneath)
+    elif write.verb == "INSERT":
+        given = set(beneath.written - beneath.defaulted)
+        stored.charge_insert(context, base, given, write.place)
+    elif write.verb == "UPDATE":
+        stored.charge_update(context, base, set(beneath.written), set(beneath.defaulted), write.place)
+
+
+def _charge_caller(context: Context, view: Relation, base: Relation, write: Write) -> None:
+    reason = Reason("view", write.place)
+    for permission in _privileges(base, write):
+        context.charges.need(permission, reason)
+    if write.reads:
+        mention = Access(view)
+        bodies.expand_view(context, mention, reason)
+        context.charges.mention(mention)
+
+
+def _privileges(base: Relation, write: Write) -> list[Permission]:
+    if write.verb == "DELETE":
+        return [relation(base.schema, base.name, "DELETE")]
+    return [column(base.schema, base.name, each, write.verb) for each in sorted(write.written)]
+
+
+def _beneath(context: Context, view: Relation, place: int) -> tuple[Relation, dict[str, str]]:
+    """The one relation beneath a simple view, and which of its columns each of the view's is."""
+    query = bodies.view_query(view, place)
+    tables = query.get("fromClause", [])
+    if len(tables) != 1 or "RangeVar" not in tables[0] or any(each in query for each in _COMPLICATED):
+        raise RefusedError(
+            "view_write", f"{view.schema}.{view.name} is not a view that can be written to", place, "Name its table."
+        )
+    table: Node = tables[0]["RangeVar"]
+    base = names.lookup(context, table.get("schemaname", "public"), table["relname"])
+    if base is None:
+        raise RefusedError("view_write", f"the table beneath {view.schema}.{view.name} is not known", place)
+    mapping: dict[str, str] = {}
+    for own, target in zip(view.columns, query.get("targetList", ()), strict=False):
+        reference = target["ResTarget"]["val"].get("ColumnRef")
+        if reference is not None:
+            mapping[own.name] = strings(reference["fields"])[-1]
+    return base, mapping
