@@ -57,7 +57,7 @@ def _main(arguments: list[str]) -> int:
         return report(error)
     except TyperException as error:
         context = getattr(error, "ctx", None)
-        command = "p0" if context is None else context.command_path
+        command = " ".join(("p0", *arguments[:1])) if context is None else context.command_path
         return report(UsageError(error.format_message(), code="usage", hint=f"{command} --help"))
     except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write("p0: interrupted\n")

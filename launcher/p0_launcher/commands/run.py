@@ -103,7 +103,12 @@ def psql(
         wanted = resume
     settings = profile()
     program = find_psql(psql)
-    access, what = run(_access(settings, wanted, patience))
+    teller = _Teller()
+    try:
+        access, what = run(_access(settings, wanted, patience, teller))
+    except KeyboardInterrupt:
+        teller.interrupted()
+        raise
     if not sources:
         sources = tuple(_signed_sources(access, what))
     launch = prepare(access, psql=program, what=what, sources=sources, arguments=passed_on)
@@ -184,16 +189,16 @@ def _intent(
     )
 
 
-async def _access(settings: Profile, wanted: Intent | str, patience: int) -> tuple[Access, What]:
+async def _access(settings: Profile, wanted: Intent | str, patience: int, teller: _Teller) -> tuple[Access, What]:
     """For an intent, or the id of an earlier request; with what was asked for."""
     from p0_launcher.connection import connect
 
     async with connect(settings) as connection:
         flow = connection.workflow
         if isinstance(wanted, str):
-            access = await flow.resume(wanted, patience=patience, on_progress=_tell)
+            access = await flow.resume(wanted, patience=patience, on_progress=teller)
             return access, await flow.asked(access)
-        return await flow.obtain(wanted, patience=patience, on_progress=_tell), wanted.what
+        return await flow.obtain(wanted, patience=patience, on_progress=teller), wanted.what
 
 
 def _signed_sources(access: Access, what: What) -> Iterator[Source]:
@@ -205,22 +210,35 @@ def _signed_sources(access: Access, what: What) -> Iterator[Source]:
         yield Source(text=text, file=index < len(access.files) and access.files[index])
 
 
-def _tell(progress: Progress) -> None:
+class _Teller:
     """One line to stderr for each thing that a waiting person wants to know."""
-    from p0_access.messages.views import State
-    from p0_launcher.progress import Changed, Retrying, Reused, Submitted
-    from p0_launcher.render import clock, state_of, waits_for
 
-    match progress:
-        case Reused():
-            note(f"p0: {progress.access.rid} is active until {clock(progress.access.not_after)}; using it again")
-        case Submitted() if not progress.agent_online:
-            note(f"p0: {progress.view.rid} submitted; the agent of {progress.view.database} is away, waiting for it")
-        case Submitted() | Changed() if progress.view.state in {State.PENDING, State.ACTIVE}:
-            note(f"p0: {progress.view.rid} is {state_of(progress.view)}")
-            for who in waits_for(progress.view):
-                note(f"  waits for {who}")
-        case Retrying():
-            note(f"p0: {progress.error}; trying again")
-        case _:
-            pass
+    def __init__(self) -> None:
+        self._waiting_for: str | None = None
+
+    def __call__(self, progress: Progress) -> None:
+        from p0_access.messages.views import State
+        from p0_launcher.progress import Changed, Retrying, Reused, Submitted
+        from p0_launcher.render import clock, state_of, waits_for
+
+        if isinstance(progress, Submitted):
+            self._waiting_for = progress.view.rid
+        match progress:
+            case Reused():
+                note(f"p0: {progress.access.rid} is active until {clock(progress.access.not_after)}; using it again")
+            case Submitted() if not progress.agent_online:
+                note(
+                    f"p0: {progress.view.rid} submitted; the agent of {progress.view.database} is away, waiting for it"
+                )
+            case Submitted() | Changed() if progress.view.state in {State.PENDING, State.ACTIVE}:
+                note(f"p0: {progress.view.rid} is {state_of(progress.view)}")
+                for who in waits_for(progress.view):
+                    note(f"  waits for {who}")
+            case Retrying():
+                note(f"p0: {progress.error}; trying again")
+            case _:
+                pass
+
+    def interrupted(self) -> None:
+        if self._waiting_for is not None:
+            note(f"\np0: the request lives on: p0 psql --resume {self._waiting_for}")
