@@ -1,7 +1,8 @@
 """Bytes on the wire: base64url, strict JSON, tagged hashes.
 
 Strict JSON refuses what lenient parsers let through and attackers use: duplicate keys, non-finite numbers,
-unknown fields, bodies above a cap, deep nesting. Records are msgspec structs, so shapes are checked by type.
+unknown fields, bodies above a cap, deep nesting, halves of characters. Records are msgspec structs, so shapes are
+checked by type.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ MAX_JSON_DEPTH: Final = 24
 T = TypeVar("T")
 
 _B64U: Final = re.compile(r"[A-Za-z0-9_-]*\Z")
+_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def b64u(data: bytes) -> str:
@@ -66,12 +68,15 @@ def encode(record: object) -> bytes:
 
 
 def strict_json(raw: bytes, *, max_bytes: int = MAX_RECORD_BYTES) -> Any:
-    """Parse JSON (RFC 8259), refusing duplicate keys, NaN and infinities, and more than `max_bytes`."""
+    """Parse JSON (RFC 8259), refusing duplicate keys, NaN and infinities, texts that are not Unicode, and more than
+    `max_bytes`."""
     if len(raw) > max_bytes:
         raise MalformedError(f"longer than {max_bytes} bytes", code="oversize")
     if _depth(raw) > MAX_JSON_DEPTH:
         raise MalformedError(f"nested deeper than {MAX_JSON_DEPTH}", code="too_deep")
     try:
+        if _SURROGATE.search(raw):
+            msgspec.json.decode(raw)  # refuses an escaped half of a character, which no text can be encoded with
         return json.loads(
             raw.decode("utf-8"),
             object_pairs_hook=_unique,
@@ -80,7 +85,7 @@ def strict_json(raw: bytes, *, max_bytes: int = MAX_RECORD_BYTES) -> Any:
         )
     except MalformedError:
         raise
-    except ValueError as error:  # UnicodeDecodeError and JSONDecodeError are both ValueErrors
+    except (ValueError, RecursionError, msgspec.DecodeError) as error:  # Unicode and JSON errors are ValueErrors
         raise MalformedError("not valid JSON", code="malformed_json") from error
 
 

@@ -14,6 +14,7 @@ from weakref import WeakValueDictionary
 
 from p0_access.errors import P0Error
 from p0_access.messages.job import AgentReport, Announcement, CatalogUpload, Job
+from p0_access.proof.jws import record_hash
 from p0_agent.catalogs import Catalogs
 from p0_agent.core.context import Context
 from p0_agent.core.handle import handle
@@ -112,7 +113,7 @@ class Worker:
 
     async def _work(self, job: Job) -> None:
         """One job, one at a time for each request. However hostile it is, it never takes the worker down."""
-        turn = self._turns.setdefault(job.request.record, asyncio.Lock())
+        turn = self._turns.setdefault(record_hash(job.request.record), asyncio.Lock())
         try:
             async with turn:
                 await self._answer(job)

@@ -55,6 +55,8 @@ def verify_identity(
     identity: Identity, *, issuers: Mapping[str, TrustedIssuer], keys: Mapping[str, KeySet], now: int
 ) -> VerifiedIdentity:
     """Steps 3 and 4. `issuers` and `keys` are by issuer; the keys were fetched from the issuers themselves."""
+    if identity.step_up is not None:
+        raise ProofError("a login for one act is not understood here", code="step_up_unsupported")
     issuer_name = unverified_issuer(identity.id_token)
     issuer = issuers.get(issuer_name)
     if issuer is None or issuer_name not in keys:

@@ -44,9 +44,12 @@ def sign(record: Record, key: SigningKey) -> str:
 
 
 def record_hash(compact: str) -> str:
-    """b64u(SHA256("p0-signed-v1" ‖ 0 ‖ u64be(len) ‖ header.payload)), without looking at the signature."""
+    """b64u(SHA256("p0-signed-v1" ‖ 0 ‖ u64be(len) ‖ header.payload)), without looking at the signature.
+
+    Every text has one, so that a refusal can name what it refuses, whatever that is.
+    """
     signing_input, _, _ = compact.rpartition(".")
-    return tagged_hash(b"p0-signed-v1", signing_input.encode("ascii", "surrogatepass"))
+    return tagged_hash(b"p0-signed-v1", signing_input.encode("utf-8", "surrogatepass"))
 
 
 def verify(compact: str, type_: type[RecordT], key: PublicKey) -> Verified[RecordT]:

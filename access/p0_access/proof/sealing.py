@@ -18,10 +18,13 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
 from p0_access.encoding import b64u, b64u_decode, decode, encode
-from p0_access.errors import ProofError
+from p0_access.errors import MalformedError, ProofError
 from p0_access.messages.records import CredentialPlaintext, SealingKey
 
 SUITE_NAME: Final = "X25519-HKDF-SHA256-CHACHA20POLY1305"
+_PROBE: Final = X25519PrivateKey.from_private_bytes(bytes(31) + b"@")
+"""Not a secret: with a point of small order every private key comes to the same, which is refused."""
+
 _SUITE: Final = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
 
 
@@ -55,6 +58,14 @@ class OpeningKey:
 
     def __repr__(self) -> str:
         return "OpeningKey(…)"
+
+
+def check_sealing_key(key: SealingKey) -> None:
+    """Refuses a key that nothing can be sealed to (RFC 7748, section 6.1), before anything is made that needs it."""
+    try:
+        _PROBE.exchange(X25519PublicKey.from_public_bytes(b64u_decode(key.x)))
+    except ValueError as error:
+        raise MalformedError("nothing can be sealed to this key", code="sealing_key") from error
 
 
 def seal(plaintext: CredentialPlaintext, to: SealingKey, *, rh: str, aud: str) -> str:

@@ -11,8 +11,8 @@ from typing import Literal
 import msgspec
 
 from p0_access.permissions.permission import Kind, Permission, canonical
-from p0_access.routing.decision import Decision, NeedsApproval, Requestor, Requirement
-from p0_access.routing.people import is_approver
+from p0_access.routing.decision import Approvers, Decision, NeedsApproval, Requestor, Requirement
+from p0_access.routing.people import is_approver, qualified
 
 
 class VerifiedApproval(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +61,8 @@ def tally(
     """Count `approvals` of `granted`, in the order they came.
 
     1. Whoever is the requestor, by subject or by verified address, directly or through a third name, has no say.
-    2. Who is an approver of no requirement has no say.
+    2. Who is an approver of no requirement has no say. An approver of another issuer than the requestor's is one only
+       where the requirement names the issuer: the same human may have an account with each.
     3. Any denial by somebody with a say is final.
     4. One human counts once towards a requirement, under whatever names. People of different issuers can't be told
        apart for certain, so a requirement counts those of one issuer: the one with the most.
@@ -73,11 +74,14 @@ def tally(
         item
         for item in cast
         if not humans.same(item.by, requestor)  # 1
-        and any(is_approver(each.approvers, item.by) for each in decision.requirements)  # 2
+        and any(_counts(each.approvers, item.by, requestor) for each in decision.requirements)  # 2
     ]
     denied_by = next((item.by for item in heard if item.decision == "deny"), None)  # 3
     approving = [item for item in heard if item.decision == "approve"]
-    counted = tuple(_count(each, [item.by for item in approving], humans) for each in decision.requirements)  # 4
+    counted = tuple(  # 4
+        _count(each, [item.by for item in approving if _counts(each.approvers, item.by, requestor)], humans)
+        for each in decision.requirements
+    )
     allowed = _allowed(granted, approving)  # 5
     complete = denied_by is None and all(each.met for each in counted)
     return Tally(
@@ -95,7 +99,7 @@ def may_review(decision: Decision | None, person: Requestor, *, requestor: Reque
     return (
         isinstance(decision, NeedsApproval)
         and not _Humans([requestor, person]).same(requestor, person)
-        and any(is_approver(each.approvers, person) for each in decision.requirements)
+        and any(_counts(each.approvers, person, requestor) for each in decision.requirements)
     )
 
 
@@ -107,11 +111,17 @@ def who(requirement: Requirement) -> str:
     return f"{requirement.count} of {named}"
 
 
+def _counts(approvers: Approvers, person: Requestor, requestor: Requestor) -> bool:
+    if not is_approver(approvers, person):
+        return False
+    named = approvers.issuer == person.iss or qualified(person) in approvers.subjects
+    return named or person.iss == requestor.iss
+
+
 def _count(requirement: Requirement, people: Sequence[Requestor], humans: _Humans) -> Counted:
     by_issuer: dict[str, dict[int, Requestor]] = {}
     for person in people:
-        if is_approver(requirement.approvers, person):
-            by_issuer.setdefault(person.iss, {}).setdefault(humans.of(person), person)
+        by_issuer.setdefault(person.iss, {}).setdefault(humans.of(person), person)
     most = max(by_issuer.values(), key=len, default={})
     return Counted(requirement=requirement, by=tuple(most.values()))
 

@@ -3,16 +3,21 @@ key."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Final
+
+import msgspec
 
 from p0_access.messages.job import Job
 from p0_access.messages.records import Admission, Collect, Credential, CredentialPlaintext, Request
 from p0_access.proof import jws
 from p0_access.proof.sealing import SUITE_NAME, seal
+from p0_access.routing.decide import route
+from p0_access.routing.decision import Automatic, Decision, Denied, NeedsApproval, Requestor
 from p0_agent.core import ceiling
-from p0_agent.core.acts import admission_of, known, request_of, verified
+from p0_agent.core.acts import admission_of, known, request_of, requestor, verified
 from p0_agent.core.answer import Answer
-from p0_agent.core.approvals import Allowed, asked_by, granted
+from p0_agent.core.approvals import Allowed, granted
 from p0_agent.core.context import Context
 from p0_agent.core.needs import read, search_path
 from p0_agent.core.window import in_window
@@ -28,7 +33,8 @@ WRITES: Final = frozenset({"INSERT", "UPDATE", "DELETE", "TRUNCATE"})
 
 
 async def collect(job: Job, context: Context) -> Answer:
-    """Step 10: the requestor, here and now, wants what was admitted; it is read again, and must not have changed."""
+    """Step 10: the requestor, here and now, wants what was admitted. It is read and routed again, for the person that
+    the requestor is now, by the rules of now, and must not have become more."""
     if job.act is None:
         raise RefusedError("a collection is signed", step=Step.COLLECT, code="act_missing")
     entry = await known(job.request, context, step=Step.COLLECT)
@@ -42,7 +48,7 @@ async def collect(job: Job, context: Context) -> Answer:
     if found.act.iat + COLLECT_MAX_AGE <= context.now():
         raise RefusedError("this was signed too long ago", step=Step.COLLECT, code="collect_stale", hint="Try again.")
     if entry.stage in {"approved", "provisioned"}:
-        await _unchanged(entry, admission, context)
+        await _unchanged(entry, admission, requestor(found.person), context)
         await context.cluster.evidence.append("collect", found.compact, context.now())
     return await provide(entry, admission, context)
 
@@ -79,8 +85,9 @@ def sealed(entry: Entry) -> Answer:
     )
 
 
-async def _unchanged(entry: Entry, admission: Admission, context: Context) -> None:
-    needs = await read(request_of(entry), asked_by(admission), context)
+async def _unchanged(entry: Entry, admission: Admission, person: Requestor, context: Context) -> None:
+    """Hours are left out here: `in_window` says more plainly that they are over."""
+    needs = await read(request_of(entry), person, context)
     if (needs.question.granted, needs.question.reached, needs.objects) != (
         admission.permissions,
         admission.reached,
@@ -92,6 +99,25 @@ async def _unchanged(entry: Entry, admission: Admission, context: Context) -> No
             code="changed",
             hint="Ask again, so that it is reviewed again.",
         )
+    question = msgspec.structs.replace(needs.question, at=datetime.fromtimestamp(admission.iat, UTC))
+    with at(Step.COLLECT):
+        now = route(context.rules, question)
+    if not _no_harder(now, admission.rules.decision):
+        raise RefusedError(
+            "by the rules, or by your groups, it would be decided otherwise now",
+            step=Step.COLLECT,
+            code="changed",
+            hint="Ask again, so that it is decided again.",
+        )
+
+
+def _no_harder(now: Decision, admitted: Decision) -> bool:
+    """Whether who had `admitted` fulfilled may have it by the decision that it would be `now`."""
+    if isinstance(now, Denied) or isinstance(admitted, Denied) or now.ttl < admitted.ttl:
+        return False
+    if isinstance(now, Automatic):
+        return True
+    return isinstance(admitted, NeedsApproval) and now.requirements == admitted.requirements
 
 
 async def _provision(entry: Entry, admission: Admission, allowed: Allowed, context: Context) -> Opened:

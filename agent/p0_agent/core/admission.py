@@ -9,6 +9,7 @@ from p0_access.messages.records import Admission, AdmissionRules, Request
 from p0_access.proof import jws
 from p0_access.routing.decide import reason_missing, route
 from p0_access.routing.decision import Automatic, Decision, Denied, NeedsApproval
+from p0_agent.core import supported
 from p0_agent.core.access import provide
 from p0_agent.core.acts import admission_of, request_of, requestor, verified
 from p0_agent.core.answer import Answer
@@ -16,6 +17,7 @@ from p0_agent.core.context import Context
 from p0_agent.core.needs import Needs, read
 from p0_agent.core.standing import stands
 from p0_agent.errors import RefusedError, Step, at
+from p0_agent.postgres.errors import LedgerError
 from p0_agent.postgres.ledger import Entry
 from p0_agent.verification.acts import VerifiedAct
 
@@ -39,6 +41,9 @@ async def admit(job: Job, context: Context) -> Answer:
 
 
 async def _claim_and_decide(job: Job, context: Context) -> Entry:
+    with at(Step.SHAPE):
+        asked = jws.unverified_record(job.request.record, Request)
+    supported.check(asked, schemas=context.cluster.databases.get(asked.database, ()))
     request = await verified(job.request, Request, context)
     if request.act.database not in context.cluster.databases:
         raise RefusedError(
@@ -72,8 +77,13 @@ async def _decide(request: VerifiedAct[Request], entry: Entry, context: Context)
     signed = jws.sign(_admission(request, needs, decision, context), context.key)
     await context.cluster.evidence.append("request", request.compact, context.now())
     await context.cluster.evidence.append("admission", signed, context.now())
-    with at(Step.RULES):
+    try:
         return await context.cluster.ledger.admit(entry.rh, signed, _stage(decision), context.now())
+    except LedgerError:
+        meanwhile = await context.cluster.ledger.get(entry.rh)
+        if meanwhile is None or meanwhile.stage == "claimed":
+            raise
+        return meanwhile  # another delivery of the same job came first; what it decided stands
 
 
 def _stage(decision: Decision) -> Literal["approved", "denied", "admitted"]:

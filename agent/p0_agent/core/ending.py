@@ -24,7 +24,8 @@ async def end(job: Job, context: Context) -> Answer:
     entry = await _entry(job, context)
     cause: Cause = "revoked"
     if job.act is None:
-        await context.cluster.evidence.append("server-end", entry.rh, context.now())
+        if entry.stage in (*OPEN, *LIVE):
+            await context.cluster.evidence.append("server-end", entry.rh, context.now())
     else:
         found = await verified(job.act, End, context)
         cause = _allowed(found, entry, context)
