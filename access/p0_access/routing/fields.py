@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Collection, Iterable
 from collections.abc import Mapping as MappingType
-from typing import Final, NoReturn, TypeVar
+from typing import Final, NoReturn, Self, TypeVar
 
 from p0_access.errors import RulesError
 from p0_access.messages.records import MAX_TTL
 from p0_access.routing.document import Listing, Mapping, Node, Scalar, refusal
 from p0_access.routing.durations import parse_duration, spell_duration
+from p0_access.routing.grammar import Table
 from p0_access.routing.patterns import PatternError
 
 MAX_TEXT: Final = 500
@@ -60,6 +61,10 @@ class Fields:
                 )
             if key.text not in known:
                 self.fail(key, f'{what} has no "{key.text}"', did_you_mean(key.text, known))
+
+    @classmethod
+    def of(cls, table: Table, node: Node, *, source: str, later: MappingType[str, str] | None = None) -> Self:
+        return cls(node, what=table.what, source=source, known=tuple(table.keys), later=later or table.later)
 
     def __contains__(self, key: str) -> bool:
         return key in self.entries

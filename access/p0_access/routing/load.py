@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import partial
-from typing import Final, get_args
+from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from p0_access.encoding import sha256_b64u
+from p0_access.routing import grammar
 from p0_access.routing.decision import Approvers
 from p0_access.routing.document import Listing, Mapping, Node, Scalar, parse_document
 from p0_access.routing.fields import Fields, did_you_mean
@@ -25,7 +26,6 @@ from p0_access.routing.rule import (
     Deny,
     People,
     Quorum,
-    RequestKind,
     Requestors,
     Resource,
     Rule,
@@ -33,26 +33,8 @@ from p0_access.routing.rule import (
 from p0_access.routing.rules import DEFAULT_MAX_TTL, Defaults, RuleSet
 from p0_access.routing.windows import DAYS, MINUTES_A_DAY, Window, parse_days, parse_hours
 
-MAX_COUNT: Final = 20
-"""No decision waits for more people."""
-
-PRIVILEGES: Final = (
-    "SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER", "MAINTAIN", "USAGE", "CREATE",
-    "CONNECT", "TEMPORARY", "EXECUTE", "MEMBER",
-)  # fmt: skip
-KINDS: Final[tuple[RequestKind, ...]] = get_args(RequestKind)
-
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
-_TAG: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}\Z")
-VERDICTS: Final = ("auto", "deny", "approvers", "all")
-LATER_IN_APPROVAL: Final = {
-    "any": "write one rule with the groups that may approve, or all of several approvers",
-    "break_glass": "leave it out; who needs access in an emergency asks for it by another rule",
-    "escalate": "name those who step in among the approvers",
-    "step_up": "leave it out; approvers sign with the key of their session",
-    "reason": "use require_reason: true",
-}
-LATER_IN_REQUESTOR: Final = {"claims": 'name the exact subject instead: subjects: ["https://issuer#subject"]'}
+_NAME: Final = re.compile(rf"{grammar.NAME}\Z")
+_TAG: Final = re.compile(rf"{grammar.TAG}\Z")
 
 
 def load(data: bytes, *, source: str) -> RuleSet:
@@ -60,12 +42,7 @@ def load(data: bytes, *, source: str) -> RuleSet:
 
     `source` is for messages only. `RuleSet.sha256` is over exactly `data`.
     """
-    root = Fields(
-        parse_document(data, source=source),
-        what="a rules document",
-        source=source,
-        known=("version", "defaults", "tags", "rules"),
-    )
+    root = Fields.of(grammar.DOCUMENT, parse_document(data, source=source), source=source)
     version = root.need("version", 'start with "version: 1"')
     if not isinstance(version, Scalar) or version.what != "number" or version.text != "1":
         root.fail(version, "this version reads rules of version 1", "write version: 1")
@@ -80,7 +57,7 @@ def _defaults(root: Fields) -> Defaults:
     node = root.get("defaults")
     if node is None:
         return Defaults()
-    fields = Fields(node, what="defaults", source=root.source, known=("max_ttl", "require_reason"))
+    fields = Fields.of(grammar.DEFAULTS, node, source=root.source)
     return Defaults(
         max_ttl=fields.duration("max_ttl") or DEFAULT_MAX_TTL, require_reason=fields.boolean("require_reason")
     )
@@ -122,17 +99,10 @@ def _named(rule: Node) -> Node:
 
 
 def _rule(node: Node, source: str, tags: tuple[str, ...]) -> Rule:
-    known = ("name", "requestor", "resource", "access", "when", "approval")
-    fields = Fields(node, what="a rule", source=source, known=known)
+    fields = Fields.of(grammar.RULE, node, source=source)
     name = fields.parsed("name", _name)
     access = _access(fields)
-    approval = Fields(
-        fields.need("approval"),
-        what="approval",
-        source=source,
-        known=(*VERDICTS, "count", "max_ttl", "require_reason"),
-        later=LATER_IN_APPROVAL,
-    )
+    approval = Fields.of(grammar.APPROVAL, fields.need("approval"), source=source)
     return Rule(
         name=name,
         line=node.line,
@@ -150,13 +120,7 @@ def _requestors(rule: Fields) -> Requestors | None:
     node = rule.get("requestor")
     if node is None:
         return None
-    fields = Fields(
-        node,
-        what="requestor",
-        source=rule.source,
-        known=("issuer", "groups", "subjects", "emails"),
-        later=LATER_IN_REQUESTOR,
-    )
+    fields = Fields.of(grammar.REQUESTOR, node, source=rule.source)
     issuer = fields.parsed("issuer", parse_issuer) if "issuer" in fields else None
     if not ({"groups", "subjects", "emails"} & fields.entries.keys()):
         fields.fail(node, "requestor names nobody", "add groups, subjects or emails")
@@ -175,12 +139,8 @@ def _requestors(rule: Fields) -> Requestors | None:
 
 
 def _resource(rule: Fields, tags: tuple[str, ...], access: Access) -> Resource:
-    fields = Fields(
-        rule.need("resource", 'say which databases: resource: {databases: ["prod-*"]}'),
-        what="resource",
-        source=rule.source,
-        known=("databases", "schemas", "relations", "columns", "tags", "functions", "sequences", "roles"),
-    )
+    resource = rule.need("resource", 'say which databases: resource: {databases: ["prod-*"]}')
+    fields = Fields.of(grammar.RESOURCE, resource, source=rule.source)
     fields.need("databases", 'every rule says which databases it is about; all of them are ["*"]')
     if "roles" not in fields and access.kinds is not None and all(kind == "role" for kind in access.kinds):
         fields.fail(fields.node, "kinds: [role] without roles", 'say which roles: resource: {roles: ["reporting"]}')
@@ -202,12 +162,12 @@ def _access(rule: Fields) -> Access:
     node = rule.get("access")
     if node is None:
         return Access()
-    fields = Fields(node, what="access", source=rule.source, known=("privileges", "kinds"))
-    privileges = fields.words("privileges", PRIVILEGES, "a privilege")
-    kinds = fields.words("kinds", KINDS, "a kind of request")
+    fields = Fields.of(grammar.ACCESS, node, source=rule.source)
+    privileges = fields.words("privileges", grammar.PRIVILEGES, "a privilege")
+    kinds = fields.words("kinds", grammar.KINDS, "a kind of request")
     return Access(
         privileges=None if privileges is None else frozenset(privileges),
-        kinds=None if kinds is None else frozenset(kind for kind in KINDS if kind in kinds),
+        kinds=None if kinds is None else frozenset(kind for kind in grammar.KINDS if kind in kinds),
     )
 
 
@@ -215,7 +175,7 @@ def _when(rule: Fields) -> Window | None:
     node = rule.get("when")
     if node is None:
         return None
-    fields = Fields(node, what="when", source=rule.source, known=("days", "hours", "timezone"))
+    fields = Fields.of(grammar.WHEN, node, source=rule.source)
     if "days" not in fields and "hours" not in fields:
         fields.fail(node, "when says neither days nor hours", 'write days: [mon-fri] or hours: "09:00-18:00"')
     fields.need("timezone", "hours and days are those of a place: timezone: Europe/Budapest")
@@ -230,9 +190,11 @@ def _when(rule: Fields) -> Window | None:
 
 
 def _approval(fields: Fields) -> Approval:
-    said = [key for key in VERDICTS if key in fields]
+    said = [key for key in grammar.VERDICTS if key in fields]
     if len(said) != 1:
-        fields.fail(fields.node, f"approval takes exactly one of {', '.join(VERDICTS)}", "auto: true, for example")
+        fields.fail(
+            fields.node, f"approval takes exactly one of {', '.join(grammar.VERDICTS)}", "auto: true, for example"
+        )
     verdict = said[0]
     if "count" in fields and verdict != "approvers":
         fields.fail(fields.entries["count"][0], '"count" goes with approvers', "in all, each entry has its own count")
@@ -254,19 +216,18 @@ def _approval(fields: Fields) -> Approval:
 
 
 def _entry(node: Node, source: str) -> Fields:
-    known = ("approvers", "count")
-    return Fields(node, what="an entry of all", source=source, known=known, later=LATER_IN_APPROVAL)
+    return Fields.of(grammar.QUORUM, node, source=source, later=grammar.APPROVAL.later)
 
 
 def _quorum(entry: Fields) -> Quorum:
     node = entry.need("approvers")
-    fields = Fields(node, what="approvers", source=entry.source, known=("issuer", "groups", "subjects"))
+    fields = Fields.of(grammar.APPROVERS, node, source=entry.source)
     issuer = fields.parsed("issuer", parse_issuer) if "issuer" in fields else None
     groups = tuple(dict.fromkeys(fields.items("groups", parse_group) or ()))
     subjects = tuple(dict.fromkeys(fields.items("subjects", partial(parse_approver, issuer)) or ()))
     if not groups and not subjects:
         fields.fail(node, "approvers names nobody", "add groups or subjects")
-    count = entry.count("count", default=1, most=MAX_COUNT)
+    count = entry.count("count", default=1, most=grammar.MAX_COUNT)
     if not groups and count > len(subjects):
         entry.fail(entry.need("count"), f"{count} people must approve, but only {len(subjects)} listed")
     return Quorum(Approvers(groups=groups, subjects=subjects, issuer=issuer), count)

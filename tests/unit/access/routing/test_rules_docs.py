@@ -10,7 +10,7 @@ import pytest
 from fix_routing import question
 from p0_access.errors import RulesError
 from p0_access.permissions.permission import Permission, column, connect, relation
-from p0_access.routing import load as loading
+from p0_access.routing import grammar
 from p0_access.routing.decide import route
 from p0_access.routing.decision import Automatic, Denied, NeedsApproval, Requestor
 from p0_access.routing.load import load
@@ -47,9 +47,9 @@ def test_the_example_of_an_error_is_real() -> None:
 
 def test_every_privilege_and_kind_is_there_and_all_that_is_not_supported() -> None:
     later = TEXT[TEXT.index("## Not supported yet") :]
-    for word in loading.PRIVILEGES:
+    for word in grammar.PRIVILEGES:
         assert re.search(rf"\b{word}\b", TEXT)
-    for word in (*loading.KINDS, *loading.VERDICTS):
+    for word in (*grammar.KINDS, *grammar.VERDICTS):
         assert f"`{word}" in TEXT
-    for word in (*loading.LATER_IN_APPROVAL, *loading.LATER_IN_REQUESTOR):
+    for word in (*grammar.APPROVAL.later, *grammar.REQUESTOR.later):
         assert f"`{word}`" in later

@@ -1,0 +1,210 @@
+"""Which keys a rules document has, and what may stand behind each: tables that `load` reads by and `schema` prints.
+
+A value is written as a fragment of JSON Schema. The schema is looser than `load`: it knows shapes and words, while
+`load` also knows what means something. It is never stricter.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, get_args
+
+import msgspec
+
+from p0_access.routing.rule import RequestKind
+from p0_access.routing.windows import DAYS
+
+MAX_COUNT: Final = 20
+"""No decision waits for more people."""
+
+PRIVILEGES: Final = (
+    "SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER", "MAINTAIN", "USAGE", "CREATE",
+    "CONNECT", "TEMPORARY", "EXECUTE", "MEMBER",
+)  # fmt: skip
+KINDS: Final[tuple[RequestKind, ...]] = get_args(RequestKind)
+VERDICTS: Final = ("auto", "deny", "approvers", "all")
+
+NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
+TAG: Final = r"[a-z][a-z0-9_-]{0,62}"
+
+Fragment = dict[str, Any]
+
+
+class Table(msgspec.Struct, frozen=True, kw_only=True):
+    """One mapping of the document: its keys, those that must be there, and those that a later version will have, each
+    with what to write instead until then."""
+
+    what: str
+    keys: dict[str, Fragment]
+    required: tuple[str, ...] = ()
+    later: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+def text(about: str, **more: Any) -> Fragment:
+    return {"type": "string", "minLength": 1, "description": about, **more}
+
+
+def texts(about: str, **more: Any) -> Fragment:
+    return {"type": "array", "minItems": 1, "description": about, "items": {"type": "string", "minLength": 1, **more}}
+
+
+def words(about: str, known: tuple[str, ...]) -> Fragment:
+    return {"type": "array", "minItems": 1, "description": about, "items": {"enum": list(known)}}
+
+
+def refer(name: str, about: str) -> Fragment:
+    return {"$ref": f"#/$defs/{name}", "description": about}
+
+
+def flag(about: str) -> Fragment:
+    return {"type": "boolean", "description": about}
+
+
+def duration(about: str) -> Fragment:
+    return text(f"{about} A whole number with s, m, h or d, at most 7d.", pattern="^[1-9][0-9]{0,8}[smhd]$")
+
+
+_COUNT: Final[Fragment] = {
+    "type": "integer",
+    "minimum": 1,
+    "maximum": MAX_COUNT,
+    "description": "How many different people; 1 if left out.",
+}
+
+DOCUMENT: Final = Table(
+    what="a rules document",
+    keys={
+        "version": {"const": 1, "description": "The version of this language."},
+        "defaults": refer("defaults", "What holds for every request."),
+        "tags": {
+            "type": "object",
+            "propertyNames": {"pattern": f"^{TAG}$"},
+            "additionalProperties": {"type": "array", "items": {"type": "string", "minLength": 1}},
+            "description": "A name for columns: schema.relation.column. [] declares a tag that only comments give.",
+        },
+        "rules": {
+            "type": "array",
+            "minItems": 1,
+            "items": {"$ref": "#/$defs/rule"},
+            "description": "In order: for each permission the first rule that matches decides.",
+        },
+    },
+    required=("version", "rules"),
+)
+
+DEFAULTS: Final = Table(
+    what="defaults",
+    keys={
+        "max_ttl": duration("The longest access where no rule is stricter; 1h if left out."),
+        "require_reason": flag("Every request needs a reason."),
+    },
+)
+
+RULE: Final = Table(
+    what="a rule",
+    keys={
+        "name": text("Unique in the file; shown to people.", pattern=f"^{NAME}$"),
+        "requestor": refer("requestor", "Who asks; everybody if left out."),
+        "resource": refer("resource", "What is asked for."),
+        "access": refer("access", "Privileges and kinds of request; all if left out."),
+        "when": refer("when", "Days and hours; always if left out."),
+        "approval": refer("approval", "What is decided."),
+    },
+    required=("name", "resource", "approval"),
+)
+
+REQUESTOR: Final = Table(
+    what="requestor",
+    keys={
+        "issuer": text("Only people of this identity provider."),
+        "groups": texts("In one of these groups, by their verified token."),
+        "subjects": texts("One of these: https://issuer#subject, or the subject beside issuer."),
+        "emails": texts("Their verified address; * may stand before the @. Needs issuer."),
+    },
+    later={"claims": 'name the exact subject instead: subjects: ["https://issuer#subject"]'},
+)
+
+RESOURCE: Final = Table(
+    what="resource",
+    keys={
+        "databases": texts('Databases; all of them are ["*"].'),
+        "schemas": texts("Schemas: narrows everything below."),
+        "relations": texts("Tables and views, with their columns: schema.relation."),
+        "columns": texts("Columns: schema.relation.column."),
+        "tags": texts("Columns with one of these tags, declared at the top.", pattern=f"^{TAG}$"),
+        "functions": texts("Functions: schema.name, or schema.name(integer, date)."),
+        "sequences": texts("Sequences: schema.sequence."),
+        "roles": texts("Roles that are asked for by name."),
+    },
+    required=("databases",),
+)
+
+ACCESS: Final = Table(
+    what="access",
+    keys={
+        "privileges": words("Which privileges.", PRIVILEGES),
+        "kinds": words("By SQL, permissions by name, or a role by name.", KINDS),
+    },
+)
+
+WHEN: Final = Table(
+    what="when",
+    keys={
+        "days": texts(f"{', '.join(DAYS)}, or ranges such as mon-fri."),
+        "hours": text("09:00-18:00, by the clock on the wall there.", pattern="^[0-9]{2}:[0-9]{2}-[0-9]{2}:[0-9]{2}$"),
+        "timezone": text("A name of the IANA list, such as Europe/Budapest."),
+    },
+    required=("timezone",),
+)
+
+APPROVERS: Final = Table(
+    what="approvers",
+    keys={
+        "issuer": text("Only people of this identity provider."),
+        "groups": texts("Members of one of these groups."),
+        "subjects": texts("These people: https://issuer#subject, or an e-mail address beside issuer."),
+    },
+)
+
+QUORUM: Final = Table(
+    what="an entry of all",
+    keys={"approvers": refer("approvers", "Who is asked."), "count": _COUNT},
+    required=("approvers",),
+)
+
+APPROVAL: Final = Table(
+    what="approval",
+    keys={
+        "auto": {"const": True, "description": "Nobody is asked."},
+        "deny": text("Denied; the person sees this text.", maxLength=500),
+        "approvers": refer("approvers", "So many different people of these approve."),
+        "all": {
+            "type": "array",
+            "minItems": 2,
+            "items": {"$ref": "#/$defs/quorum"},
+            "description": "Each of these is asked.",
+        },
+        "count": _COUNT,
+        "max_ttl": duration("The longest access."),
+        "require_reason": flag("The request needs a reason."),
+    },
+    later={
+        "any": "write one rule with the groups that may approve, or all of several approvers",
+        "break_glass": "leave it out; who needs access in an emergency asks for it by another rule",
+        "escalate": "name those who step in among the approvers",
+        "step_up": "leave it out; approvers sign with the key of their session",
+        "reason": "use require_reason: true",
+    },
+)
+
+NAMED: Final = {
+    "defaults": DEFAULTS,
+    "rule": RULE,
+    "requestor": REQUESTOR,
+    "resource": RESOURCE,
+    "access": ACCESS,
+    "when": WHEN,
+    "approvers": APPROVERS,
+    "quorum": QUORUM,
+    "approval": APPROVAL,
+}
+"""Every table but the document's own, by the name that others refer to it with."""
