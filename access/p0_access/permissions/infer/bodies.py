@@ -131,12 +131,18 @@ def _view(context: Context, view: Relation, place: int, *, as_owner: bool) -> Bo
 
     def read() -> Body:
         inner = Context(
-            context.catalog, DEFAULT_SEARCH_PATH, stack=context.enter(f"view {name}", place), as_owner=as_owner
+            context.catalog,
+            DEFAULT_SEARCH_PATH,
+            stack=context.enter(f"view {name}", place),
+            as_owner=as_owner,
+            session_path=context.session_path,
         )
         level, _ = select.read_select(inner, None, view_query(view, place))
         return Body(inner, tuple(_locked(level)))
 
-    return _remembered(context, ("view", view.schema, view.name, str(as_owner)), read, place=place)
+    return _remembered(
+        context, ("view", view.schema, view.name, str(as_owner), *context.session_path), read, place=place
+    )
 
 
 def view_query(view: Relation, place: int) -> Node:
@@ -168,18 +174,27 @@ def _function(context: Context, function: Function, place: int) -> Body:
             "Ask for a role, or have it made SECURITY DEFINER by its owner.",
         )
     text = function.body
-    path = _pinned_path(function) or context.search_path
+    path = _pinned_path(function) or context.session_path
 
     def read() -> Body:
         stack = context.enter(f"function {name}", place)
         inner = Context(context.catalog, path, stack=stack, parameters=signatures.parameter_names(function))
-        if function.language == "plpgsql":
-            _read_plpgsql_body(inner, name, text, place)
-        else:
-            _read_sql_body(inner, name, text, place)
+        try:
+            if function.language == "plpgsql":
+                _read_plpgsql_body(inner, name, text, place)
+            else:
+                _read_sql_body(inner, name, text, place)
+        except RefusedError as error:
+            raise _in_function(name, error, place) from error
         return Body(inner)
 
     return _remembered(context, ("function", function.schema, name, *path), read, place=place)
+
+
+def _in_function(name: str, error: RefusedError, place: int) -> RefusedError:
+    if error.code == "function_body":
+        return RefusedError("function_body", str(error), place, error.hint)
+    return RefusedError("function_body", f"what {name} does is not known: {error}", place, error.hint)
 
 
 def _pinned_path(function: Function) -> tuple[str, ...]:
@@ -246,7 +261,8 @@ def _expression(context: Context, text: str, relation: Relation | None, place: i
         stripped = stripped[len("CHECK") :].removesuffix(" NOT VALID").removesuffix(" NO INHERIT")
 
     def read() -> Body:
-        inner = Context(context.catalog, DEFAULT_SEARCH_PATH, stack=context.enter(f"expression {text}", place))
+        stack = context.enter(f"expression {text}", place)
+        inner = Context(context.catalog, DEFAULT_SEARCH_PATH, stack=stack, session_path=context.session_path)
         inner.parameters = frozenset({"value"})
         (statement,) = _parsed("a stored expression", f"SELECT ({stripped})", place)
         level = Level(None)
@@ -257,7 +273,7 @@ def _expression(context: Context, text: str, relation: Relation | None, place: i
         return Body(inner)
 
     table = f"{relation.schema}.{relation.name}" if relation is not None else ""
-    return _remembered(context, ("expression", text, table), read, place=place)
+    return _remembered(context, ("expression", text, table, *context.session_path), read, place=place)
 
 
 def _parsed(name: str, text: str, place: int) -> tuple[Statement, ...]:

@@ -41,7 +41,8 @@ class Context:
     `charges` is where charges go at the moment; `callers` what the caller is charged even inside a view of somebody
     else's (functions and sequences). `usages` holds the schemas that names were looked up in, `reached` what owners are
     charged. `parameters` are names and `$n` that a function's body may use. `stack` names the bodies around this one;
-    `as_owner` says that PostgreSQL checks this body's relations against a view's owner.
+    `as_owner` says that PostgreSQL checks this body's relations against a view's owner. `session_path` is what the
+    session searches, whatever this body does.
     """
 
     def __init__(
@@ -53,10 +54,12 @@ class Context:
         as_owner: bool = False,
         parameters: frozenset[str] = frozenset(),
         session: Session | None = None,
+        session_path: tuple[str, ...] | None = None,
     ) -> None:
         self.catalog: Catalog = catalog
         self.builtin: Builtin = builtin()
         self.search_path = search_path
+        self.session_path = search_path if session_path is None else session_path
         self.stack = stack
         self.as_owner = as_owner
         self.parameters = parameters

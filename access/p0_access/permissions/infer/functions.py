@@ -30,17 +30,22 @@ Resolved = builtin.BuiltinFunction | list[Function]
 """The built-in function or the user's that a call may mean; an empty list for neither: a cast or a field."""
 
 _SEQUENCE_USES: Final[dict[str, SequenceUse]] = {"nextval": "nextval", "currval": "currval", "setval": "setval"}
-_REGCLASS: Final = frozenset({"regclass"})
-
-# Which argument, counted from the end where negative, is text that names a relation.
+# Which argument, counted from the end where negative, is text that names something, and what.
 _NAMED_IN_TEXT: Final = {
-    "to_regclass": 0,
-    "pg_get_viewdef": 0,
-    "pg_get_serial_sequence": 0,
-    "has_table_privilege": -2,
-    "has_any_column_privilege": -2,
-    "has_sequence_privilege": -2,
-    "has_column_privilege": -3,
+    "to_regclass": ("regclass", 0),
+    "to_regtype": ("regtype", 0),
+    "to_regproc": ("regproc", 0),
+    "to_regprocedure": ("regprocedure", 0),
+    "pg_get_viewdef": ("regclass", 0),
+    "pg_get_serial_sequence": ("regclass", 0),
+    "has_table_privilege": ("regclass", -2),
+    "has_any_column_privilege": ("regclass", -2),
+    "has_sequence_privilege": ("regclass", -2),
+    "has_column_privilege": ("regclass", -3),
+    "has_function_privilege": ("regprocedure", -2),
+    "has_type_privilege": ("regtype", -2),
+    "pg_input_is_valid": ("regtype", 1),
+    "pg_input_error_info": ("regtype", 1),
 }
 
 
@@ -197,11 +202,11 @@ def _charge_builtin(
         text = literal(arguments[each]) if each < len(arguments) else None
         if text is not None:
             name_in_text(context, level.clause, text, place)
-    place_of_name = _NAMED_IN_TEXT.get(name)
-    if place_of_name is not None and len(arguments) >= abs(place_of_name):
+    kind, place_of_name = _NAMED_IN_TEXT.get(name, ("", 0))
+    if kind and len(arguments) >= abs(place_of_name):
         text = literal(arguments[place_of_name])
-        if text is not None and not text.isdigit():
-            name_in_text(context, level.clause, text, place)
+        if text is not None:
+            object_in_text(context, level.clause, kind, text, place)
 
 
 def _opaque(name: str, place: int) -> RefusedError:
@@ -233,6 +238,25 @@ def name_in_text(context: Context, clause: str, text: str, place: int) -> tuple[
     schema = parts[-2] if len(parts) > 1 else None
     found = names.find_relation(context, schema, parts[-1], clause, place)
     return found.schema, found.name
+
+
+def object_in_text(context: Context, clause: str, kind: str, text: str, place: int) -> None:
+    """What a string of a reg… type names: USAGE on its schema."""
+    if text.strip().isdigit() or text.strip() == "-":
+        return
+    if kind == "regclass":
+        name_in_text(context, clause, text, place)
+        return
+    parts = names.qualified(text.partition("(")[0].replace("[]", "")) or ()
+    for schema in (parts[-2],) if len(parts) > 1 else names.path(context):
+        known = (
+            bool(context.catalog.functions_named(schema, parts[-1]))
+            if kind in ("regproc", "regprocedure")
+            else kind == "regtype" and names.is_type(context, schema, parts[-1])
+        )
+        if parts and (known or len(parts) > 1):
+            context.name_schema(schema, clause, place)
+            return
 
 
 def _projection_or_cast(
@@ -279,8 +303,8 @@ def cast(context: Context, level: Level, node: Node) -> str | None:
         return None
     _charge_type(context, found, level.clause, place)
     schema, name = found
-    if name in _REGCLASS and (text := literal(node["arg"])) is not None and not text.strip().isdigit():
-        name_in_text(context, level.clause, text, place)
+    if name.startswith("reg") and (text := literal(node["arg"])) is not None:
+        object_in_text(context, level.clause, name, text, place)
     suffix = "[]" if "arrayBounds" in type_node else ""
     return f"{name}{suffix}" if schema in builtin.SCHEMAS else f"{schema}.{name}{suffix}"
 

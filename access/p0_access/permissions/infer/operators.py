@@ -9,7 +9,7 @@ from p0_access.permissions.catalog import Function, Operator
 from p0_access.permissions.infer import functions, names
 from p0_access.permissions.infer.context import Context, RefusedError
 from p0_access.permissions.infer.scope import Columns, Level
-from p0_access.permissions.infer.tree import strings
+from p0_access.permissions.infer.tree import items, literal, strings
 from p0_access.permissions.infer.types import may_be
 from p0_access.permissions.parse import Node
 
@@ -32,11 +32,24 @@ def charge(
     if node["kind"] in ("AEXPR_OP_ANY", "AEXPR_OP_ALL", "AEXPR_IN"):
         right_type = None
     use(context, level.clause, qualified, (left_type, right_type), node.get("location", -1))
+    _name_objects(context, level, node, left, right)
     symbol = qualified[-1]
     if node["kind"] != "AEXPR_OP" or symbol in _COMPARISONS:
         return "bool" if node["kind"] != "AEXPR_NULLIF" else left_type
     same = left_type == right_type or right_type == "unknown"
     return left_type if symbol in _ARITHMETIC and left_type in _NUMBERS and same else None
+
+
+def _name_objects(
+    context: Context, level: Level, node: Node, left: Columns | str | None, right: Columns | str | None
+) -> None:
+    """A bare string beside a value of a reg… type is read as a name: `attrelid::regclass = 'shop.orders'`."""
+    for value, other in ((left, node.get("rexpr")), (right, node.get("lexpr"))):
+        if isinstance(value, str) and value.startswith("reg") and other:
+            for each in items(other) if "List" in other else [other]:
+                text = literal(each) if "A_Const" in each else None
+                if text is not None:
+                    functions.object_in_text(context, level.clause, value, text, node.get("location", -1))
 
 
 def use(
