@@ -18,6 +18,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.strip import Strip
 from textual.widget import Widget
+from textual.widgets._toast import Toast
 
 from p0_access.encoding import sha256_b64u
 from p0_access.errors import P0Error
@@ -412,8 +413,9 @@ async def shows(pilot: Pilot[None], *texts: str) -> None:
     def there() -> bool:
         screen = pilot.app.screen
         proses = [_flat(str(prose.visual)) for prose in screen.query(Prose) if prose.is_on_screen and _displayed(prose)]
+        toasts = [_flat(str(toast.render())) for toast in screen.query(Toast)]
         shown = [_flat(line) for line in screen_text(pilot).splitlines()]
-        return all(any(text in each for each in (*shown, *proses)) for text in texts)
+        return all(any(text in each for each in (*shown, *proses, *toasts)) for text in texts)
 
     await until(pilot, there, f"shows {texts}")
 

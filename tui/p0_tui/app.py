@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from rich.text import Text
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import Screen
+from textual.worker import WorkerFailed
 
 from p0_tui.backend import Backend
 from p0_tui.drafts import Drafts
 from p0_tui.private_file import write_private
-from p0_tui.safe import safe
+from p0_tui.safe import safe, visible
 from p0_tui.screens.work import WorkScreen
 from p0_tui.terminal import lend
 
@@ -71,6 +74,15 @@ class P0App(App[None]):
 
     async def on_unmount(self) -> None:
         await self._backend.close()
+
+    def _fatal_error(self) -> None:
+        """Textual would print the local variables of every frame: sessions, environments, an opened password (Rich
+        looks past a record's own `repr`). So: the plain traceback, made visible, and nothing else."""
+        error = self._exception.error if isinstance(self._exception, WorkerFailed) else self._exception
+        report = visible("".join(traceback.format_exception(error)))
+        self.bell()
+        said = f"{report}p0 tui stopped on an error of its own. The draft is kept."
+        self.panic(Text(said, no_wrap=True, overflow="ignore"))
 
     async def _run_program(
         self,

@@ -44,7 +44,7 @@ async def lend(
 ) -> int:
     """Suspends `app`, runs `argv` on its terminal and returns the exit status (negative: ended by that signal).
 
-    `descriptors` stay open in the child. Outside a real terminal (tests) Textual does not suspend; nothing is run then.
+    `descriptors` stay open in the child. Raises OSError if it cannot be started.
     """
     with app.suspend(), _interrupts_belong_to_the_child():
         sys.stdout.flush()

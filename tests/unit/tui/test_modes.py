@@ -6,7 +6,9 @@ import shlex
 from pathlib import Path
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
+from textual.worker import WorkerFailed
 
 import p0_tui.modes.mine
 from fix_tui import AGENT, DANA, GROUPS, MARA, NOW, World, make_app, running, screen_text, shows, until
@@ -173,6 +175,21 @@ async def test_jumps_reach_every_pane_from_the_editor(world: World, key: str, fo
         await until(pilot, lambda: focused(pilot) == focus, focus)
 
 
+async def test_a_label_may_be_typed_before_the_labels_are_drawn(world: World) -> None:
+    """And more keys than that end nothing twice."""
+    async with running(world) as pilot:
+        for keys, expected in (("ctrl+o 2", "▸2 Mine"), ("ctrl+o z z 3", "▸2 Mine"), ("ctrl+o 3", "▸3 Inbox")):
+            for key in keys.split():
+                pilot.app.post_message(events.Key(key, key if len(key) == 1 else None))
+            await pilot.pause()
+            await until(pilot, lambda: isinstance(pilot.app.screen, WorkScreen), "back")
+            await shows(pilot, expected)
+        for key in ("f1", "escape", "escape"):
+            pilot.app.post_message(events.Key(key, None))
+        await pilot.pause()
+        await until(pilot, lambda: isinstance(pilot.app.screen, WorkScreen), "back")
+
+
 async def test_bare_digits_change_modes_outside_editors_and_are_text_inside(world: World) -> None:
     async with running(world) as pilot:
         await pilot.press("4")
@@ -281,3 +298,19 @@ async def test_leaving_keeps_the_draft_and_closes_the_backend(world: World) -> N
     async with app.run_test() as pilot:
         await pilot.press("ctrl+q")
     assert closed == [True]
+
+
+async def test_a_crash_tells_where_and_no_secret(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    async def broken() -> None:
+        password = "hunter2"  # a local variable of a frame in the traceback
+        raise RuntimeError(f"no \x1b[2J luck {len(password)}")
+
+    world.me = broken  # type: ignore[assignment]
+    with pytest.raises(WorkerFailed):
+        async with make_app(world).run_test() as pilot:
+            await until(pilot, lambda: not pilot.app.is_running, "stopped")
+    said = capsys.readouterr().err
+    assert "RuntimeError: no ⟨U+001B⟩[2J luck 7" in said
+    assert "The draft is kept." in said
+    assert "hunter2" not in said.replace('password = "hunter2"', "")
+    assert "\x1b[2J" not in said

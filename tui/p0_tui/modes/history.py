@@ -49,7 +49,7 @@ class HistoryMode(Container):
     @on(LineView.Moved)
     def _moved(self, message: LineView.Moved) -> None:
         if isinstance(message, LineView.Chosen):
-            self.query_one(RequestDetail).focus()
+            self.screen.set_focus(self.query_one(RequestDetail))
         else:
             self._fetch()
 
@@ -59,14 +59,14 @@ class HistoryMode(Container):
 
     @on(Input.Submitted)
     def _filtered(self) -> None:
-        self.query_one(RequestList).focus()
+        self.screen.set_focus(self.query_one(RequestList))
 
     def action_filter(self) -> None:
-        self.query_one(SafeInput).focus()
+        self.screen.set_focus(self.query_one(SafeInput))
 
     def action_leave(self) -> None:
         self.query_one(SafeInput).value = ""
-        self.query_one(RequestList).focus()
+        self.screen.set_focus(self.query_one(RequestList))
 
     @work(exclusive=True, group="fetch")
     async def _fetch(self) -> None:

@@ -81,12 +81,12 @@ class InboxMode(Container):
     @on(LineView.Moved)
     def _moved(self, message: LineView.Moved) -> None:
         if isinstance(message, LineView.Chosen):
-            self.query_one(ReviewPane).focus()
+            self.screen.set_focus(self.query_one(ReviewPane))
         else:
             self._fetch()
 
     def action_leave(self) -> None:
-        self.query_one(RequestList).focus()
+        self.screen.set_focus(self.query_one(RequestList))
 
     # --- looking
 
@@ -174,12 +174,12 @@ class InboxMode(Container):
 
     @on(DecisionBox.Decided)
     def _decided(self, message: DecisionBox.Decided) -> None:
-        self.query_one(RequestList).focus()
+        self.screen.set_focus(self.query_one(RequestList))
         self._sign(message.choice, message.comment, message.ah)
 
     @on(DecisionBox.Cancelled)
     def _cancelled(self) -> None:
-        self.query_one(RequestList).focus()
+        self.screen.set_focus(self.query_one(RequestList))
 
     @work(exclusive=True, group="sign")
     async def _sign(self, choice: Choice, comment: str, ah: str) -> None:

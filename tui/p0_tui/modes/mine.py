@@ -82,7 +82,8 @@ class MineMode(Container):
 
     @on(LineView.Moved)
     def _moved(self, message: LineView.Moved) -> None:
-        self._keep()
+        if self.chosen is None or self.chosen.rid != self._giving_back:
+            self._keep()
         if not isinstance(message, LineView.Chosen):
             self._fetch()
 
@@ -94,7 +95,7 @@ class MineMode(Container):
         if chosen.state in {State.ACTIVE, State.APPROVED}:
             self.post_message(OpenPsql(chosen.rid))
         else:
-            self.query_one(RequestDetail).focus()
+            self.screen.set_focus(self.query_one(RequestDetail))
 
     def action_give_back(self) -> None:
         chosen = self.chosen
@@ -128,7 +129,7 @@ class MineMode(Container):
             self.post_message(self.EditWanted(draft))
 
     def action_leave(self) -> None:
-        self.query_one(RequestList).focus()
+        self.screen.set_focus(self.query_one(RequestList))
 
     @work(exclusive=True, group="give-back")
     async def _end(self, rid: str) -> None:

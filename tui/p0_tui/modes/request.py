@@ -116,7 +116,7 @@ class RequestMode(Container):
         draft = self._drafts.current
         self.query_one("#filter").display = False
         self._fill(draft)
-        self.query_one(Editor).focus()
+        self.screen.set_focus(self.query_one(Editor))
         self.set_interval(1.0, self._tick)
 
     def start(self) -> None:
@@ -195,7 +195,7 @@ class RequestMode(Container):
     def _insert_name(self, message: CatalogTree.NameChosen) -> None:
         editor = self.query_one(Editor)
         editor.insert(".".join(identifier(part) for part in message.parts))
-        editor.focus()
+        self.screen.set_focus(editor)
         self.screen.remove_class("show-catalog")
 
     @on(CatalogTree.DatabaseChosen)
@@ -210,7 +210,7 @@ class RequestMode(Container):
     def action_filter(self) -> None:
         box = self.query_one("#filter", SafeInput)
         box.display = True
-        box.focus()
+        self.screen.set_focus(box)
 
     def action_leave(self) -> None:
         """Esc: the filter goes, the overlay goes, the query has the focus again."""
@@ -219,7 +219,7 @@ class RequestMode(Container):
             box.value = ""
             box.display = False
         self.screen.remove_class("show-catalog")
-        self.query_one(Editor).focus()
+        self.screen.set_focus(self.query_one(Editor))
 
     @on(Input.Changed, "#filter")
     def _filter(self, event: Input.Changed) -> None:
@@ -227,7 +227,7 @@ class RequestMode(Container):
 
     @on(Input.Submitted, "#filter")
     def _filtered(self) -> None:
-        self.query_one(CatalogTree).focus()
+        self.screen.set_focus(self.query_one(CatalogTree))
 
     # --- the text and its permissions
 
@@ -302,7 +302,10 @@ class RequestMode(Container):
         elif draft.ttl is None and self.query_one("#ttl", SafeInput).value.strip():
             self._refuse("The TTL should look like 30m, 1h or 90m.", "#ttl")
         elif not draft.reason and not self.query_one("#reason").has_focus:
-            self._refuse("Why do you need it? Enter submits.", "#reason", bad=False)
+            self.screen.set_focus(self.query_one("#reason"))
+            self.query_one("#reason-pane", Pane).set_foot(
+                safe("Why do you need it? Enter submits", "bold $text-warning")
+            )
         else:
             self._submit(draft)
 
@@ -327,6 +330,7 @@ class RequestMode(Container):
             if (now != before or now[0] is Verdict.DENIED) and not await self._confirmed(before is not None, now[0]):
                 return
             self.query_one("#status-pane", Pane).set_foot(safe("submitting…"))
+            self.query_one("#reason-pane", Pane).set_foot(EMPTY)
             view = await self._backend.submit(draft)
         except P0Error as error:
             self.post_message(Failed(error))
@@ -353,9 +357,9 @@ class RequestMode(Container):
         confirmed: bool = await self.app.push_screen_wait(ConfirmScreen(stacked(lines), "submits all the same"))
         return confirmed
 
-    def _refuse(self, text: str, focus: str, *, bad: bool = True) -> None:
-        self.query_one(focus).focus()
-        self.post_message(Tell(safe(text), bad=bad))
+    def _refuse(self, text: str, focus: str) -> None:
+        self.screen.set_focus(self.query_one(focus))
+        self.post_message(Tell(safe(text), bad=True))
 
     # --- following
 

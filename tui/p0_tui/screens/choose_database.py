@@ -10,12 +10,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from p0_access.messages.views import DatabaseView
 from p0_tui.paint import MUTED
 from p0_tui.safe import joined, safe
+from p0_tui.screens.dialog import Dialog
 from p0_tui.widgets.line_view import LineView
 from p0_tui.widgets.safe_input import SafeInput
 
@@ -48,7 +48,7 @@ class DatabaseList(LineView):
         return safe("no such database", MUTED)
 
 
-class ChooseDatabaseScreen(ModalScreen[str | None]):
+class ChooseDatabaseScreen(Dialog[str | None]):
     """Ends with a database's name, or None."""
 
     DEFAULT_CSS = """
@@ -65,7 +65,7 @@ class ChooseDatabaseScreen(ModalScreen[str | None]):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "Close", show=False),
+        Binding("escape", "close", "Close", show=False),
         Binding("down", "move(1)", show=False, priority=True),
         Binding("up", "move(-1)", show=False, priority=True),
     ]
@@ -73,6 +73,9 @@ class ChooseDatabaseScreen(ModalScreen[str | None]):
     def __init__(self, databases: Sequence[DatabaseView]) -> None:
         super().__init__()
         self._databases = databases
+
+    def action_close(self) -> None:
+        self.finish(None)
 
     def compose(self) -> ComposeResult:
         with Vertical():
@@ -88,7 +91,7 @@ class ChooseDatabaseScreen(ModalScreen[str | None]):
     def _chosen(self) -> None:
         chosen = self.query_one(DatabaseList).chosen
         if chosen is not None:
-            self.dismiss(chosen.name)
+            self.finish(chosen.name)
 
     def action_move(self, by: int) -> None:
         self.query_one(DatabaseList).action_move(by)

@@ -8,13 +8,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 
 from p0_tui.safe import safe
+from p0_tui.screens.dialog import Dialog
 from p0_tui.widgets.prose import Prose
 
 
-class ConfirmScreen(ModalScreen[bool]):
+class ConfirmScreen(Dialog[bool]):
     DEFAULT_CSS = """
     ConfirmScreen {
         align: center middle;
@@ -45,4 +45,4 @@ class ConfirmScreen(ModalScreen[bool]):
             yield Prose(safe(f"\nEnter {self._yes}   Esc back", "$foreground-muted"))
 
     def action_answer(self, yes: bool) -> None:  # noqa: FBT001 - a binding's argument
-        self.dismiss(yes)
+        self.finish(yes)

@@ -9,11 +9,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from p0_tui.paint import MUTED
 from p0_tui.safe import EMPTY, joined, safe, stacked
+from p0_tui.screens.dialog import Dialog
 from p0_tui.widgets.prose import Prose
 from p0_tui.widgets.safe_input import SafeInput
 
@@ -81,7 +81,7 @@ SECTIONS: Final[dict[str, Section]] = {
 }
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Dialog[None]):
     DEFAULT_CSS = """
     HelpScreen {
         align: center middle;
@@ -96,12 +96,15 @@ class HelpScreen(ModalScreen[None]):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,f1", "dismiss", "Close", show=False),
+        Binding("escape,f1", "close", "Close", show=False),
     ]
 
     def __init__(self, mode: str) -> None:
         super().__init__()
         self._mode = mode
+
+    def action_close(self) -> None:
+        self.finish(None)
 
     def compose(self) -> ComposeResult:
         with Vertical():

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 from textual import events
 from textual.app import ComposeResult
-from textual.screen import ModalScreen
 
 from p0_tui.safe import joined, safe
+from p0_tui.screens.dialog import Dialog
 from p0_tui.widgets.prose import Prose
 
 Target = tuple[str, str]
 """A key's character and the name of what it leads to."""
 
 
-class JumpScreen(ModalScreen[str | None]):
+class JumpScreen(Dialog[str | None]):
     """Ends with the character of the target, or None."""
 
     DEFAULT_CSS = """
@@ -37,4 +37,4 @@ class JumpScreen(ModalScreen[str | None]):
     def on_key(self, event: events.Key) -> None:
         event.stop()
         known = {key for key, _ in self._targets}
-        self.dismiss(event.character if event.character in known else None)
+        self.finish(event.character if event.character in known else None)

@@ -7,15 +7,15 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 
 from p0_access.errors import P0Error
 from p0_tui.paint import MUTED
 from p0_tui.safe import EMPTY, safe, stacked
+from p0_tui.screens.dialog import Dialog
 from p0_tui.widgets.prose import Prose
 
 
-class SignInScreen(ModalScreen[bool]):
+class SignInScreen(Dialog[bool]):
     """Ends with True to try again, False to go on without."""
 
     DEFAULT_CSS = """
@@ -55,4 +55,4 @@ class SignInScreen(ModalScreen[bool]):
             yield Prose(stacked(lines))
 
     def action_answer(self, again: bool) -> None:  # noqa: FBT001 - a binding's argument
-        self.dismiss(again)
+        self.finish(again)

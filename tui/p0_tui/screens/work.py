@@ -50,6 +50,8 @@ FULL_NAMES_FROM: Final = 78
 MIN_WIDTH: Final = 60
 MIN_HEIGHT: Final = 18
 
+_OPENS: Final = frozenset({State.ACTIVE, State.APPROVED})
+
 Run = Callable[..., Awaitable[int]]
 """Runs a program on the terminal: (argv, environment=, descriptors=) → exit status."""
 
@@ -181,7 +183,7 @@ class WorkScreen(Screen[None]):
     def action_mode(self, mode: Mode) -> None:
         self.query_one(ContentSwitcher).current = mode
         self._show_mode()
-        self.query_one(_FIRST_FOCUS[mode]).focus()
+        self.set_focus(self.query_one(_FIRST_FOCUS[mode]))
 
     @on(ModeTab.Picked)
     def _mode_picked(self, message: ModeTab.Picked) -> None:
@@ -355,16 +357,19 @@ class WorkScreen(Screen[None]):
 
     def action_psql(self) -> None:
         rid = self._psql_target()
-        if rid is None:
-            self._tell(Tell(safe("No open access. Submit with ^J; F2 opens psql when it is ready.")))
-        else:
+        if rid is not None:
             self._open_psql(rid)
+        elif self._facts.active and self.mode != "mine":
+            self.action_mode("mine")
+            self._tell(Tell(safe("Several accesses are open: Enter opens psql on the chosen one.")))
+        else:
+            self._tell(Tell(safe("No open access. Submit with ^J; F2 opens psql when it is ready.")))
 
     def _psql_target(self) -> str | None:
         """In Mine the chosen one; else what was opened here last, what is shown, or the only one there is."""
         if self.mode == "mine":
             chosen = self._mine.chosen
-            return chosen.rid if chosen is not None and chosen.state in {State.ACTIVE, State.APPROVED} else None
+            return chosen.rid if chosen is not None and chosen.state in _OPENS else None
         if self._access is not None:
             return self._access.rid
         followed = self._request.followed
@@ -402,11 +407,13 @@ class WorkScreen(Screen[None]):
         self.action_mode("request")
         self._request.action_submit()
 
-    @work(exclusive=True, group="jump")
-    async def action_jump(self) -> None:
+    def action_jump(self) -> None:
+        """At once, not in a worker: the label may be typed before the labels are drawn."""
         panes = [(key, name) for key, name, _ in _JUMPS[self.mode]]
         drafts = _DRAFT_JUMPS if self.mode == "request" else ()
-        key = await self.app.push_screen_wait(JumpScreen((*_COMMON_JUMPS, *panes, *drafts)))
+        self.app.push_screen(JumpScreen((*_COMMON_JUMPS, *panes, *drafts)), self._jump)
+
+    def _jump(self, key: str | None) -> None:
         if key is None:
             return
         selector = next((selector for known, _, selector in _JUMPS[self.mode] if known == key), None)
@@ -424,7 +431,7 @@ class WorkScreen(Screen[None]):
         self.set_class(selector == "#catalog", "show-catalog")
         if selector in {"#status", "#permissions"}:
             self.set_class(selector == "#status", "show-status")
-        self.query_one(selector).focus()
+        self.set_focus(self.query_one(selector))
 
     def action_toggle_catalog(self) -> None:
         if self.mode == "request":
@@ -459,7 +466,7 @@ class WorkScreen(Screen[None]):
             self._tell(Tell(error_content(error), bad=True))
         else:
             editor.text = text
-        editor.focus()
+        self.set_focus(editor)
 
 
 def _is_signed_out(error: P0Error) -> bool:

@@ -73,7 +73,7 @@ class DecisionBox(Vertical):
         comment.value = ""
         comment.placeholder = "Why not? Enter denies, Esc goes back" if choice == "deny" else _APPROVE
         self.display = True
-        comment.focus()
+        self.screen.set_focus(comment)
 
     def close(self) -> None:
         self.display = False
