@@ -40,6 +40,11 @@ def qualified(person: Requestor) -> str:
     return f"{person.iss}#{person.sub}"
 
 
+def qualified_issuer(subject: str) -> str:
+    """The issuer in `iss#sub`."""
+    return subject.partition("#")[0]
+
+
 def parse_group(text: str) -> str:
     if "*" in text or "?" in text:
         raise PatternError(f'"{text}" is not a group', "groups are named exactly; list each of them")

@@ -1,0 +1,145 @@
+"""What is probably a mistake in rules that load: rules that nothing reaches, groups that nobody is in, tags unused.
+
+It only warns, and only where it is certain: what it calls unreachable never decides anything. It may miss some.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Literal
+
+import msgspec
+
+from p0_access.routing.patterns import Part, Pattern
+from p0_access.routing.people import qualified_issuer
+from p0_access.routing.rule import Access, Deny, People, Requestors, Resource, Rule
+from p0_access.routing.rules import RuleSet
+
+Code = Literal["unreachable", "unknown_group", "unused_tag"]
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """`line` is that of the rule in the document; 1 where it is about the document."""
+
+    code: Code
+    line: int
+    message: str
+
+
+def lint(rules: RuleSet, *, groups: Collection[str] | None = None) -> tuple[Finding, ...]:
+    """Findings in order of lines. With `groups` (all there are), names outside of them are found, too."""
+    found = [*_unreachable(rules), *_unused_tags(rules)]
+    if groups is not None:
+        found += _unknown_groups(rules, groups)
+    return tuple(sorted(found, key=lambda each: (each.line, each.message)))
+
+
+def _unreachable(rules: RuleSet) -> Iterator[Finding]:
+    """Each against all before it: quadratic, for an author's terminal and CI."""
+    for position, rule in enumerate(rules.rules):
+        cover = next((earlier for earlier in rules.rules[:position] if covers(earlier, rule)), None)
+        if cover is not None:
+            message = f'rule "{rule.name}" is never reached: "{cover.name}" on line {cover.line} takes all of it'
+            yield Finding(code="unreachable", line=rule.line, message=message)
+
+
+def _unused_tags(rules: RuleSet) -> Iterator[Finding]:
+    used = {tag for rule in rules.rules for tag in rule.resource.tags or ()}
+    for tag in rules.tags:
+        if tag not in used:
+            yield Finding(code="unused_tag", line=1, message=f'no rule is about the tag "{tag}"')
+
+
+def _unknown_groups(rules: RuleSet, groups: Collection[str]) -> Iterator[Finding]:
+    for rule in rules.rules:
+        named = set() if rule.requestors is None else set(rule.requestors.groups)
+        if isinstance(rule.approval, People):
+            named |= {group for quorum in rule.approval.quorums for group in quorum.approvers.groups}
+        for group in sorted(named - set(groups)):
+            message = f'rule "{rule.name}" names the group "{group}", which nobody is in'
+            yield Finding(code="unknown_group", line=rule.line, message=message)
+
+
+def covers(wide: Rule, narrow: Rule) -> bool:
+    """Whether `wide` matches wherever `narrow` does; False when it is not certain."""
+    return (
+        (wide.when is None or wide.when == narrow.when)
+        and (wide.follows_reach or not narrow.follows_reach)
+        and _people(wide.requestors, narrow.requestors)
+        and _access(wide.access, narrow.access)
+        and _resource(wide, narrow)
+    )
+
+
+def _people(wide: Requestors | None, narrow: Requestors | None) -> bool:
+    if wide is None:
+        return True
+    if narrow is None or wide.issuer not in {None, narrow.issuer}:
+        return False
+    subjects = {each for each in narrow.subjects if wide.issuer is None or qualified_issuer(each) == wide.issuer}
+    return narrow.groups <= wide.groups and subjects <= wide.subjects and _patterns(wide.emails, narrow.emails)
+
+
+def _access(wide: Access, narrow: Access) -> bool:
+    return _subset(narrow.privileges, wide.privileges) and _subset(narrow.kinds, wide.kinds)
+
+
+def _subset(narrow: Collection[object] | None, wide: Collection[object] | None) -> bool:
+    return wide is None or (narrow is not None and set(narrow) <= set(wide))
+
+
+def _resource(wide_rule: Rule, narrow_rule: Rule) -> bool:
+    wide, narrow = wide_rule.resource, narrow_rule.resource
+    if not _patterns(wide.databases, narrow.databases) or not _narrowed(wide.schemas, narrow.schemas):
+        return False
+    everything = not narrow.selects
+    roles = isinstance(narrow_rule.approval, Deny) if everything else narrow.roles is not None
+    if roles and not _of_roles(wide_rule, narrow.roles):
+        return False
+    if not wide.selects:
+        return True
+    if everything:
+        return False
+    return (
+        (not narrow.selects_relations or _relations(wide, narrow))
+        and (narrow.functions is None or _patterns(wide.functions or (), narrow.functions))
+        and (narrow.sequences is None or _patterns(wide.sequences or (), narrow.sequences))
+    )
+
+
+def _of_roles(wide: Rule, narrow: tuple[Pattern, ...] | None) -> bool:
+    if not wide.resource.selects:
+        return isinstance(wide.approval, Deny)
+    return narrow is not None and wide.resource.roles is not None and _patterns(wide.resource.roles, narrow)
+
+
+def _relations(wide: Resource, narrow: Resource) -> bool:
+    return (
+        wide.selects_relations
+        and (_narrowed(wide.relations, narrow.relations) or _narrowed(wide.relations, narrow.columns))
+        and _narrowed(wide.columns, narrow.columns)
+        and _subset(narrow.tags, wide.tags)
+    )
+
+
+def _narrowed(wide: tuple[Pattern, ...] | None, narrow: tuple[Pattern, ...] | None) -> bool:
+    return wide is None or (narrow is not None and _patterns(wide, narrow))
+
+
+def _patterns(wide: tuple[Pattern, ...], narrow: tuple[Pattern, ...]) -> bool:
+    return all(any(_pattern(one, each) for one in wide) for each in narrow)
+
+
+def _pattern(wide: Pattern, narrow: Pattern) -> bool:
+    """`wide` may have fewer parts: `a.b` takes `a.b.c`."""
+    if wide.arguments not in {None, narrow.arguments}:
+        return False
+    return all(_part(one, each) for one, each in zip(wide.parts, narrow.parts, strict=False))
+
+
+def _part(wide: Part, narrow: Part) -> bool:
+    """A glob without `?` that fits the text of another takes all that the other does: what its stars take in of the
+    text, they also take in of whatever stands for that."""
+    if wide == narrow or narrow.literal:
+        return wide.fits(narrow.text) if narrow.literal else True
+    return not wide.literal and "?" not in wide.text and wide.fits(narrow.text)

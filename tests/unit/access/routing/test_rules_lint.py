@@ -1,0 +1,86 @@
+"""Warnings about rules: what is called unreachable never decides, whatever is asked."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fix_routing import AUTO, CONNECT, DBA, DENY, EMAIL, FUNCTION, MARKET, NAME, ROLE, SEQUENCE, on, question, rules
+from p0_access.permissions.permission import Permission
+from p0_access.routing.decide import route
+from p0_access.routing.lint import lint
+from p0_access.routing.rules import RuleSet
+
+TAGS = "tags: {pii: [enterprise.customers.email]}"
+
+
+def codes(found: RuleSet, **more: object) -> list[tuple[str, int]]:
+    return [(each.code, each.line) for each in lint(found, **more)]  # type: ignore[arg-type]  # only groups
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (on(""), on("relations: [enterprise.markets]")),
+        (on("relations: ['enterprise.*']"), on("relations: [enterprise.markets, 'enterprise.a*']")),
+        (on("schemas: ['e*']"), on("schemas: ['ent*'], functions: [enterprise.rate]")),
+        (on("relations: ['*.*']"), on("columns: ['*.customers.email']")),
+        (on("", DENY), on("roles: [reporting]")),
+        (on("roles: ['rep*']"), on("roles: [reporting]")),
+        (on("", AUTO, "requestor: {groups: [a, b]}"), on("", DBA, "requestor: {groups: [b]}")),
+        (on("", AUTO, "access: {privileges: [SELECT, INSERT]}"), on("", DBA, "access: {privileges: [INSERT]}")),
+    ],
+)
+def test_a_rule_below_one_that_takes_all_of_it_is_found(first: str, second: str) -> None:
+    found = rules(first, second, top=TAGS)
+    assert ("unreachable", found.rules[1].line) in codes(found)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (on("relations: [enterprise.markets]"), on("")),
+        (on("relations: ['enterprise.a?']"), on("relations: ['enterprise.a*']")),
+        (on(""), on("roles: [reporting]")),
+        (on(""), on("", DENY)),
+        (on(""), on("tags: [pii]", DBA)),
+        (on("functions: ['*.*']"), on("relations: ['*.*']")),
+        (on("", AUTO, "requestor: {groups: [a]}"), on("")),
+        (on("", AUTO, "when: {days: [mon], timezone: UTC}"), on("")),
+        (on("", AUTO, "access: {kinds: [grant]}"), on("", DBA, "access: {kinds: [grant, statement]}")),
+    ],
+)
+def test_a_rule_that_still_decides_something_is_not(first: str, second: str) -> None:
+    assert codes(rules(first, second, top=TAGS), groups=("a", "dba"))[-1:] in ([], [("unused_tag", 1)])
+
+
+RESOURCES = ("", "relations: ['*.*']", "relations: ['enterprise.m*']", "relations: [enterprise.customers]",
+             "columns: ['*.*.email']", "tags: [pii]", "functions: ['*.*']", "sequences: ['enterprise.*']",
+             "roles: ['*']", "schemas: [enterprise]", "schemas: ['e*'], relations: ['*.*']")  # fmt: skip
+MORE = ("access: {privileges: [SELECT]}", "access: {privileges: [SELECT, EXECUTE, MEMBER]}",
+        "requestor: {groups: [analysts]}", "requestor: {groups: [dba]}",
+        "when: {days: [mon], timezone: UTC}")  # fmt: skip
+SOME_RULE = st.builds(on, st.sampled_from(RESOURCES), st.sampled_from((AUTO, DBA, DENY)), st.sampled_from(("", *MORE)))
+ASKED: tuple[Permission, ...] = (EMAIL, NAME, MARKET, FUNCTION, SEQUENCE, ROLE, CONNECT)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(SOME_RULE, min_size=2, max_size=5))
+def test_what_is_called_unreachable_never_decides(written: list[str]) -> None:
+    found = rules(*written, top=TAGS)
+    dead = {each.line for each in lint(found) if each.code == "unreachable"}
+    names = {rule.name for rule in found.rules if rule.line in dead}
+    for granted in ASKED:
+        for reached in ((), (EMAIL,), (FUNCTION,)):
+            trace = route(found, question(granted, reached=reached)).trace
+            assert names.isdisjoint({item.rule for item in trace})
+
+
+def test_groups_that_nobody_is_in() -> None:
+    found = rules(on("", DBA, "requestor: {groups: [analysts, analists]}"))
+    assert [each.message for each in lint(found, groups=("analysts",))] == [
+        'rule "r1" names the group "analists", which nobody is in',
+        'rule "r1" names the group "dba", which nobody is in',
+    ]
+    assert lint(found) == ()
