@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -38,6 +37,8 @@ def request_ids(incomplete: str) -> list[tuple[str, str]]:
 
 
 def _ask(question: Callable[[Connection], Awaitable[list[T]]]) -> list[T]:
+    import asyncio
+
     from p0_launcher.connection import connect
     from p0_launcher.profile import load
 

@@ -5,7 +5,6 @@ Data goes to stdout, everything else to stderr. Nothing heavier than typer is im
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Coroutine, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
@@ -61,6 +60,8 @@ def profile() -> Profile:
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
+    import asyncio
+
     return asyncio.run(main)
 
 

@@ -1,0 +1,137 @@
+"""`p0 login`, `p0 logout` and what happens in between: profiles, trust, expiry, a provider that is gone."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import time
+import tomllib
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from fix_stage import Ran, p0
+from p0_demo.identity_provider import CLIENT_ID
+from p0_demo.stage import DANA, DATABASE, Stage
+from p0_launcher.connection import open_wallet
+from p0_launcher.profile import load
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+SQL = ("-d", DATABASE, "-c", "select max(name) from enterprise.markets", "--reason", "a test", "--", "-At")
+
+
+class Machine:
+    """Where Dana signs in with a configuration of her own."""
+
+    def __init__(self, stage: Stage, path: Path) -> None:
+        self.stage = stage
+        self.path = path
+        table = tomllib.loads(stage.profile(DANA).read_text())["profiles"]["default"]
+        self.issuer: str = table["issuer"]
+        self.agent: str = table["agents"][0]
+
+    async def p0(self, *arguments: str, **variables: str) -> Ran:
+        return await p0(self.stage, DANA, *arguments, **{"P0_CONFIG": str(self.path)} | variables)
+
+    async def first_login(self, *more: str) -> Ran:
+        place = ("--server", self.stage.server, "--issuer", self.issuer, "--client-id", CLIENT_ID)
+        return await self.p0("login", *place, "--insecure-storage", *more)
+
+    async def change_session(self, **changes: object) -> None:
+        """As time, or somebody's hand, would have left it."""
+        wallet = open_wallet(load(environ={"P0_CONFIG": str(self.path)}))
+        async with wallet.changing() as draft:
+            assert draft.contents.session is not None
+            session = msgspec.structs.replace(draft.contents.session, **changes)
+            draft.contents = msgspec.structs.replace(draft.contents, session=session)
+
+
+@pytest.fixture
+def machine(stage: Stage, tmp_path: Path) -> Machine:
+    return Machine(stage, tmp_path / "a new place" / "config.toml")
+
+
+async def test_a_first_sign_in_makes_the_profile_and_trusts_only_who_is_named(machine: Machine) -> None:
+    ran = await machine.first_login()
+    assert ran.status == 0, ran
+    assert ran.out == ""
+    assert "WARNING: secrets are kept in" in ran.err
+    assert f"does not trust the agent {machine.agent}, which serves {DATABASE}" in ran.err
+    assert "signed in as dana@demo.example until" in ran.err
+    refused = await machine.p0("psql", *SQL)
+    assert (refused.status, refused.out) == (78, "")
+    assert f"p0 login --agent {machine.agent}" in refused.err
+    trusted = await machine.p0("login", "--agent", machine.agent)
+    assert trusted.status == 0, trusted
+    assert "does not trust" not in trusted.err
+    assert (await machine.p0("psql", *SQL)).out == "United States\n"
+    secrets = machine.path.parent / "secrets"
+    assert stat.S_IMODE(secrets.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in secrets.iterdir()} == {0o600}
+
+
+async def test_signing_out_forgets_everything(machine: Machine) -> None:
+    assert (await machine.first_login("--agent", machine.agent)).status == 0
+    assert (await machine.p0("psql", *SQL)).status == 0
+    ran = await machine.p0("logout")
+    assert (ran.status, ran.out) == (0, "")
+    assert "p0: signed out" in ran.err
+    assert "stays active until its time is up" in ran.err
+    assert [path.name for path in (machine.path.parent / "secrets").iterdir()] == ["lock"]
+    for command in (("whoami",), ("psql", *SQL), ("requests",)):
+        after = await machine.p0(*command)
+        assert (after.status, after.out) == (78, "")
+        assert after.err == "p0: you are not signed in\nhint: Sign in: p0 login\n"
+    assert "you were not signed in" in (await machine.p0("logout")).err
+
+
+async def test_a_sign_in_that_has_expired_says_so(machine: Machine) -> None:
+    assert (await machine.first_login("--agent", machine.agent)).status == 0
+    await machine.change_session(expires=int(time.time()) - 1, refresh_token=None)
+    ran = await machine.p0("psql", *SQL)
+    assert (ran.status, ran.out) == (78, "")
+    assert ran.err == "p0: your sign-in has expired\nhint: Sign in again: p0 login\n"
+
+
+async def test_a_refreshed_token_carries_the_session_on_up_to_the_agent(machine: Machine) -> None:
+    assert (await machine.first_login("--agent", machine.agent)).status == 0
+    await machine.change_session(expires=int(time.time()) - 1)
+    assert (await machine.p0("psql", *SQL)).out == "United States\n"
+
+
+async def test_a_provider_that_is_gone_is_named(machine: Machine) -> None:
+    assert (await machine.first_login("--agent", machine.agent)).status == 0
+    await machine.change_session(expires=int(time.time()) - 1)
+    machine.path.write_text(machine.path.read_text().replace(machine.issuer, "http://127.0.0.1:9"))
+    ran = await machine.p0("psql", *SQL)
+    assert (ran.status, ran.out) == (69, "")
+    assert ran.err.splitlines()[0] == "p0: the identity provider at http://127.0.0.1:9 does not answer"
+
+
+async def test_two_profiles_of_one_file_are_two_sign_ins(machine: Machine) -> None:
+    assert (await machine.first_login()).status == 0
+    place = ("--server", machine.stage.server, "--issuer", machine.issuer, "--client-id", CLIENT_ID)
+    second = await machine.p0("login", *place, "--insecure-storage", P0_PROFILE="second")
+    assert second.status == 0, second
+    assert (await machine.p0("logout", P0_PROFILE="second")).status == 0
+    assert (await machine.p0("whoami", P0_PROFILE="second")).status == 78
+    assert (await machine.p0("whoami")).status == 0
+
+
+async def test_without_a_browser_the_url_is_printed_for_the_port_that_is_forwarded(machine: Machine) -> None:
+    ran = await machine.first_login("--no-browser", "--timeout", "1s")
+    assert (ran.status, ran.out) == (78, "")
+    assert "127.0.0.1%3A" in ran.err
+    assert "nobody signed in within 1 seconds" in ran.err
+    assert not machine.path.exists()
+
+
+async def test_a_moved_configuration_does_not_find_the_other_ones_secrets(machine: Machine, tmp_path: Path) -> None:
+    assert (await machine.first_login()).status == 0
+    other = tmp_path / "elsewhere"
+    other.mkdir()
+    shutil.copy(machine.path, other / "config.toml")
+    ran = await machine.p0("whoami", P0_CONFIG=str(other / "config.toml"))
+    assert ran.status == 78, ran
