@@ -118,6 +118,7 @@ class Peer:
         self.written = False
         self.online = True
         self.down = False
+        self.lost_answers = 0
         self.not_after: int | None = None
         self.lies: Callable[[RequestView], RequestView] = lambda view: view
         self.while_waiting: Callable[[], None] = lambda: None
@@ -266,6 +267,9 @@ class Peer:
     def _submitted(self, request: httpx.Request, person: VerifiedIdentity) -> httpx.Response:
         signed = decode(request.content, SignedAct)
         asked: Request = self._act(request, person, Request)
+        if asked.rid in self.views:
+            assert self.views[asked.rid].request == signed.record
+            return self._answer_to(request, asked.rid, 200)
         now = int(self.clock())
         self.views[asked.rid] = RequestView(
             rid=asked.rid,
@@ -299,7 +303,14 @@ class Peer:
         self.move(asked.rid, State.SUBMITTED)
         if self.online:
             self.admit(asked.rid, person.subject)
-        return _json(self.lies(self.views[asked.rid]), 201)
+        return self._answer_to(request, asked.rid, 201)
+
+    def _answer_to(self, request: httpx.Request, rid: str, status: int) -> httpx.Response:
+        """The request has arrived; its answer may get lost."""
+        if self.lost_answers:
+            self.lost_answers -= 1
+            raise httpx.ReadError("gone", request=request)
+        return _json(self.lies(self.views[rid]), status)
 
     def admit(self, rid: str, subject: Subject, groups: tuple[str, ...] = ("analysts",)) -> None:
         """What the agent does with a request that reaches it."""

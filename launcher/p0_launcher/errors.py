@@ -111,7 +111,7 @@ def report(error: P0Error, stream: TextIO | None = None) -> Exit:
 
     out = sys.stderr if stream is None else stream
     place = f"line {error.line}, column {error.column}: " if isinstance(error, ReadingError) else ""
-    print(f"p0: {place}{shown(str(error))}", file=out)
+    print(f"p0: {place}{shown(str(error), lines=False)}", file=out)
     if error.hint:
-        print(f"hint: {shown(error.hint)}", file=out)
+        print(f"hint: {shown(error.hint, lines=False)}", file=out)
     return exit_code_of(error)

@@ -96,7 +96,7 @@ def request_lines(view: RequestView, *, trace: bool = False) -> str:
         *(("waits for", one) for one in waits_for(view)),
         ("who", person(view.requestor)),
         ("database", shown(view.database, lines=False)),
-        ("reason", shown(view.reason) or "-"),
+        ("reason", shown(view.reason, lines=False) or "-"),
         ("asked", clock(view.created)),
         ("ttl", "-" if request.ttl is None else spell_duration(request.ttl)),
         ("one-shot", "yes" if request.one_shot else "no"),
@@ -104,9 +104,9 @@ def request_lines(view: RequestView, *, trace: bool = False) -> str:
     if view.login is not None:
         facts.append(("login", shown(view.login, lines=False)))
     if view.message is not None:
-        facts.append(("because", shown(view.message)))
+        facts.append(("because", shown(view.message, lines=False)))
     if view.hint is not None:
-        facts.append(("hint", shown(view.hint)))
+        facts.append(("hint", shown(view.hint, lines=False)))
     parts = [_facts(facts), "", *what_lines(request.what)]
     if view.admission is not None:
         admission = jws.unverified_record(view.admission, Admission)
@@ -132,7 +132,7 @@ def review_lines(review: Review, *, ttl: int) -> str:
         ("who", person(review.admission.subject)),
         ("groups", ", ".join(line(group, 40) for group in review.admission.groups) or "-"),
         ("database", shown(review.request.database, lines=False)),
-        ("reason", shown(review.request.reason) or "-"),
+        ("reason", shown(review.request.reason, lines=False) or "-"),
         ("ttl", f"{spell_duration(ttl)}, from when it is collected"),
         ("one-shot", "yes" if review.request.one_shot else "no"),
     ]
@@ -141,7 +141,7 @@ def review_lines(review: Review, *, ttl: int) -> str:
     if review.admission.reached:
         parts += ["", "reached by code that others own", *permission_lines(review.admission.reached)]
     for warning in review.admission.warnings:
-        parts += ["", f"warning: {shown(warning.message)}"]
+        parts += ["", f"warning: {shown(warning.message, lines=False)}"]
     parts += ["", "verdict", *decision_lines(review.decision)]
     if review.request.what.kind == "statement":
         meaning = "any statement over these columns, by this login, until the time is up"
@@ -152,10 +152,11 @@ def review_lines(review: Review, *, ttl: int) -> str:
 
 
 def what_lines(what: What) -> list[str]:
+    """Under a heading for each text its lines, indented: nothing in it can pass for a heading."""
     if what.statement is not UNSET:
-        path = [] if what.search_path is UNSET else [f"search_path {', '.join(what.search_path)}"]
-        text = "\n".join(what.statement)
-        return ["SQL", *(f"  {shown(part, lines=False)}" for part in (*path, *text.splitlines()))]
+        path = [] if what.search_path is UNSET else [f"search_path {shown(', '.join(what.search_path), lines=False)}"]
+        texts = [["SQL", *(f"  {shown(part, lines=False)}" for part in text.split("\n"))] for text in what.statement]
+        return [*path, *(part for text in texts for part in text)]
     if what.role is not UNSET:
         return [f"role {shown(what.role, lines=False)}"]
     return ["grant", *permission_lines(() if what.grant is UNSET else what.grant)]

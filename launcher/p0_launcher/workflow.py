@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+import itertools
 import math
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from typing import Final, Literal
 
 import msgspec
 from msgspec import UNSET
 
 from p0_access.encoding import b64u
+from p0_access.messages.identity import SignedAct
 from p0_access.messages.records import Request, What
 from p0_access.messages.views import DatabaseView, RequestView, State
 from p0_access.permissions.reading import Refused
@@ -74,7 +76,7 @@ class Workflow:
         if access is not None:
             on_progress(Reused(access=access))
             return access
-        view = await self.submit(intent, on_progress=on_progress)
+        view = await self.submit(intent, patience=patience, on_progress=on_progress)
         return await self.wait(view, patience=patience, on_progress=on_progress)
 
     async def resume(self, rid: str, *, patience: float, on_progress: OnProgress = silent) -> Access:
@@ -121,8 +123,9 @@ class Workflow:
             raise unpinned(found.agent)
         return found
 
-    async def submit(self, intent: Intent, *, on_progress: OnProgress = silent) -> RequestView:
-        """Signs and hands in a new request, and keeps the key that will open its credential."""
+    async def submit(self, intent: Intent, *, patience: float = 0, on_progress: OnProgress = silent) -> RequestView:
+        """Signs and hands in a new request, and keeps the key that will open its credential. A server that goes away
+        meanwhile is given `patience` seconds to come back: the same request may be handed in twice."""
         database = await self.database(intent.database)
         one_shot = await self._one_shot(intent) if intent.one_shot is None else intent.one_shot
         opening = OpeningKey.generate(self._random)
@@ -151,22 +154,35 @@ class Workflow:
         )
         async with self._wallet.changing() as draft:
             draft.contents = draft.contents.with_awaited(awaited)
-        try:
-            view = await self._api.submit(act, wait=MAX_WAIT if database.online else 0)
-        except UnavailableError:
-            raise  # it may have arrived all the same, and then it can be resumed
-        except LauncherError:
-            await self._forget(rid)
-            raise
+        view = await self._hand_in(act, awaited, MAX_WAIT if database.online else 0, patience, on_progress)
         on_progress(Submitted(view=view, agent_online=database.online))
         return view
+
+    async def _hand_in(
+        self, act: SignedAct, awaited: Awaited, hold: int, patience: float, on_progress: OnProgress
+    ) -> RequestView:
+        deadline = time.monotonic() + patience
+        for pause in _pauses():
+            try:
+                return await self._api.submit(act, wait=hold)
+            except UnavailableError as error:  # it may have arrived all the same, so its key is kept
+                if time.monotonic() > deadline:
+                    raise UnavailableError(
+                        str(error), code=error.code, hint=f"It may have arrived: p0 show {awaited.rid}"
+                    ) from error
+                on_progress(Retrying(error=error))
+                await asyncio.sleep(pause)
+            except LauncherError:
+                await self._forget(awaited.rid)
+                raise
+        raise AssertionError("the pauses do not end")
 
     async def wait(self, view: RequestView, *, patience: float, on_progress: OnProgress = silent) -> Access:
         """Follows a request of this machine until it is active, over, or `patience` seconds have passed. An approved
         one is collected even then. While the server doesn't answer, it tries again."""
         deadline = time.monotonic() + patience
         collected = -math.inf
-        failures = 0
+        pauses = _pauses()
         while view.state is not State.ACTIVE:
             if view.state.final or view.state is State.ENDING:
                 await self._forget(view.rid)
@@ -186,10 +202,9 @@ class Workflow:
                 on_progress(Retrying(error=error))
                 if left <= 0:
                     raise
-                await asyncio.sleep(min(RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)], left))
-                failures += 1
+                await asyncio.sleep(min(next(pauses), left))
                 continue
-            failures = 0
+            pauses = _pauses()
             if _last_event(following) != _last_event(view) or following.state is not view.state:
                 on_progress(Changed(view=following))
             view = following
@@ -266,6 +281,11 @@ class Workflow:
     async def _forget(self, rid: str) -> None:
         async with self._wallet.changing() as draft:
             draft.contents = draft.contents.without(rid)
+
+
+def _pauses() -> Iterator[float]:
+    """Between attempts, longer and longer."""
+    return itertools.chain(RETRY_SECONDS, itertools.repeat(RETRY_SECONDS[-1]))
 
 
 def _last_event(view: RequestView) -> int:

@@ -162,6 +162,22 @@ async def test_a_server_that_restarts_is_waited_for(dana: Machine, peer: Peer, m
     assert [type(one) for one in seen] == [Submitted, Retrying, Changed, Changed]
 
 
+async def test_a_server_that_goes_away_while_it_takes_the_request_gets_it_again(
+    dana: Machine, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("p0_launcher.workflow.RETRY_SECONDS", (0.0,))
+    peer.lost_answers = 2
+    seen: list[Progress] = []
+    access = await (await dana.workflow()).obtain(INTENT, patience=30, on_progress=seen.append)
+    assert [type(one) for one in seen] == [Retrying, Retrying, Submitted]
+    assert list(peer.views) == [access.rid]
+    peer.lost_answers = 1
+    with pytest.raises(UnavailableError) as caught:
+        await (await dana.workflow()).submit(INTENT)
+    assert "p0 show r-" in (caught.value.hint or "")
+    assert len((await dana.wallet.read()).awaited) == 1
+
+
 async def test_a_server_that_is_down_is_an_error_that_names_it(dana: Machine, peer: Peer) -> None:
     peer.down = True
     with pytest.raises(UnavailableError, match=r"http://127\.0\.0\.1:8400 does not answer") as caught:
