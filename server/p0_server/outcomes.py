@@ -102,7 +102,11 @@ def settle(request: StoredRequest, job: StoredJob, result: Result, records: Agen
     changed = _with_records(request, job, result, records, now)
     changed = msgspec.structs.replace(changed, state=after, **_words(changed, after, job, result, records))
     decision = None if records.admission is None else records.admission.record.rules.decision
-    return Step(request=changed, events=_events(request, changed, job, records, now), reviewers=reviewer_keys(decision))
+    return Step(
+        request=changed,
+        events=_events(request, changed, job, records, now),
+        reviewers=reviewer_keys(decision, request.iss),
+    )
 
 
 def end_of_its_own(request: StoredRequest, deletion: jws.Verified[Deletion], now: int) -> Step:

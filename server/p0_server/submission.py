@@ -136,7 +136,7 @@ class Submission:
             created=now,
         )
         try:
-            keys = reviewer_keys(preview.decision)
+            keys = reviewer_keys(preview.decision, person.subject.iss)
             await self._store.create(stored, event, job, reviewers=keys, open_limit=MAX_OPEN)
         except RidTakenError:
             known = await self._store.request(act.rid)

@@ -15,11 +15,13 @@ from p0_access.routing.decision import Approvers, Decision, NeedsApproval
 from p0_server.store.protocol import LoggedEvent, StoredRequest, Viewer
 
 
-def reviewer_keys(decision: Decision | None) -> frozenset[str]:
-    """The keys of everybody who could approve."""
+def reviewer_keys(decision: Decision | None, requestor_issuer: str) -> frozenset[str]:
+    """The keys of everybody who could approve. A group without an issuer is the requestor's issuer's group."""
     if not isinstance(decision, NeedsApproval):
         return frozenset()
-    return frozenset(key for requirement in decision.requirements for key in _keys(requirement.approvers))
+    return frozenset(
+        key for requirement in decision.requirements for key in _keys(requirement.approvers, requestor_issuer)
+    )
 
 
 def viewer(person: VerifiedIdentity) -> Viewer:
@@ -29,7 +31,7 @@ def viewer(person: VerifiedIdentity) -> Viewer:
     if subject.email is not None:
         keys.add(f"subject-of {subject.iss} {subject.email.lower()}")
     for group in person.groups:
-        keys |= {f"group {group}", f"group-of {subject.iss} {group}"}
+        keys.add(f"group-of {subject.iss} {group}")
     return Viewer(iss=subject.iss, sub=subject.sub, keys=frozenset(keys))
 
 
@@ -41,10 +43,10 @@ def may_see(who: Viewer, logged: LoggedEvent) -> bool:
     return is_mine(who, logged) or not who.keys.isdisjoint(logged.reviewers)
 
 
-def _keys(approvers: Approvers) -> Iterator[str]:
+def _keys(approvers: Approvers, requestor_issuer: str) -> Iterator[str]:
+    issuer = approvers.issuer or requestor_issuer
+    yield from (f"group-of {issuer} {group}" for group in approvers.groups)
     if approvers.issuer is None:
-        yield from (f"group {group}" for group in approvers.groups)
         yield from (f"subject {subject}" for subject in approvers.subjects)
     else:
-        yield from (f"group-of {approvers.issuer} {group}" for group in approvers.groups)
         yield from (f"subject-of {approvers.issuer} {subject}" for subject in approvers.subjects)

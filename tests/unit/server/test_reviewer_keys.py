@@ -12,7 +12,7 @@ from p0_access.routing.approvals import may_review
 from p0_access.routing.decision import Approvers, Automatic, Decision, Denied, NeedsApproval, Requestor, Requirement
 from p0_server.visibility import reviewer_keys, viewer
 
-ZOE = Requestor(iss="https://c.example", sub="zoe")
+ZOE = Requestor(iss="https://a.example", sub="zoe")
 ISSUERS = st.sampled_from(["https://a.example", "https://b.example"])
 NAMES = st.sampled_from(["ada", "pat", "privacy", "dba", "https://a.example#ada", "ada@a.example"])
 SUBJECTS = st.one_of(
@@ -58,11 +58,11 @@ def identity(person: Requestor) -> VerifiedIdentity:
 def test_keys_and_rules_agree(person: Requestor, by: list[Approvers]) -> None:
     requirements = tuple(Requirement(rule="r", approvers=each, count=1, permissions=()) for each in by)
     decision: Decision = NeedsApproval(ttl=1, requirements=requirements, trace=())
-    seen = not viewer(identity(person)).keys.isdisjoint(reviewer_keys(decision))
+    seen = not viewer(identity(person)).keys.isdisjoint(reviewer_keys(decision, ZOE.iss))
     assert seen == may_review(decision, person, requestor=ZOE)
 
 
 def test_what_needs_nobody_is_reviewed_by_nobody() -> None:
-    assert reviewer_keys(Automatic(ttl=1, trace=())) == frozenset()
-    assert reviewer_keys(Denied(reasons=(), trace=())) == frozenset()
-    assert reviewer_keys(None) == frozenset()
+    assert reviewer_keys(Automatic(ttl=1, trace=()), ZOE.iss) == frozenset()
+    assert reviewer_keys(Denied(reasons=(), trace=()), ZOE.iss) == frozenset()
+    assert reviewer_keys(None, ZOE.iss) == frozenset()

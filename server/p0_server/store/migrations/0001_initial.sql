@@ -36,7 +36,7 @@ CREATE TABLE requests (
 CREATE INDEX requests_by_requestor ON requests (iss, sub, created);
 CREATE INDEX requests_to_lapse ON requests (exp) WHERE state IN ('submitted', 'pending', 'approved');
 
--- Who may review a request, by what a verified identity shows: group:…, subject:iss#sub, subject:e-mail.
+-- Who may review a request, by what a verified identity shows: a group or an address of an issuer, a subject.
 CREATE TABLE reviewers (
     key TEXT NOT NULL,
     rid TEXT NOT NULL REFERENCES requests,
