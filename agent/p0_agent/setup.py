@@ -20,7 +20,7 @@ from p0_agent.postgres.bootstrap import Roles, Script, bootstrap_sql
 from p0_agent.postgres.cluster import Cluster
 from p0_agent.postgres.connections import Account, Connections
 from p0_agent.reading.child import ReadingChild
-from p0_agent.reading.kernel import KernelReader
+from p0_agent.reading.combined import CombinedReader
 from p0_agent.verification.issuer_keys import IssuerKeyCache
 from p0_agent.worker import Worker
 
@@ -60,7 +60,7 @@ async def working(
             ceiling=settings.ceiling,
             issuers={issuer.issuer: issuer for issuer in settings.issuers},
             key_source=key_source,
-            reader=KernelReader(catalogs, child),
+            reader=CombinedReader(catalogs, child, cluster.connections),
             cluster=cluster,
             advertised=settings.advertised,
             sslrootcert=None if certificate is None else _bytes(settings.path(certificate)).decode(),

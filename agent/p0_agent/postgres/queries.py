@@ -1,4 +1,4 @@
-"""The longer queries, each in a file of its own below `sql/`. Parameters are psycopg's `%(name)s`."""
+"""The longer queries, each in a file of its own below its package's `sql/`. Parameters are psycopg's `%(name)s`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from importlib import resources
 
 
 @cache
-def query(name: str) -> bytes:
-    """The text of `sql/<name>.sql`."""
-    return resources.files(__package__).joinpath("sql", f"{name}.sql").read_bytes()
+def query(name: str, package: str = __package__) -> bytes:
+    """The text of `sql/<name>.sql` in a package."""
+    return resources.files(package).joinpath("sql", f"{name}.sql").read_bytes()

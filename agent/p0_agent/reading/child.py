@@ -18,8 +18,9 @@ from typing import Final
 import msgspec
 
 from p0_access.permissions.catalog import Catalog
-from p0_access.permissions.reading import Reading
+from p0_access.permissions.reading import Reading, Refused, StatementReading
 from p0_agent.errors import AgentError
+from p0_agent.reading.piece import Piece
 
 DEADLINE_SECONDS: Final = 0.25
 """Of the child's own processor time, where the system tells it: a busy machine is no fault of the statement."""
@@ -40,9 +41,16 @@ class _Question(msgspec.Struct, frozen=True, kw_only=True):
     search_path: tuple[str, ...] = ()
 
 
+class Understood(msgspec.Struct, frozen=True, kw_only=True):
+    """The kernel's reading of one statement, and what of it PostgreSQL can be asked (None: that cannot be told)."""
+
+    reading: StatementReading | Refused
+    piece: Piece | None
+
+
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _QUESTION: Final = msgspec.msgpack.Decoder(_Question)
-_READING: Final = msgspec.msgpack.Decoder(Reading)
+_ANSWER: Final = msgspec.msgpack.Decoder(tuple[Understood, ...])
 
 
 class ReadingChild:
@@ -57,6 +65,12 @@ class ReadingChild:
 
     async def read(self, texts: tuple[str, ...], catalog: Catalog, search_path: tuple[str, ...]) -> Reading:
         """The readings of all statements in `texts`. A text that kills the child or takes too long is refused."""
+        return tuple(each.reading for each in await self.understand(texts, catalog, search_path))
+
+    async def understand(
+        self, texts: tuple[str, ...], catalog: Catalog, search_path: tuple[str, ...]
+    ) -> tuple[Understood, ...]:
+        """As `read`, with what PostgreSQL can be asked of each statement."""
         async with self._turn:
             if self._process is None or not self._process.is_alive():
                 await self._start()
@@ -64,7 +78,7 @@ class ReadingChild:
                 await self._ask(_Question(version=catalog.version, catalog=catalog), START_SECONDS)
                 self._known = catalog.version
             question = _Question(version=catalog.version, texts=texts, search_path=search_path)
-            return _READING.decode(await self._ask(question, self._deadline))
+            return _ANSWER.decode(await self._ask(question, self._deadline))
 
     async def close(self) -> None:
         """Ends the child; `read` would start another."""
@@ -146,8 +160,22 @@ def _serve(pipe: Connection) -> None:
         while True:
             question = _QUESTION.decode(pipe.recv_bytes())
             catalog = question.catalog or catalog
-            readings: list[object] = []
+            understood: list[Understood] = []
             if catalog is not None:
                 for text in question.texts:
-                    readings += read(text, catalog, search_path=question.search_path, index_from=len(readings))
-            pipe.send_bytes(_ENCODER.encode(readings))
+                    readings = read(text, catalog, search_path=question.search_path, index_from=len(understood))
+                    understood += _with_pieces(text, readings)
+            pipe.send_bytes(_ENCODER.encode(understood))
+
+
+def _with_pieces(text: str, readings: Reading) -> list[Understood]:
+    from p0_agent.reading.cutting import pieces
+
+    found: tuple[Piece | None, ...]
+    try:
+        found = pieces(text)
+    except (LookupError, RecursionError, ValueError):  # a tree of a shape that nobody thought of
+        found = ()
+    if len(found) != len(readings):
+        found = (None,) * len(readings)
+    return [Understood(reading=reading, piece=piece) for reading, piece in zip(readings, found, strict=True)]

@@ -1,0 +1,187 @@
+"""PostgreSQL's node trees as text (outfuncs.c, read as read.c does): what the server logs for `debug_print_rewritten`.
+
+    ({QUERY :commandType 1 :rtable ({RANGETBLENTRY :relid 16390 …}) :limitCount {CONST … :constvalue 4 [ 1 0 0 0 ]} …})
+
+`parse` is pure, linear and never recurses; what it does not understand it refuses. It knows the notation only: which
+nodes and fields there are differs from one major version to the next, and is the business of whoever reads the result.
+
+The server breaks the text into lines (format_node_dump): at a space where there is one among 78 bytes, otherwise
+anywhere, even after a backslash, so that the character behind it loses its escape. Such a text is refused, since a
+chosen name could forge nodes in it. Names are cut at 63 bytes, so only names full of escaped characters are that long.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NoReturn
+
+from p0_agent.errors import AgentError
+
+MAX_BYTES: Final = 8 * 1024 * 1024
+MAX_DEPTH: Final = 20_000
+
+_LINE: Final = 77
+"""Bytes without a space that may have made the server break a line where there is none (LINELEN, less one)."""
+
+_PLAIN: Final = r"(?:[^ \n\t(){}\\]|\\.)+"
+_CONSTANT: Final = r"[0-9]+[ \n]\[[-0-9 \n]*\]"
+_TOKEN: Final = re.compile(
+    rf"[()}}]|\{{[A-Z][A-Z0-9_]*|:[A-Za-z_][A-Za-z0-9_]*(?:[ \n](?:{_CONSTANT}|{_PLAIN}))?|{_CONSTANT}|{_PLAIN}|\S",
+    re.DOTALL,
+)
+"""Brackets; `{LABEL`; `:field`, with its value if that is no node and no list; a value; whatever else is refused."""
+
+_SEPARATOR: Final = re.compile(r"[ \n]")
+_DATUM: Final = re.compile(r"([0-9]{1,10})[ \n]\[((?:[ \n]-?[0-9]{1,3})*)[ \n]\]\Z")
+_NUMBER: Final = re.compile(r"-?[0-9]{1,20}\Z")
+
+_SETS: Final = frozenset({"b", "i", "o", "x"})
+"""Bitmapsets, and lists of integers, OIDs and transaction ids. (A list of nodes holds only nodes, strings, `<>`.)"""
+
+
+class TreeError(AgentError):
+    """This is no node tree, or one of a kind that is not understood."""
+
+
+class Node:
+    """`{LABEL :field value …}`. Values are nodes, lists, `Numbers`, `Datum`, the token as it stands, or None (`<>`)."""
+
+    __slots__ = ("fields", "label")
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self.fields: dict[str, Value] = {}
+
+    def number(self, name: str) -> int:
+        """A field that is a number; it must be there."""
+        value = self.fields.get(name)
+        if not isinstance(value, str) or _NUMBER.match(value) is None:
+            _refuse(f"{self.label}.{name} is no number")
+        return int(value)
+
+    def flag(self, name: str) -> bool:
+        value = self.fields.get(name)
+        if value not in ("true", "false"):
+            _refuse(f"{self.label}.{name} is neither true nor false")
+        return value == "true"
+
+    def numbers(self, name: str) -> Numbers:
+        """A field that is a bitmapset or a list of numbers; `<>` is none."""
+        value = self.fields.get(name, "")
+        if value is not None and not isinstance(value, Numbers):
+            _refuse(f"{self.label}.{name} is no set of numbers")
+        return Numbers() if value is None else value
+
+    def nodes(self, name: str) -> list[Node]:
+        """A field that is a list of nodes; `<>` is none."""
+        value = self.fields.get(name, "")
+        if value is None:
+            return []
+        if not isinstance(value, list) or not all(isinstance(each, Node) for each in value):
+            _refuse(f"{self.label}.{name} is no list of nodes")
+        return [each for each in value if isinstance(each, Node)]
+
+
+class Numbers(tuple[int, ...]):
+    """`(b 8 9)`, `(i 1 2)`, `(o 16390)`."""
+
+    __slots__ = ()
+
+
+class Datum(bytes):
+    """`4 [ 1 0 0 0 0 0 0 0 ]`: a constant's bytes, as long as the server says or, passed by value, a whole word."""
+
+    __slots__ = ()
+
+
+Value = Node | list["Value"] | Numbers | Datum | str | None
+
+
+def parse(text: str) -> Value:
+    """The tree of a whole text; raises `TreeError`."""
+    data = text.encode(errors="surrogatepass")
+    if len(data) > MAX_BYTES:
+        _refuse(f"it is longer than {MAX_BYTES} bytes")
+    runs = data.replace(b"\\\n", b"\\\\").replace(b"\n", b" ").split(b" ")  # a line may end in an escaped space
+    if "\ufffd" in text or max(map(len, runs)) >= _LINE:
+        _refuse("a name in it is too long to be told apart from what follows")
+    return _built(_TOKEN.findall(text))
+
+
+def _built(tokens: list[str]) -> Value:
+    """One pass with a stack of its own: `around` is the node or list that is open, `field` what awaits its value."""
+    stack: list[tuple[Node | list[Value], str | None]] = []
+    root: list[Value] = []
+    around: Node | list[Value] = root
+    field: str | None = None
+    value: Value
+    for part in tokens:
+        first = part[0]
+        if first == ":" and field is None and isinstance(around, Node):
+            name, *rest = _SEPARATOR.split(part, 1)
+            if not rest:
+                field = name[1:]
+                continue
+            field = name[1:]
+            value = _scalar(rest[0])
+        elif first in "({":
+            if part == "{" or len(stack) >= MAX_DEPTH:
+                _refuse("a node has no label, or nodes are nested too deeply")
+            stack.append((around, field))
+            around, field = [] if part == "(" else Node(part[1:]), None
+            continue
+        elif first in ")}":
+            if not stack or isinstance(around, Node) != (part == "}") or field is not None:
+                _refuse("brackets do not match, or a field has no value")
+            value = _numbers(around) if isinstance(around, list) else around
+            around, field = stack.pop()
+        else:
+            value = _scalar(part)
+        if isinstance(around, list):
+            around.append(value)
+        elif field is None or field in around.fields:
+            _refuse(f"a field of {around.label} has no name, or stands there twice")
+        else:
+            around.fields[field] = value
+            field = None
+    if stack or len(root) != 1:
+        _refuse("it is not whole")
+    return root[0]
+
+
+def _scalar(part: str) -> Value:
+    if part == "<>":
+        return None
+    if part[-1] == "]" and (datum := _DATUM.match(part)) is not None:
+        return _datum(int(datum.group(1)), datum.group(2).split())
+    return part
+
+
+def _numbers(items: list[Value]) -> Value:
+    """What `(b 8 9)` is, or the list itself."""
+    if not items or items[0] not in _SETS:
+        return items
+    found: list[int] = []
+    for each in items[1:]:
+        if not isinstance(each, str) or _NUMBER.match(each) is None:
+            _refuse("a set of numbers holds something else")
+        found.append(int(each))
+    return Numbers(found)
+
+
+def _datum(length: int, numbers: list[str]) -> Datum:
+    """Bytes are printed as the platform's `char`: signed ones come as negative numbers."""
+    if length > len(numbers):
+        _refuse("a constant is shorter than it says")
+    values = [int(each) for each in numbers]
+    if not all(-128 <= each <= 255 for each in values):
+        _refuse("a constant holds something that is no byte")
+    return Datum(each & 0xFF for each in values)
+
+
+def _refuse(what: str) -> NoReturn:
+    raise TreeError(
+        f"PostgreSQL's reading is not understood: {what}",
+        code="tree_not_understood",
+        hint="Ask for permissions by name (--grant), or report this as a defect.",
+    )

@@ -1,0 +1,126 @@
+-- What a statement runs besides what its tree shows: views, rules, triggers, policies, functions and domains, each with
+-- its definition, by what PostgreSQL knows to depend on what. Bodies that are text until they run depend on nothing: the
+-- names in them are looked for by the caller and come back here. Also the expressions that writing to a table computes.
+WITH RECURSIVE written (oid) AS (
+  SELECT unnest(%(written)s::bigint[]::oid[])
+  UNION
+  SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  WHERE n.nspname = ANY(%(schemas)s::text[]) AND c.relname = ANY(%(relation_names)s::text[])
+    AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+), reach (kind, oid) AS (
+  (
+    SELECT 'relation', unnest(%(relations)s::bigint[]::oid[])
+    UNION SELECT 'relation', oid FROM written
+    UNION SELECT 'function', unnest(%(functions)s::bigint[]::oid[])
+    UNION SELECT 'operator', unnest(%(operators)s::bigint[]::oid[])
+    UNION SELECT 'type', unnest(%(types)s::bigint[]::oid[])
+    UNION
+    SELECT 'function', p.oid FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+    WHERE n.nspname = ANY(%(schemas)s::text[]) AND p.proname = ANY(%(routine_names)s::text[])
+  )
+  UNION
+  SELECT edge.kind, edge.oid FROM reach r CROSS JOIN LATERAL (
+    SELECT 'function', o.oprcode::oid FROM pg_catalog.pg_operator o WHERE r.kind = 'operator' AND o.oid = r.oid
+    UNION ALL
+    SELECT 'function', t.tgfoid FROM pg_catalog.pg_trigger t
+    WHERE r.kind = 'relation' AND t.tgrelid = r.oid AND NOT t.tgisinternal AND r.oid IN (SELECT oid FROM written)
+    UNION ALL
+    SELECT 'type', a.atttypid FROM pg_catalog.pg_attribute a
+    WHERE r.kind = 'relation' AND a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
+      AND a.atttypid >= 16384 AND r.oid IN (SELECT oid FROM written)
+    UNION ALL
+    SELECT 'type', made.oid FROM pg_catalog.pg_type t
+    CROSS JOIN LATERAL (
+      SELECT t.typbasetype UNION ALL SELECT t.typelem
+      UNION ALL SELECT g.rngsubtype FROM pg_catalog.pg_range g WHERE t.oid IN (g.rngtypid, g.rngmultitypid)
+      UNION ALL SELECT a.atttypid FROM pg_catalog.pg_attribute a
+      WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+    ) AS made (oid)
+    WHERE r.kind = 'type' AND t.oid = r.oid AND made.oid >= 16384
+    UNION ALL
+    SELECT CASE d.refclassid WHEN 'pg_catalog.pg_proc'::regclass THEN 'function'
+                             WHEN 'pg_catalog.pg_operator'::regclass THEN 'operator'
+                             WHEN 'pg_catalog.pg_type'::regclass THEN 'type' ELSE 'relation' END, d.refobjid
+    FROM (
+      SELECT 'pg_catalog.pg_rewrite'::regclass, w.oid FROM pg_catalog.pg_rewrite w
+      WHERE r.kind = 'relation' AND w.ev_class = r.oid
+      UNION ALL
+      SELECT 'pg_catalog.pg_policy'::regclass, p.oid FROM pg_catalog.pg_policy p
+      WHERE r.kind = 'relation' AND p.polrelid = r.oid
+      UNION ALL
+      SELECT 'pg_catalog.pg_attrdef'::regclass, f.oid FROM pg_catalog.pg_attrdef f
+      WHERE r.kind = 'relation' AND f.adrelid = r.oid AND r.oid IN (SELECT oid FROM written)
+      UNION ALL
+      SELECT 'pg_catalog.pg_constraint'::regclass, k.oid FROM pg_catalog.pg_constraint k
+      WHERE k.contype = 'c' AND (
+        (r.kind = 'relation' AND k.conrelid = r.oid AND r.oid IN (SELECT oid FROM written))
+        OR (r.kind = 'type' AND k.contypid = r.oid))
+      UNION ALL
+      SELECT 'pg_catalog.pg_class'::regclass, i.indexrelid FROM pg_catalog.pg_index i
+      WHERE r.kind = 'relation' AND i.indrelid = r.oid AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)
+        AND r.oid IN (SELECT oid FROM written)
+      UNION ALL
+      SELECT 'pg_catalog.pg_proc'::regclass, p.oid FROM pg_catalog.pg_proc p
+      WHERE r.kind = 'function' AND p.oid = r.oid AND p.prosqlbody IS NOT NULL
+    ) AS holder (class, oid)
+    JOIN pg_catalog.pg_depend d ON d.classid = holder.class AND d.objid = holder.oid AND d.refobjid <> r.oid
+    WHERE d.refclassid IN ('pg_catalog.pg_proc'::regclass, 'pg_catalog.pg_operator'::regclass,
+                           'pg_catalog.pg_type'::regclass, 'pg_catalog.pg_class'::regclass)
+  ) AS edge (kind, oid)
+), object (kind, oid, relation, name, definition, language) AS (
+  SELECT 'view', c.oid, c.oid, n.nspname || '.' || c.relname,
+         pg_catalog.concat_ws(' ', pg_catalog.pg_get_userbyid(c.relowner), c.reloptions, pg_catalog.pg_get_viewdef(c.oid)),
+         NULL::name
+  FROM reach r JOIN pg_catalog.pg_class c ON r.kind = 'relation' AND c.oid = r.oid AND c.relkind IN ('v', 'm')
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  UNION ALL
+  SELECT 'rule', w.oid, w.ev_class, w.ev_class::regclass || ' ' || w.rulename,
+         pg_catalog.concat_ws(' ', w.ev_enabled, pg_catalog.pg_get_ruledef(w.oid)), NULL
+  FROM reach r JOIN pg_catalog.pg_rewrite w ON r.kind = 'relation' AND w.ev_class = r.oid AND w.rulename <> '_RETURN'
+  UNION ALL
+  SELECT 'trigger', t.oid, t.tgrelid, t.tgrelid::regclass || ' ' || t.tgname,
+         pg_catalog.concat_ws(' ', t.tgenabled, pg_catalog.pg_get_triggerdef(t.oid)), NULL
+  FROM written r JOIN pg_catalog.pg_trigger t ON t.tgrelid = r.oid AND NOT t.tgisinternal
+  UNION ALL
+  SELECT 'policy', p.oid, p.polrelid, p.polrelid::regclass || ' ' || p.polname,
+         pg_catalog.concat_ws(
+           ' ', p.polcmd, p.polpermissive, p.polroles, 'using', pg_catalog.pg_get_expr(p.polqual, p.polrelid),
+           'check', pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid)), NULL
+  FROM reach r
+  JOIN pg_catalog.pg_class c ON r.kind = 'relation' AND c.oid = r.oid AND c.relrowsecurity
+  JOIN pg_catalog.pg_policy p ON p.polrelid = c.oid
+  UNION ALL
+  SELECT 'function', p.oid, NULL, n.nspname || '.' || p.proname || '(' || pg_catalog.array_to_string(ARRAY(
+           SELECT pg_catalog.format_type(arg.type, NULL)
+           FROM pg_catalog.unnest(p.proargtypes) WITH ORDINALITY AS arg (type, place) ORDER BY arg.place), ', ') || ')',
+         pg_catalog.concat_ws(
+           ' ', pg_catalog.pg_get_userbyid(p.proowner),
+           CASE p.prokind WHEN 'a' THEN p.prosrc ELSE pg_catalog.pg_get_functiondef(p.oid) END), l.lanname
+  FROM reach r JOIN pg_catalog.pg_proc p ON r.kind = 'function' AND p.oid = r.oid
+  JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+  UNION ALL
+  SELECT 'domain', t.oid, NULL, n.nspname || '.' || t.typname,
+         pg_catalog.concat_ws(' ', pg_catalog.format_type(t.typbasetype, t.typtypmod), t.typnotnull, t.typdefault,
+           (SELECT pg_catalog.string_agg(pg_catalog.pg_get_constraintdef(k.oid), ' ' ORDER BY k.conname)
+            FROM pg_catalog.pg_constraint k WHERE k.contypid = t.oid)), NULL
+  FROM reach r JOIN pg_catalog.pg_type t ON r.kind = 'type' AND t.oid = r.oid AND t.typtype = 'd'
+  JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+  UNION ALL
+  SELECT 'expression', k.oid, k.conrelid, '', pg_catalog.pg_get_constraintdef(k.oid), NULL
+  FROM written r JOIN pg_catalog.pg_constraint k ON k.conrelid = r.oid AND k.contype = 'c'
+  UNION ALL
+  SELECT 'expression', f.oid, f.adrelid, '', pg_catalog.pg_get_expr(f.adbin, f.adrelid), NULL
+  FROM written r JOIN pg_catalog.pg_attrdef f ON f.adrelid = r.oid
+  UNION ALL
+  SELECT 'expression', i.indexrelid, i.indrelid, '', pg_catalog.pg_get_indexdef(i.indexrelid), NULL
+  FROM written r
+  JOIN pg_catalog.pg_index i ON i.indrelid = r.oid AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)
+)
+SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
+  'kind', o.kind, 'oid', o.oid::bigint, 'relation', o.relation::bigint, 'name', o.name, 'definition', o.definition,
+  'language', o.language,
+  'for_reader', o.kind = 'policy' AND EXISTS (
+    SELECT FROM pg_catalog.pg_policy p JOIN pg_catalog.pg_roles u ON u.oid = ANY(p.polroles)
+    WHERE p.oid = o.oid AND u.rolname = session_user)
+) ORDER BY o.kind, o.oid)::text
+FROM object o WHERE o.oid >= 16384
