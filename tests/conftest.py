@@ -7,6 +7,7 @@ pytest_plugins = [
     "fix_oidc",
     "fix_plane",
     "fix_postgres",
+    "fix_agent_core",  # after fix_postgres, which it imports
     "fix_stage",
     "fix_tui",
 ]

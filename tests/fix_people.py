@@ -27,6 +27,7 @@ class Issuer:
 
     url: str = "https://id.example"
     domain: str = "corp.example"
+    kid: str = "k1"
     private: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
 
     @property
@@ -35,7 +36,7 @@ class Issuer:
 
     def key_set(self) -> KeySet:
         jwk: dict[str, Any] = json.loads(ECAlgorithm.to_jwk(self.private.public_key()))
-        return KeySet.parse(json.dumps({"keys": [jwk | {"kid": "k1", "use": "sig", "alg": "ES256"}]}).encode())
+        return KeySet.parse(json.dumps({"keys": [jwk | {"kid": self.kid, "use": "sig", "alg": "ES256"}]}).encode())
 
     async def keys(self, issuer: TrustedIssuer, unverified_tokens: tuple[str, ...]) -> KeySet:
         assert issuer.issuer == self.url
@@ -43,7 +44,7 @@ class Issuer:
         return self.key_set()
 
     def token(self, **claims: Any) -> str:
-        return jwt.encode(claims, self.private, algorithm="ES256", headers={"kid": "k1"})
+        return jwt.encode(claims, self.private, algorithm="ES256", headers={"kid": self.kid})
 
 
 @dataclass(kw_only=True)
@@ -82,4 +83,8 @@ class Person:
     @property
     def signer(self) -> Signer:
         """As the launcher signs."""
-        return Signer(key=self.key, identity=self.identity, clock=self.clock, random=secrets.token_bytes)
+        return self.signing()
+
+    def signing(self, beside: Identity | None = None) -> Signer:
+        """As the launcher signs, `beside` any tokens."""
+        return Signer(key=self.key, identity=beside or self.identity, clock=self.clock, random=secrets.token_bytes)

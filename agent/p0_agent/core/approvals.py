@@ -39,6 +39,8 @@ async def approve(job: Job, context: Context) -> Answer:
     if entry.stage != "admitted":
         return await _came_late(entry, found.hash, context)
     _check(found.act, requestor(found.person), admission, context.now())
+    if all(other.h != found.hash for other in await context.cluster.ledger.approvals(entry.rh)):
+        await context.cluster.evidence.append("approval", found.compact, context.now())
     with at(Step.APPROVALS):
         approvals = await context.cluster.ledger.add_approval(
             entry.rh,
@@ -50,7 +52,6 @@ async def approve(job: Job, context: Context) -> Answer:
                 at=context.now(),
             ),
         )
-    await context.cluster.evidence.append("approval", found.compact, context.now())
     return await _weigh(entry, admission, approvals, context)
 
 

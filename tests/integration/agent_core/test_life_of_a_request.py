@@ -3,176 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
-import secrets
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
+from fix_agent_core import EMAILS, MARKETS, NOW, RULES, Bench
 from fix_people import Issuer, Person
-from fix_postgres import Managed
 from p0_access.messages.identity import SignedAct
-from p0_access.messages.job import Job, JobKind, Result
-from p0_access.messages.records import Admission, Credential, CredentialPlaintext, Deletion, Refusal, What
+from p0_access.messages.records import Deletion, Refusal
 from p0_access.proof import jws
-from p0_access.proof.keys import SigningKey
-from p0_access.proof.sealing import OpeningKey
 from p0_access.routing.load import load
-from p0_agent.catalogs import Catalogs
-from p0_agent.config import Advertised, Ceiling
-from p0_agent.core.context import Context
-from p0_agent.core.handle import handle
+from p0_agent.config import Ceiling
 from p0_agent.core.watch import OneShotWatch, end_due
-from p0_agent.reading.child import ReadingChild
-from p0_agent.reading.kernel import KernelReader
-
-NOW = 1_900_000_000
-RULES = """
-version: 1
-defaults: {max_ttl: 1h, require_reason: true}
-tags:
-  pii: ["enterprise.customers.email"]
-rules:
-  - name: ledger
-    resource: {databases: ["*"], relations: ["ledger.*"]}
-    approval: {deny: "Use a migration."}
-  - name: pii
-    requestor: {groups: [analysts]}
-    resource: {databases: ["*"], tags: [pii]}
-    approval: {approvers: {groups: [privacy]}, count: 1, max_ttl: 30m}
-  - name: reads
-    requestor: {groups: [analysts]}
-    resource: {databases: ["*"], schemas: [enterprise]}
-    access: {privileges: [SELECT]}
-    approval: {auto: true}
-  - name: two-of-dba
-    requestor: {groups: [analysts]}
-    resource: {databases: ["*"], relations: ["enterprise.orders"]}
-    access: {privileges: [DELETE]}
-    approval: {approvers: {groups: [dba]}, count: 2}
-"""
-MARKETS = "select id, name from enterprise.markets order by id"
-EMAILS = "select email from enterprise.customers"
-
-
-@dataclass(kw_only=True)
-class Clock:
-    now: float = NOW
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@dataclass(kw_only=True)
-class Bench:
-    """An agent's core on a managed database, and people who want something from it."""
-
-    managed: Managed
-    context: Context
-    clock: Clock
-    issuer: Issuer
-    jobs: Iterator[int] = field(default_factory=lambda: itertools.count(1))
-
-    def person(self, name: str, *groups: str) -> Person:
-        return Person(name=name, groups=groups, issuer=self.issuer, clock=self.clock)
-
-    def ask(self, person: Person, *sql: str, **changes: Any) -> tuple[SignedAct, OpeningKey]:
-        opening = OpeningKey.generate(secrets.token_bytes)
-        wanted: dict[str, Any] = {
-            "agent": self.context.key.public.thumbprint,
-            "rid": f"r-{next(self.jobs):08d}",
-            "database": self.managed.database,
-            "what": What(statement=sql, search_path=("public",)),
-            "reason": "a test",
-            "ttl": None,
-            "one_shot": False,
-            "enc": opening.public,
-        }
-        return person.signer.sign_request(**wanted | changes), opening
-
-    async def do(self, kind: JobKind, request: SignedAct, act: SignedAct | None = None) -> Result:
-        return await handle(
-            Job(job=f"j{next(self.jobs)}", lease="l", kind=kind, request=request, act=act), self.context
-        )
-
-    async def admit(self, request: SignedAct) -> Result:
-        return await self.do("admit", request)
-
-    def admission(self, result: Result) -> jws.Verified[Admission]:
-        return jws.verify(result.records[0], Admission, self.context.key.public)
-
-    async def approve(self, request: SignedAct, admitted: Result, person: Person, **changes: Any) -> Result:
-        admission = self.admission(admitted)
-        wanted: dict[str, Any] = {
-            "agent": self.context.key.public.thumbprint,
-            "ah": admission.hash,
-            "decision": "approve",
-            "permissions": admission.record.permissions,
-            "ttl": 600,
-            "comment": "fine",
-        }
-        return await self.do("approval", request, person.signer.sign_approval(**wanted | changes))
-
-    async def collect(self, request: SignedAct, admitted: Result, person: Person) -> Result:
-        admission = self.admission(admitted)
-        act = person.signer.sign_collect(
-            agent=self.context.key.public.thumbprint, rh=admission.record.rh, ah=admission.hash
-        )
-        return await self.do("collect", request, act)
-
-    async def end(self, request: SignedAct, person: Person, act: Any = "relinquish") -> Result:
-        signed = person.signer.sign_end(
-            agent=self.context.key.public.thumbprint, rh=jws.record_hash(request.record), act=act, comment=""
-        )
-        return await self.do("end", request, signed)
-
-    def open(self, result: Result, opening: OpeningKey) -> CredentialPlaintext:
-        credential = jws.verify(result.records[-1], Credential, self.context.key.public).record
-        return opening.open(credential.ct, rh=credential.rh, aud=self.context.audience)
-
-    async def connect(self, opened: CredentialPlaintext) -> psycopg.AsyncConnection:
-        return await psycopg.AsyncConnection.connect(
-            host=opened.host,
-            port=opened.port,
-            user=opened.user,
-            password=opened.password,
-            dbname=opened.dbname,
-            autocommit=True,
-        )
-
-    async def roles(self) -> list[str]:
-        async with await self.managed.superuser() as connection:
-            cursor = await connection.execute(
-                "SELECT rolname::text FROM pg_roles WHERE rolname ~ '^p0_(set_)?[a-z0-9]+_?[a-z2-7]{16,}$' ORDER BY 1"
-            )
-            return [str(name) for (name,) in await cursor.fetchall()]
-
-
-@pytest.fixture
-async def bench(managed: Managed) -> AsyncIterator[Bench]:
-    clock, issuer, key = Clock(), Issuer(), SigningKey(b"\x05" * 32)
-    catalogs = Catalogs(managed.cluster, key, clock=clock)
-    child = ReadingChild(deadline=20)  # what is tested here is not how busy this machine is
-    context = Context(
-        key=key,
-        rules=load(RULES.encode(), source="rules.yaml"),
-        ceiling=Ceiling(privileges=("CONNECT", "USAGE", "SELECT", "DELETE")),
-        issuers={issuer.url: issuer.trusted},
-        key_source=issuer,
-        reader=KernelReader(catalogs, child),
-        cluster=managed.cluster,
-        advertised=Advertised(host=managed.server.host, port=managed.server.port, sslmode="disable"),
-        sslrootcert=None,
-        not_before=NOW - 1000,
-        clock=clock,
-        random=secrets.token_bytes,
-    )
-    yield Bench(managed=managed, context=context, clock=clock, issuer=issuer)
-    await child.close()
 
 
 async def test_an_automatic_request_is_one_round_trip_to_a_login_with_just_those_columns(bench: Bench) -> None:

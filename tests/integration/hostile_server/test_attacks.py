@@ -1,0 +1,68 @@
+"""Everything a hostile server tries, against the real agent core on a real PostgreSQL and the launcher's checks.
+
+`docs/security.md` lists the attacks; a test here keeps it so. To write it anew:
+
+    P0_WRITE_DOCS=1 .venv/bin/python -m pytest tests/integration/hostile_server -k listed
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from fix_agent_core import Bench
+from fix_hostile_server import Hostile, Theme, refused
+from hostile import approvals, identities, launchers, messages, order
+
+THEMES: list[Theme] = [
+    messages.CHANGED, messages.MALFORMED, messages.UNDERSTOOD, identities.TOKENS, identities.SESSIONS,
+    approvals.APPROVALS, approvals.COLLECTIONS, order.ORDER, launchers.REQUESTOR, launchers.APPROVER,
+]  # fmt: skip
+DOCUMENT = Path(__file__).parents[3] / "docs" / "security.md"
+BEGIN, END = "<!-- attacks: written by the tests -->\n", "<!-- end of attacks -->\n"
+
+
+@pytest.fixture
+async def hostile(bench: Bench) -> AsyncIterator[Hostile]:
+    server = Hostile(bench=bench)
+    yield server
+    await server.stop()
+
+
+@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.title)
+async def test_every_attack_is_refused_where_it_should_be(hostile: Hostile, theme: Theme) -> None:
+    found = {}
+    for attack in theme.attacks:
+        found[attack.name] = await refused(attack, hostile)
+        hostile.reset()
+        await hostile.stop()
+        assert await hostile.bench.roles() == [], attack.name
+    assert found == {attack.name: (attack.step, attack.code) for attack in theme.attacks}
+
+
+def listed() -> str:
+    lines = ["| attack | refused at | code |", "|---|---|---|"]
+    for theme in THEMES:
+        lines.append(f"| **{theme.title}** | | |")
+        for attack in theme.attacks:
+            where = "the launcher" if attack.step is None else f"step {attack.step}"
+            lines.append(f"| {attack.name} | {where} | `{attack.code}` |")
+    return "\n".join(lines) + "\n"
+
+
+def test_the_attacks_are_listed_in_the_document() -> None:
+    before, _, rest = DOCUMENT.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    whole = before + BEGIN + listed() + END + after
+    if os.environ.get("P0_WRITE_DOCS"):
+        DOCUMENT.write_text(whole)
+    assert DOCUMENT.read_text() == whole, "stale: see the command at the top of this module"
+
+
+def test_every_attack_has_a_name_of_its_own() -> None:
+    for theme in THEMES:
+        names = [attack.name for attack in theme.attacks]
+        assert len(names) == len(set(names)), theme.title
