@@ -70,8 +70,8 @@ async def _show(*, keep: bool) -> None:
         if not keep:
             say("That was all of it, and it is gone. To go on:")
             sys.stderr.write(
-                "   p0 demo --keep   leaves it running, and says how to use it\n"
-                "   p0 tui           the terminal UI, then\n"
+                "   p0 demo --keep   leaves it running, and says how to be dana or pat in other terminals\n"
+                "   p0 tui           there: the terminal UI\n"
             )
             return
         say("It all stays up until Ctrl-C. In other terminals:")
