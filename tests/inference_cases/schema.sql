@@ -28,11 +28,23 @@ CREATE TABLE shop.items (
   price numeric, PRIMARY KEY (order_id, line), CONSTRAINT items_uq UNIQUE (order_id, product_id));
 CREATE TABLE shop.checked (
   id int, v int CHECK (util.secret(v) > 0), d int DEFAULT util.secret(5), mail shop.checked_email);
-CREATE TABLE shop.private (id int, owner_name text);
+CREATE TABLE shop.indexed (id int, v int);
+CREATE INDEX indexed_secret ON shop.indexed (util.secret(v)) WHERE util.secret(id) > 0;
+CREATE TABLE shop.grants (who text, customer_id int);
+CREATE TABLE shop.private (id int, customer_id int, note text);
 ALTER TABLE shop.private ENABLE ROW LEVEL SECURITY;
-CREATE TABLE shop.audited (id int);
+CREATE POLICY reading ON shop.private FOR SELECT
+  USING (customer_id IN (SELECT g.customer_id FROM shop.grants g WHERE g.who = CURRENT_USER));
+CREATE POLICY writing ON shop.private FOR INSERT WITH CHECK (util.secret(id) > 0);
+CREATE POLICY changing ON shop.private FOR UPDATE USING (note <> 'done') WITH CHECK (util.is_mail(note));
+CREATE TABLE shop.closed (id int);
+ALTER TABLE shop.closed ENABLE ROW LEVEL SECURITY;
+CREATE TABLE shop.audited (id int, v int);
+CREATE TABLE shop.audit_log (id serial, what text, row_id int);
 CREATE TABLE shop.ruled (id int);
 CREATE RULE ruled_insert AS ON INSERT TO shop.ruled DO INSTEAD NOTHING;
+CREATE TABLE shop.chain_a (id int);
+CREATE TABLE shop.chain_b (id int);
 CREATE SEQUENCE shop.seq;
 
 CREATE TABLE hr.employees (id int PRIMARY KEY, name text, lead_id int, dept text, salary numeric, active bool);
@@ -101,8 +113,40 @@ END $$;
 CREATE PROCEDURE util.pay(o bigint) LANGUAGE sql AS $$ UPDATE shop.orders SET status = 'paid' WHERE id = o $$;
 CREATE FUNCTION util.same(int, int) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$ SELECT $1 = $2 $$;
 CREATE OPERATOR util.=== (LEFTARG = int, RIGHTARG = int, FUNCTION = util.same);
-CREATE FUNCTION util.on_audit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
-CREATE TRIGGER audit BEFORE INSERT ON shop.audited FOR EACH ROW EXECUTE FUNCTION util.on_audit();
+CREATE FUNCTION util.on_audit() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO shop.audit_log (what, row_id) VALUES (TG_OP, NEW.id);
+  RETURN NEW;
+END $$;
+CREATE FUNCTION util.on_audit_definer() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+  INSERT INTO shop.audit_log (what) VALUES ('deleted');
+  RETURN OLD;
+END $$;
+REVOKE EXECUTE ON FUNCTION util.on_audit() FROM PUBLIC;
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OF v ON shop.audited
+  FOR EACH ROW WHEN (NEW.id > 0) EXECUTE FUNCTION util.on_audit();
+CREATE TRIGGER audit_delete BEFORE DELETE ON shop.audited FOR EACH ROW EXECUTE FUNCTION util.on_audit_definer();
+CREATE FUNCTION util.on_view() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE shop.orders SET total = NEW.total WHERE id = OLD.id;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER instead INSTEAD OF UPDATE ON shop.v_orders FOR EACH ROW EXECUTE FUNCTION util.on_view();
+CREATE FUNCTION util.on_chain_a() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.id < 3 THEN
+    INSERT INTO shop.chain_b (id) VALUES (NEW.id + 1);
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE FUNCTION util.on_chain_b() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO shop.chain_a (id) SELECT NEW.id + count(*) FROM hr.depts;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER chain AFTER INSERT ON shop.chain_a FOR EACH ROW EXECUTE FUNCTION util.on_chain_a();
+CREATE TRIGGER chain AFTER INSERT ON shop.chain_b FOR EACH ROW EXECUTE FUNCTION util.on_chain_b();
 
 INSERT INTO shop.customers (name, email) SELECT 'c' || g, 'c' || g || '@x' FROM generate_series(1, 5) g;
 INSERT INTO shop.orders (customer_id, total) SELECT g, g * 10 FROM generate_series(1, 5) g;
@@ -111,3 +155,6 @@ INSERT INTO shop.checked VALUES (1, 1, 1, 'a@b');
 INSERT INTO hr.employees SELECT g, 'e' || g, 1, 'd' || g % 2, g * 100, true FROM generate_series(1, 5) g;
 INSERT INTO hr.depts VALUES ('d1', 'one', 1);
 INSERT INTO hr.person VALUES (1, 'p');
+INSERT INTO shop.audited VALUES (1, 1);
+INSERT INTO shop.indexed VALUES (1, 1);
+INSERT INTO shop.private SELECT g, g, 'x' FROM generate_series(1, 3) g;

@@ -34,10 +34,34 @@ class Constraint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     definition: str = ""
 
 
+class Trigger(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A trigger that is enabled. `columns` are those of UPDATE OF; `when` is its condition over NEW and OLD;
+    `function` is its (schema, name), which takes no arguments."""
+
+    name: str
+    events: tuple[Literal["insert", "update", "delete", "truncate"], ...]
+    function: tuple[str, str]
+    columns: tuple[str, ...] = ()
+    when: str | None = None
+    instead: bool = False
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A row-level security policy. `roles` are those it is for; `public` says that it is for everybody."""
+
+    name: str
+    command: Literal["all", "select", "insert", "update", "delete"] = "all"
+    public: bool = True
+    roles: tuple[str, ...] = ()
+    using: str | None = None
+    check: str | None = None
+
+
 class Relation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """`columns` are in attribute order, dropped ones left out. `serials` maps a column to the (schema, sequence) that
     its
-    default draws from. The flags say that PostgreSQL will check more than the statement names."""
+    default draws from. The flags say that PostgreSQL will check more than the statement names: `fires`, `policies` and
+    `index_expressions` say what (None: not known)."""
 
     schema: str
     name: str
@@ -52,6 +76,9 @@ class Relation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
     rules: bool = False
     security_invoker: bool = False
     definition: str | None = None
+    fires: tuple[Trigger, ...] | None = None
+    policies: tuple[Policy, ...] | None = None
+    index_expressions: tuple[str, ...] = ()
 
 
 class Function(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -88,6 +115,7 @@ class Type(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
     kind: Literal["base", "composite", "domain", "enum", "range", "multirange"]
     columns: tuple[Column, ...] = ()
     base: str | None = None
+    default: str | None = None
     checks: tuple[str, ...] = ()
     comment: str | None = None
 

@@ -16,7 +16,17 @@ import msgspec
 from psycopg.rows import dict_row
 
 from p0_access.encoding import encode, sha256_b64u
-from p0_access.permissions.catalog import Catalog, Column, Constraint, Function, Operator, Relation, Type
+from p0_access.permissions.catalog import (
+    Catalog,
+    Column,
+    Constraint,
+    Function,
+    Operator,
+    Policy,
+    Relation,
+    Trigger,
+    Type,
+)
 from p0_agent.postgres.connections import Connection
 from p0_agent.postgres.errors import PostgresError
 from p0_agent.postgres.queries import query
@@ -42,6 +52,9 @@ async def snapshot(connection: Connection, schemas: Sequence[str]) -> Catalog:
         constraints = _grouped(await _rows(connection, "catalog_constraints", names))
         serials = _grouped(await _rows(connection, "catalog_serials", names))
         parents = _grouped(await _rows(connection, "catalog_parents", names))
+        triggers = _grouped(await _rows(connection, "catalog_triggers", names))
+        policies = _grouped(await _rows(connection, "catalog_policies", names))
+        indexes = _grouped(await _rows(connection, "catalog_index_expressions", names))
         functions = await _rows(connection, "catalog_functions", names)
         types = await _rows(connection, "catalog_types", names)
         operators = await _rows(connection, "catalog_operators", names)
@@ -50,7 +63,9 @@ async def snapshot(connection: Connection, schemas: Sequence[str]) -> Catalog:
         version="",
         server_version=connection.info.server_version // 10_000,
         schemas=names,
-        relations=tuple(_relation(row, columns, constraints, serials, parents) for row in relations),
+        relations=tuple(
+            _relation(row, columns, constraints, serials, parents, triggers, policies, indexes) for row in relations
+        ),
         functions=tuple(_function(row) for row in functions),
         types=tuple(_type(row, columns) for row in types),
         operators=tuple(_operator(row) for row in operators),
@@ -67,7 +82,14 @@ async def fingerprint(connection: Connection, schemas: Sequence[str]) -> str:
 
 
 def _relation(
-    row: Row, columns: ByRelation, constraints: ByRelation, serials: ByRelation, parents: ByRelation
+    row: Row,
+    columns: ByRelation,
+    constraints: ByRelation,
+    serials: ByRelation,
+    parents: ByRelation,
+    triggers: ByRelation,
+    policies: ByRelation,
+    indexes: ByRelation,
 ) -> Relation:
     oid = row.pop("oid")
     return Relation(
@@ -81,6 +103,31 @@ def _relation(
         ),
         serials={item["name"]: (item["schema"], item["sequence"]) for item in serials.get(oid, ())},
         inherits=tuple((item["schema"], item["name"]) for item in parents.get(oid, ())),
+        fires=tuple(_trigger(item) for item in triggers.get(oid, ())),
+        policies=tuple(_policy(item) for item in policies.get(oid, ())),
+        index_expressions=tuple(item["expression"] for item in indexes.get(oid, ())),
+    )
+
+
+def _trigger(row: Row) -> Trigger:
+    return Trigger(
+        name=row["name"],
+        events=tuple(row["events"]),
+        function=(row["function_schema"], row["function_name"]),
+        columns=tuple(row["columns"]),
+        when=row["when"],
+        instead=row["instead"],
+    )
+
+
+def _policy(row: Row) -> Policy:
+    return Policy(
+        name=row["name"],
+        command=row["command"],
+        public=row["public"],
+        roles=tuple(row["roles"]),
+        using=row["using"],
+        check=row["check"],
     )
 
 

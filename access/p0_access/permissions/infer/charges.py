@@ -58,6 +58,11 @@ class Access:
     def requires(self, privilege: str) -> bool:
         return privilege in self._required
 
+    def reason(self, privilege: str) -> Reason | None:
+        """The first reason to require a privilege; None if it is not required."""
+        reasons = self._required.get(privilege)
+        return reasons[0] if reasons else None
+
     def column(self, privilege: str, name: str, reason: Reason) -> None:
         _add(self._columns, (privilege, name), reason)
 
@@ -104,6 +109,9 @@ class Charges:
 
     def mention(self, access: Access) -> None:
         self._accesses.append(access)
+
+    def mentions(self) -> tuple[Access, ...]:
+        return tuple(self._accesses)
 
     def need(self, permission: Permission, reason: Reason) -> None:
         _add(self._others, permission, reason)

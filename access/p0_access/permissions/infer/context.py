@@ -13,8 +13,10 @@ from p0_access.permissions.parse import Node
 from p0_access.permissions.permission import Permission, usage
 from p0_access.permissions.reading import ReadingWarning
 
-MAX_DEPTH: Final = 16
+MAX_DEPTH: Final = 24
 """Of views in views and functions in functions."""
+MAX_BODIES: Final = 500
+"""Read anew for one statement."""
 
 
 class RefusedError(Exception):
@@ -25,6 +27,14 @@ class RefusedError(Exception):
         self.code = code
         self.location = location
         self.hint = hint
+
+
+class _Expansion:
+    """What all bodies behind one statement share: how many were read, and where recursion was cut short."""
+
+    def __init__(self) -> None:
+        self.bodies = 0
+        self.cut: set[str] = set()
 
 
 class Session:
@@ -40,7 +50,7 @@ class Context:
 
     `charges` is where charges go at the moment; `callers` what the caller is charged even inside a view of somebody
     else's (functions and sequences). `usages` holds the schemas that names were looked up in, `reached` what owners are
-    charged. `parameters` are names and `$n` that a function's body may use. `stack` names the bodies around this one;
+    charged. `parameters` are names that a function's body may use.
     `as_owner` says that PostgreSQL checks this body's relations against a view's owner. `session_path` is what the
     session searches, whatever this body does.
     """
@@ -50,9 +60,7 @@ class Context:
         catalog: Catalog,
         search_path: tuple[str, ...],
         *,
-        stack: tuple[str, ...] = (),
         as_owner: bool = False,
-        parameters: frozenset[str] = frozenset(),
         session: Session | None = None,
         session_path: tuple[str, ...] | None = None,
     ) -> None:
@@ -60,9 +68,10 @@ class Context:
         self.builtin: Builtin = builtin()
         self.search_path = search_path
         self.session_path = search_path if session_path is None else session_path
-        self.stack = stack
+        self._stack: tuple[str, ...] = ()
+        self._expansion = _Expansion()
         self.as_owner = as_owner
-        self.parameters = parameters
+        self.parameters: frozenset[str] = frozenset()
         self.session = session or Session()
         self.charges = Charges()
         self._callers = Charges() if as_owner else None
@@ -96,10 +105,20 @@ class Context:
         finally:
             self.charges = outer
 
-    def enter(self, name: str, location: int) -> tuple[str, ...]:
-        """The stack for a body called `name`; refuses recursion and too much depth."""
-        if name in self.stack:
-            raise RefusedError("recursive_body", f"{name} uses itself", location)
-        if len(self.stack) >= MAX_DEPTH:
-            raise RefusedError("too_complex", f"more than {MAX_DEPTH} views or functions use each other", location)
-        return (*self.stack, name)
+    def enter(self, name: str, place: int, path: tuple[str, ...], *, as_owner: bool = False) -> Context | None:
+        """A context for the body called `name`; None inside of itself, where it adds nothing."""
+        if name in self._stack:
+            self._expansion.cut.add(name)
+            return None
+        self._expansion.bodies += 1
+        if len(self._stack) >= MAX_DEPTH or self._expansion.bodies > MAX_BODIES:
+            raise RefusedError("too_complex", f"more than {MAX_DEPTH} views or functions use each other", place)
+        inner = Context(self.catalog, path, as_owner=as_owner, session_path=self.session_path)
+        inner._stack = (*self._stack, name)
+        inner._expansion = self._expansion
+        return inner
+
+    def leave(self, name: str) -> bool:
+        """After the body called `name` was read: whether it was read completely, or lacks one around it."""
+        self._expansion.cut.discard(name)
+        return not self._expansion.cut

@@ -89,10 +89,6 @@ def check_writable(found: Relation, verb: str, place: int) -> None:
         raise RefusedError("rule", f"{name} has rewrite rules, which are not analysed", place)
     if found.kind not in _WRITABLE:
         raise RefusedError("unsupported_statement", f"{verb} on {name}, which is a {found.kind}", place)
-    if found.triggers:
-        raise RefusedError(
-            "trigger", f"{name} has triggers, which are not analysed", place, "Ask for a role that may write to it."
-        )
 
 
 def _insert(context: Context, level: Level, node: Node) -> Columns:
@@ -244,6 +240,8 @@ def _delete(context: Context, level: Level, node: Node) -> Columns:
     _read_others(context, level, target, node.get("usingClause", ()))
     _where(context, level, node)
     returned = _returning(context, level, target, node)
+    if target.relation.kind != "view":
+        stored.charge_delete(context, target.relation, target.place)
     _beneath(context, target, "DELETE", (), ())
     return returned
 

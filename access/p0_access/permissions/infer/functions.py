@@ -175,11 +175,7 @@ def charge(context: Context, function: Function, clause: str, place: int) -> Non
         )
     if function.volatility == "volatile" and function.language not in ("c", "internal"):
         context.writes = True
-    if function.security_definer:
-        label = signatures.signature(function)
-        context.warn("security_definer_function", f"{label} runs with its owner's rights, not the caller's")
-        bodies.reach_function(context, function)
-    elif function.language in ("c", "internal"):
+    if not function.security_definer and function.language in ("c", "internal"):
         if function.name in builtin.OPAQUE_EXTENSION_FUNCTIONS or function.name.startswith(
             builtin.OPAQUE_EXTENSION_PREFIXES
         ):

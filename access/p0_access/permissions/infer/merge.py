@@ -49,6 +49,7 @@ def _read_when(context: Context, level: Level, target: dml.Target, when: Node) -
             dml.read_set(context, level, target, when["targetList"])
         case "CMD_DELETE":
             target.require("DELETE", "merge delete")
+            stored.charge_delete(context, target.relation, target.place)
         case "CMD_INSERT":
             target.require("INSERT", "merge insert")
             _read_insert(context, level, target, when)

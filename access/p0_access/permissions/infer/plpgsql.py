@@ -37,6 +37,7 @@ class Body:
 def read_body(text: str) -> Body:
     """Takes a body apart; raises RefusedError (`function_body`) for what it does not know."""
     reader = _Reader(text)
+    reader.directives()
     reader.block()
     return reader.body
 
@@ -123,6 +124,14 @@ class _Reader:
     def _expression(self, text: str) -> None:
         if text:
             self.body.expressions.append(text)
+
+    def directives(self) -> None:
+        """`#option value` before the body. With use_variable a name could be a variable though a column has it."""
+        while self._peek() == "#":
+            option = self._words[self._at + 1 : self._at + 3]
+            self._at += 3
+            if option == ["variable_conflict", "use_variable"]:
+                raise _unknown("variables hide columns")
 
     def block(self) -> None:
         self._label()
@@ -299,16 +308,18 @@ class _Reader:
         self._expression(self._until(";")[0])
 
     def _raise(self) -> None:
+        """RAISE [level] ['format' [, expression …]] [USING option = expression, …]: a name alone is a condition."""
         if self._peek() in _RAISE_LEVELS:
             self._next()
-        while True:
+        text, end = self._until(",", "using", ";")
+        while end == ",":
             text, end = self._until(",", "using", ";")
-            if text and not text.startswith("'") and not text.replace("_", "").isalnum() and "=" not in text:
+            self._expression(text)
+        while end not in (";", ""):
+            _, end = self._until("=", ":=", ";")
+            if end != ";":
+                text, end = self._until(",", ";")
                 self._expression(text)
-            elif "=" in text:
-                self._expression(text.partition("=")[2].lstrip("="))
-            if end == ";":
-                return
 
     def _assert(self) -> None:
         while True:

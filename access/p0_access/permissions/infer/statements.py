@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from p0_access.permissions.infer import copy, dml, merge, select, session, utility
+from p0_access.permissions.infer import copy, dml, merge, policies, select, session, utility
 from p0_access.permissions.infer.context import Context, RefusedError
 from p0_access.permissions.parse import Node
 
@@ -16,7 +16,9 @@ def read_statement(context: Context, kind: str, node: Node) -> str:
     reader = _READERS.get(kind)
     if reader is None:
         raise _not_understood(kind)
-    return reader(context, node)
+    command = reader(context, node)
+    policies.charge_all(context)
+    return command
 
 
 def _select(context: Context, node: Node) -> str:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from p0_access.permissions.catalog import Column, Relation
-from p0_access.permissions.infer import bodies
+from p0_access.permissions.catalog import Column, Relation, Type
+from p0_access.permissions.infer import bodies, triggers
 from p0_access.permissions.infer.charges import Reason
 from p0_access.permissions.infer.context import Context
 
 
 def charge_insert(context: Context, relation: Relation, given: set[str], place: int) -> None:
     """A new row in which only the columns `given` have values of their own."""
+    triggers.charge(context, relation, "insert", frozenset(), place)
     for column in relation.columns:
         if column.name not in given:
             _charge_default(context, relation, column, place)
@@ -27,6 +28,7 @@ def charge_insert(context: Context, relation: Relation, given: set[str], place: 
 
 def charge_update(context: Context, relation: Relation, written: set[str], defaulted: set[str], place: int) -> None:
     """A changed row; `defaulted` are the columns set to their default."""
+    triggers.charge(context, relation, "update", frozenset(written), place)
     changed = [column for column in relation.columns if column.name in written]
     for column in changed:
         if column.name in defaulted:
@@ -50,11 +52,13 @@ def _charge_default(context: Context, relation: Relation, column: Column, place:
         context.callers.draw(schema, sequence, "nextval", Reason(f"default of {column.name}", place))
     elif column.default is not None:
         bodies.expand_expression(context, column.default, None, f"default of {column.name}", place)
-    else:
-        _charge_domain(context, column, place)
+    elif (domain := _domain(context, column)) is not None and domain.default is not None:
+        bodies.expand_expression(context, domain.default, None, f"default of {column.name}", place)
 
 
 def _charge_checks(context: Context, relation: Relation, columns: Iterable[Column], place: int) -> None:
+    for expression in relation.index_expressions:
+        bodies.expand_expression(context, expression, relation, "index expression", place)
     for constraint in relation.constraints:
         if constraint.kind == "check":
             bodies.expand_expression(context, constraint.definition, relation, "check constraint", place)
@@ -63,7 +67,15 @@ def _charge_checks(context: Context, relation: Relation, columns: Iterable[Colum
 
 
 def _charge_domain(context: Context, column: Column, place: int) -> None:
-    schema, _, name = column.type.rpartition(".")
-    domain = context.catalog.type(schema, name) if schema else None
+    domain = _domain(context, column)
     for check in domain.checks if domain is not None else ():
         bodies.expand_expression(context, check, None, "domain check", place)
+
+
+def charge_delete(context: Context, relation: Relation, place: int) -> None:
+    triggers.charge(context, relation, "delete", frozenset(), place)
+
+
+def _domain(context: Context, column: Column) -> Type | None:
+    schema, _, name = column.type.rpartition(".")
+    return context.catalog.type(schema, name) if schema else None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from p0_access.permissions.catalog import Relation
-from p0_access.permissions.infer import dml, functions, names, statements
+from p0_access.permissions.infer import dml, functions, names, statements, triggers
 from p0_access.permissions.infer.charges import Charges, Reason
 from p0_access.permissions.infer.context import Context, RefusedError
 from p0_access.permissions.infer.scope import Level
@@ -64,6 +64,7 @@ def read_truncate(context: Context, node: Node) -> str:
             dml.check_writable(one, "TRUNCATE", place)
             if one.kind == "view":
                 raise RefusedError("unsupported_statement", "TRUNCATE of a view", place)
+            triggers.charge(context, one, "truncate", frozenset(), place)
             mention = names.access(context, one, place)
             mention.require("TRUNCATE", Reason("truncate" if one is found else "truncate cascade", place))
     return "TRUNCATE"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from p0_access.permissions.catalog import Relation
-from p0_access.permissions.infer import bodies, dml, names, stored
+from p0_access.permissions.infer import bodies, body_reader, dml, names, stored, triggers
 from p0_access.permissions.infer.charges import Access, Reason
 from p0_access.permissions.infer.context import Context, RefusedError
 from p0_access.permissions.infer.tree import strings
@@ -41,6 +41,10 @@ class Write(NamedTuple):
 
 def charge(context: Context, view: Relation, write: Write) -> None:
     """What a write to `view` needs beneath it; the view's own privileges are charged by the statement."""
+    event = write.verb.lower()
+    triggers.charge(context, view, event, write.written, write.place)
+    if triggers.has_instead(view, event):
+        return
     base, mapping = _beneath(context, view, write.place)
     unknown = [each for each in write.written if each not in mapping]
     if unknown:
@@ -60,7 +64,9 @@ def charge(context: Context, view: Relation, write: Write) -> None:
     elif write.verb == "INSERT":
         given = set(beneath.written - beneath.defaulted)
         stored.charge_insert(context, base, given, write.place)
-    elif write.verb == "UPDATE":
+    elif write.verb == "DELETE":
+        stored.charge_delete(context, base, write.place)
+    else:
         stored.charge_update(context, base, set(beneath.written), set(beneath.defaulted), write.place)
 
 
@@ -82,7 +88,7 @@ def _privileges(base: Relation, write: Write) -> list[Permission]:
 
 def _beneath(context: Context, view: Relation, place: int) -> tuple[Relation, dict[str, str]]:
     """The one relation beneath a simple view, and which of its columns each of the view's is."""
-    query = bodies.view_query(view, place)
+    query = body_reader.view_query(view, place)
     tables = query.get("fromClause", [])
     if len(tables) != 1 or "RangeVar" not in tables[0] or any(each in query for each in _COMPLICATED):
         raise RefusedError(

@@ -24,7 +24,7 @@ WITH place AS (
   SELECT pg_catalog.hashtextextended(pg_catalog.concat_ws(' ', r.oid, r.xmin), 6)
   FROM pg_catalog.pg_rewrite r JOIN relation c ON c.oid = r.ev_class
   UNION ALL
-  SELECT pg_catalog.hashtextextended(pg_catalog.concat_ws(' ', t.oid, t.tgname), 7)
+  SELECT pg_catalog.hashtextextended(pg_catalog.concat_ws(' ', t.oid, t.xmin), 7)
   FROM pg_catalog.pg_trigger t JOIN relation c ON c.oid = t.tgrelid WHERE NOT t.tgisinternal
   UNION ALL
   SELECT pg_catalog.hashtextextended(pg_catalog.concat_ws(' ', i.inhrelid, i.inhparent), 8)
@@ -33,11 +33,18 @@ WITH place AS (
   SELECT pg_catalog.hashtextextended(pg_catalog.concat_ws(' ', p.oid, p.xmin), 9)
   FROM pg_catalog.pg_proc p JOIN place ON place.oid = p.pronamespace
   UNION ALL
-  SELECT pg_catalog.hashtextextended(pg_catalog.concat_ws(' ', t.oid, t.typname, t.typbasetype, t.typtypmod), 10)
+  SELECT pg_catalog.hashtextextended(pg_catalog.concat_ws(
+    ' ', t.oid, t.typname, t.typbasetype, t.typtypmod, t.typdefault), 10)
   FROM pg_catalog.pg_type t JOIN place ON place.oid = t.typnamespace
   UNION ALL
   SELECT pg_catalog.hashtextextended(pg_catalog.concat_ws(' ', o.oid, o.xmin), 11)
   FROM pg_catalog.pg_operator o JOIN place ON place.oid = o.oprnamespace
+  UNION ALL
+  SELECT pg_catalog.hashtextextended(pg_catalog.concat_ws(' ', y.oid, y.xmin), 13)
+  FROM pg_catalog.pg_policy y JOIN relation c ON c.oid = y.polrelid
+  UNION ALL
+  SELECT pg_catalog.hashtextextended(i.indexrelid::text, 14)
+  FROM pg_catalog.pg_index i JOIN relation c ON c.oid = i.indrelid WHERE i.indexprs IS NOT NULL OR i.indpred IS NOT NULL
   UNION ALL
   SELECT pg_catalog.hashtextextended(d::text, 12) FROM pg_catalog.pg_description d
   WHERE d.classoid IN ('pg_catalog.pg_class'::regclass, 'pg_catalog.pg_proc'::regclass, 'pg_catalog.pg_type'::regclass)

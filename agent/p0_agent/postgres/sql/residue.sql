@@ -1,19 +1,28 @@
--- What is left of roles, by name and by the OIDs they had: nothing, when all is well.
-SELECT 'role ' || r.rolname FROM pg_catalog.pg_roles r WHERE r.rolname = ANY(%(names)s) OR r.oid = ANY(%(oids)s)
+-- What is left of roles, by name and by the OIDs they had: nothing, when all is well. Set roles that are still there are
+-- in use by others.
+WITH gone AS (
+  SELECT pg_catalog.unnest(%(logins)s::bigint[])::oid AS oid
+  UNION
+  SELECT s.oid::oid FROM pg_catalog.unnest(%(sets)s::bigint[]) AS s (oid)
+  WHERE s.oid::oid NOT IN (SELECT oid FROM pg_catalog.pg_roles)
+)
+SELECT 'role ' || r.rolname FROM pg_catalog.pg_roles r
+WHERE r.rolname = ANY(%(names)s) OR r.oid IN (SELECT oid FROM gone)
 UNION ALL
 SELECT 'membership ' || m.roleid || ' ' || m.member FROM pg_catalog.pg_auth_members m
-WHERE m.roleid = ANY(%(oids)s) OR m.member = ANY(%(oids)s) OR m.grantor = ANY(%(oids)s)
+WHERE m.roleid IN (SELECT oid FROM gone) OR m.member IN (SELECT oid FROM gone) OR m.grantor IN (SELECT oid FROM gone)
 UNION ALL
 SELECT 'dependency in database ' || d.dbid || ' of ' || d.classid::regclass || ' ' || d.objid
 FROM pg_catalog.pg_shdepend d
-WHERE d.refclassid = 'pg_catalog.pg_authid'::regclass AND d.refobjid = ANY(%(oids)s)
+WHERE d.refclassid = 'pg_catalog.pg_authid'::regclass AND d.refobjid IN (SELECT oid FROM gone)
 UNION ALL
-SELECT 'setting of ' || s.setrole FROM pg_catalog.pg_db_role_setting s WHERE s.setrole = ANY(%(oids)s)
+SELECT 'setting of ' || s.setrole FROM pg_catalog.pg_db_role_setting s WHERE s.setrole IN (SELECT oid FROM gone)
 UNION ALL
 SELECT 'comment on ' || c.objoid FROM pg_catalog.pg_shdescription c
-WHERE c.classoid = 'pg_catalog.pg_authid'::regclass AND c.objoid = ANY(%(oids)s)
+WHERE c.classoid = 'pg_catalog.pg_authid'::regclass AND c.objoid IN (SELECT oid FROM gone)
 UNION ALL
-SELECT 'session ' || a.pid FROM pg_catalog.pg_stat_activity a WHERE a.usesysid = ANY(%(oids)s)
+SELECT 'session ' || a.pid FROM pg_catalog.pg_stat_activity a WHERE a.usesysid IN (SELECT oid FROM gone)
 UNION ALL
-SELECT 'prepared transaction ' || p.gid FROM pg_catalog.pg_prepared_xacts p WHERE p.owner = ANY(%(names)s)
+SELECT 'prepared transaction ' || p.gid FROM pg_catalog.pg_prepared_xacts p
+WHERE p.owner = ANY(%(names)s)
 ORDER BY 1

@@ -1,0 +1,224 @@
+"""Reads what stands in the catalog and runs along: definitions of views, bodies of functions, stored expressions.
+
+Each is read once for a catalog, by the same rules as the statement that uses it, into a `Body`; who pays for it is
+decided in `bodies`. A body that uses itself, directly or through others, needs nothing more for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, TypeVar, cast
+
+from p0_access.errors import ReadingError
+from p0_access.permissions.catalog import Function, Relation
+from p0_access.permissions.guard import guard
+from p0_access.permissions.infer import expressions, plpgsql, policies, select, signatures, statements
+from p0_access.permissions.infer.charges import Charges
+from p0_access.permissions.infer.context import Context, RefusedError
+from p0_access.permissions.infer.names import find_relation, qualified
+from p0_access.permissions.infer.scope import Columns, Item, Level
+from p0_access.permissions.parse import Node, Statement, parse
+from p0_access.permissions.places import Places
+from p0_access.permissions.reading import DEFAULT_SEARCH_PATH
+
+T = TypeVar("T")
+
+_ATOMIC: Final = "begin atomic"
+
+
+class Body:
+    """A body that was read: `context` holds what it costs, `locks` the relations it reads from, for FOR UPDATE."""
+
+    __slots__ = ("context", "locks")
+
+    def __init__(self, context: Context, locks: tuple[Relation, ...] = ()) -> None:
+        self.context = context
+        self.locks = locks
+
+
+def view(context: Context, relation: Relation, place: int, *, as_owner: bool) -> Body:
+    """A view's definition; `as_owner` if its owner is charged for its tables."""
+    name = f"view {relation.schema}.{relation.name}"
+
+    def read(inner: Context) -> Body:
+        level, _ = select.read_select(inner, None, view_query(relation, place))
+        policies.charge_all(inner)
+        return Body(inner, tuple(_locked(level)))
+
+    key = (name, str(as_owner), *context.session_path)
+    return _body(context, name, key, place, read, path=DEFAULT_SEARCH_PATH, as_owner=as_owner)
+
+
+def view_query(relation: Relation, place: int) -> Node:
+    """The SelectStmt of a view's definition."""
+    name = f"{relation.schema}.{relation.name}"
+    if relation.definition is None:
+        raise RefusedError("view_definition", f"the definition of {name} is not known", place)
+    (statement,) = _parsed(name, relation.definition, place)
+    return statement.node
+
+
+def _locked(level: Level) -> list[Relation]:
+    found: list[Relation] = []
+    for _, each in level.locks:
+        if isinstance(each, Level):
+            found += _locked(each)
+        else:
+            found += [each.relation, *(beneath.relation for beneath in each.covers)]
+    return found
+
+
+def function(context: Context, called: Function, place: int) -> Body:
+    """A function's body, in SQL or PL/pgSQL; refuses others."""
+    name = signatures.signature(called)
+    if called.body is None or called.language not in ("sql", "plpgsql"):
+        raise RefusedError(
+            "function_body",
+            f"what {name} does is not known: its body ({called.language}) is not analysed",
+            place,
+            "Ask for a role, or have it made SECURITY DEFINER by its owner.",
+        )
+    text = called.body
+    path = _pinned_path(called) or context.session_path
+
+    def read(inner: Context) -> Body:
+        inner.parameters = signatures.parameter_names(called)
+        try:
+            if called.language == "plpgsql":
+                if called.returns == "trigger":
+                    inner.parameters |= plpgsql.TRIGGER_VARIABLES
+                _read_plpgsql(inner, name, text, place)
+            else:
+                _read_sql(inner, name, text, place)
+        except RefusedError as error:
+            raise _in_function(name, error, place) from error
+        return Body(inner)
+
+    return _body(context, f"function {name}", (f"function {name}", *path), place, read, path=path)
+
+
+def expression(context: Context, text: str, relation: Relation | None, place: int) -> Body:
+    """A stored expression over a relation's columns, VALUE of a domain, or NEW and OLD of a trigger."""
+    stripped = text.strip()
+    if stripped.upper().startswith("CHECK"):
+        stripped = stripped[len("CHECK") :].removesuffix(" NOT VALID").removesuffix(" NO INHERIT")
+
+    def read(inner: Context) -> Body:
+        inner.parameters = frozenset({"value", "new", "old"})
+        (statement,) = _parsed("a stored expression", f"SELECT ({stripped})", place)
+        level = Level(None)
+        if relation is not None:
+            level.items.append(Item(relation.name, Columns([(each.name, None) for each in relation.columns])))
+        for target in statement.node["targetList"]:
+            expressions.read_expression(inner, level, target["ResTarget"]["val"])
+        policies.charge_all(inner)
+        return Body(inner)
+
+    table = f"{relation.schema}.{relation.name}" if relation is not None else ""
+    name = f"expression {table} {text}"
+    return _body(context, name, (name, *context.session_path), place, read, path=DEFAULT_SEARCH_PATH)
+
+
+def _body(
+    context: Context,
+    name: str,
+    key: tuple[str, ...],
+    place: int,
+    read: Callable[[Context], Body],
+    *,
+    path: tuple[str, ...],
+    as_owner: bool = False,
+) -> Body:
+    """Reads a body in a context of its own, once for a catalog. Inside itself it is empty; what was read there then
+    lacks something, and is not kept."""
+    memory = context.catalog.memory
+    found = memory.get(key)
+    if found is None:
+        inner = context.enter(name, place, path, as_owner=as_owner)
+        if inner is None:
+            return Body(Context(context.catalog, path))
+        try:
+            found = read(inner)
+        except RefusedError as error:
+            found = error
+        if context.leave(name):
+            memory[key] = found
+    if isinstance(found, RefusedError):
+        raise RefusedError(found.code, str(found), place, found.hint)
+    return cast("Body", found)
+
+
+def remembered(context: Context, key: str, read: Callable[[], T]) -> T:
+    """What `read` yields, worked out once for a catalog."""
+    memory = context.catalog.memory
+    if (key,) not in memory:
+        memory[key,] = read()
+    return cast("T", memory[key,])
+
+
+def _in_function(name: str, error: RefusedError, place: int) -> RefusedError:
+    if error.code == "function_body":
+        return RefusedError("function_body", str(error), place, error.hint)
+    return RefusedError("function_body", f"what {name} does is not known: {error}", place, error.hint)
+
+
+def _pinned_path(called: Function) -> tuple[str, ...]:
+    for each in called.settings:
+        setting, _, value = each.partition("=")
+        if setting.strip().lower() == "search_path":
+            return tuple(part.strip().strip("\"'") for part in value.split(",") if part.strip().strip("\"'"))
+    return ()
+
+
+def _read_sql(inner: Context, name: str, text: str, place: int) -> None:
+    """A body in quotes is text until it runs; one in BEGIN ATOMIC or RETURN was resolved when it was made."""
+    stripped = text.strip()
+    lowered = stripped.lower()
+    if lowered.startswith(_ATOMIC):
+        stripped = stripped[len(_ATOMIC) :].rstrip()[: -len("end")]
+    elif lowered.startswith("return "):
+        stripped = f"SELECT {stripped[len('return ') :]}"
+    for statement in _parsed(name, stripped, place):
+        statements.read_statement(inner, statement.kind, statement.node)
+    if stripped != text.strip():
+        inner.usages = Charges()
+
+
+def _read_plpgsql(inner: Context, name: str, text: str, place: int) -> None:
+    try:
+        taken_apart = plpgsql.read_body(text)
+    except ReadingError as error:
+        raise RefusedError("function_body", f"{name} cannot be read: {error}", place) from error
+    except RefusedError as error:
+        raise RefusedError(error.code, f"what {name} does is not known: {error}", place, error.hint) from error
+    inner.parameters |= taken_apart.variables
+    for each in taken_apart.types:
+        _read_type(inner, name, each, place)
+    for each in (*(f"SELECT {text}" for text in taken_apart.expressions), *taken_apart.statements):
+        for statement in _parsed(name, each, place):
+            statements.read_statement(inner, statement.kind, statement.node)
+
+
+def _read_type(inner: Context, name: str, text: str, place: int) -> None:
+    """The type of a variable: a name looked up in a schema, or a relation's column or row."""
+    plain = text.rstrip("[] ")
+    lowered = plain.lower()
+    for suffix in ("%type", "%rowtype"):
+        if lowered.endswith(suffix):
+            parts = qualified(plain[: -len(suffix)]) or ()
+            if suffix == "%type":
+                parts = parts[:-1]
+            if parts and parts[0] not in inner.parameters:
+                find_relation(inner, parts[-2] if len(parts) > 1 else None, parts[-1], "variable", place)
+            return
+    if lowered in ("record", "refcursor"):
+        return
+    for statement in _parsed(name, f"SELECT NULL::{text}", place):
+        statements.read_statement(inner, statement.kind, statement.node)
+
+
+def _parsed(name: str, text: str, place: int) -> tuple[Statement, ...]:
+    try:
+        return parse(guard(text), Places(text))
+    except ReadingError as error:
+        raise RefusedError("function_body", f"{name} cannot be read: {error}", place) from error

@@ -1,0 +1,57 @@
+"""Triggers that a write fires: their conditions and bodies run as whoever writes (trigger.c).
+
+EXECUTE on a trigger's function was checked when the trigger was made, and is not when it fires. On a partitioned or
+inherited table the triggers of what is beneath it may fire too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from p0_access.permissions.builtin import SCHEMAS
+from p0_access.permissions.catalog import Relation, Trigger
+from p0_access.permissions.infer import bodies
+from p0_access.permissions.infer.context import Context, RefusedError
+
+
+def charge(context: Context, relation: Relation, event: str, written: frozenset[str], place: int) -> None:
+    """What the triggers for `event` need; of UPDATE only those for the columns `written`."""
+    for table in (relation, *_beneath(context, relation, event)):
+        if table.fires is None and table.triggers:
+            raise RefusedError("trigger", f"{table.schema}.{table.name} has triggers that are not known", place)
+        for trigger in table.fires or ():
+            if event in trigger.events and (event != "update" or _concerned(trigger, written)):
+                _charge(context, table, trigger, place)
+
+
+def has_instead(relation: Relation, event: str) -> bool:
+    """Whether a write to a view is left to a trigger."""
+    return any(trigger.instead and event in trigger.events for trigger in relation.fires or ())
+
+
+def _concerned(trigger: Trigger, written: frozenset[str]) -> bool:
+    return not trigger.columns or bool(written.intersection(trigger.columns))
+
+
+def _charge(context: Context, table: Relation, trigger: Trigger, place: int) -> None:
+    clause = f"trigger {trigger.name}"
+    if trigger.when is not None:
+        bodies.expand_expression(context, trigger.when, None, clause, place)
+    schema, name = trigger.function
+    if schema in SCHEMAS:
+        return
+    found = next((each for each in context.catalog.functions_named(schema, name) if each.returns == "trigger"), None)
+    if found is None:
+        raise RefusedError(
+            "trigger", f"the function {schema}.{name} of a trigger on {table.schema}.{table.name} is not known", place
+        )
+    bodies.expand_trigger(context, found, clause, place)
+
+
+def _beneath(context: Context, relation: Relation, event: str) -> Iterator[Relation]:
+    """Partitions and children: an INSERT reaches partitions only."""
+    if relation.kind != "partitioned" and event == "insert":
+        return
+    for child in bodies.children(context, relation):
+        yield child
+        yield from _beneath(context, child, event)

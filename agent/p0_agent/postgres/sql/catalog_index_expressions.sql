@@ -1,0 +1,9 @@
+-- What indexes compute and which rows they hold: run by whoever writes to the table.
+SELECT i.indrelid::bigint AS relation, e.expression
+FROM pg_catalog.pg_index i
+JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+CROSS JOIN LATERAL (VALUES (pg_catalog.pg_get_expr(i.indexprs, i.indrelid)),
+                           (pg_catalog.pg_get_expr(i.indpred, i.indrelid))) AS e (expression)
+WHERE n.nspname = ANY(%(schemas)s) AND e.expression IS NOT NULL
+ORDER BY 1, 2
