@@ -1,4 +1,5 @@
-"""What is probably a mistake in rules that load: rules that nothing reaches, groups that nobody is in, tags unused.
+"""What is probably a mistake in rules that load: rules that nothing reaches, groups that nobody is in, tags and
+caps without effect.
 
 It only warns, and only where it is certain: what it calls unreachable never decides anything. It may miss some.
 """
@@ -10,12 +11,13 @@ from typing import Literal
 
 import msgspec
 
+from p0_access.routing.durations import spell_duration
 from p0_access.routing.patterns import Part, Pattern
 from p0_access.routing.people import qualified_issuer
 from p0_access.routing.rule import Access, Deny, People, Requestors, Resource, Rule
 from p0_access.routing.rules import RuleSet
 
-Code = Literal["unreachable", "unknown_group", "unused_tag"]
+Code = Literal["unreachable", "unknown_group", "unused_tag", "idle_max_ttl"]
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,7 +30,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 def lint(rules: RuleSet, *, groups: Collection[str] | None = None) -> tuple[Finding, ...]:
     """Findings in order of lines. With `groups` (all there are), names outside of them are found, too."""
-    found = [*_unreachable(rules), *_unused_tags(rules)]
+    found = [*_unreachable(rules), *_unused_tags(rules), *_idle_max_ttl(rules)]
     if groups is not None:
         found += _unknown_groups(rules, groups)
     return tuple(sorted(found, key=lambda each: (each.line, each.message)))
@@ -48,6 +50,14 @@ def _unused_tags(rules: RuleSet) -> Iterator[Finding]:
     for tag in rules.tags:
         if tag not in used:
             yield Finding(code="unused_tag", line=1, message=f'no rule is about the tag "{tag}"')
+
+
+def _idle_max_ttl(rules: RuleSet) -> Iterator[Finding]:
+    longest = rules.defaults.max_ttl
+    for rule in rules.rules:
+        if rule.max_ttl is not None and rule.max_ttl > longest:
+            message = f'max_ttl of rule "{rule.name}" changes nothing: the default of {spell_duration(longest)} is less'
+            yield Finding(code="idle_max_ttl", line=rule.line, message=message)
 
 
 def _unknown_groups(rules: RuleSet, groups: Collection[str]) -> Iterator[Finding]:

@@ -84,3 +84,10 @@ def test_groups_that_nobody_is_in() -> None:
         'rule "r1" names the group "dba", which nobody is in',
     ]
     assert lint(found) == ()
+
+
+def test_a_cap_above_the_default_changes_nothing() -> None:
+    found = rules(
+        on("", "approval: {auto: true, max_ttl: 2h}"), on("roles: [a]", "approval: {auto: true, max_ttl: 1h}")
+    )
+    assert codes(found) == [("idle_max_ttl", found.rules[0].line)]

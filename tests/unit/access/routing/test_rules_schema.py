@@ -14,7 +14,7 @@ from p0_access.routing.load import load
 from p0_access.routing.schema import schema, schema_text
 
 ROOT = Path(__file__).parents[4]
-RENEW = "renew it: python -c 'from p0_access.routing.schema import *; print(schema_text(), end=\"\")'"
+RENEW = "renew it: p0 rules schema > docs/rules.schema.json"
 VALIDATOR = Draft202012Validator(schema())
 
 

@@ -1,0 +1,308 @@
+"""`p0 rules`: for those who write rules. `check` and `test` need no network, so they run in CI.
+
+Exit status: 0 all is well, 1 something was found (a warning with --strict, a failed case, a change that matters),
+78 for rules that cannot be used.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from p0_launcher.commands.common import Json, note, out, out_json, profile, run
+from p0_launcher.completion import request_ids
+from p0_launcher.errors import UsageError
+
+if TYPE_CHECKING:
+    from p0_access.permissions.catalog import Catalog
+    from p0_access.permissions.permission import Permission
+    from p0_access.routing.decision import Requestor
+    from p0_launcher.connection import Connection
+    from p0_launcher.rules.cases import Ran
+    from p0_launcher.rules.replay import Recorded, Replay
+
+FOUND: Final = 1
+FAIL_ON: Final = {"wider": {"wider"}, "any": {"wider", "narrower", "other"}, "never": set[str]()}
+MAX_EXPORT_LINE: Final = 64 * 1024 * 1024
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Check, test, explain and replay rules, before they decide anything.",
+)
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="The rules.")]
+
+
+@app.command()
+def check(
+    file: File,
+    *,
+    group: Annotated[
+        list[str] | None, typer.Option(help="A group that there is; with all of them, others warn.")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if there are warnings.")] = False,
+    json: Json = False,
+) -> None:
+    """Say whether rules can be used, and what in them is probably a mistake.
+
+    Example: p0 rules check rules.yaml --strict
+    """
+    from p0_access.routing.lint import lint
+    from p0_launcher.rules.files import read_rules
+    from p0_launcher.text import shown
+
+    rules = read_rules(file)
+    found = lint(rules, groups=group or None)
+    if json:
+        out_json({"sha256": rules.sha256, "rules": len(rules.rules), "findings": found})
+    else:
+        for each in found:
+            out(shown(f"{file}:{each.line}: warning: {each.message}"))
+        out(f"{file}: {len(rules.rules)} rules, SHA-256 {rules.sha256}")
+    if strict and found:
+        raise typer.Exit(FOUND)
+
+
+@app.command("test")
+def run_cases(
+    file: File,
+    cases: Annotated[list[Path], typer.Argument(metavar="CASES…", help="Files of test cases.")],
+    *,
+    json: Json = False,
+) -> None:
+    """Run test cases against rules.
+
+    Example: p0 rules test rules.yaml cases.yaml
+    """
+    from p0_launcher.rules import cases as testing
+    from p0_launcher.rules.files import read_bytes, read_rules
+
+    rules = read_rules(file)
+    ran: list[Ran] = []
+    for path in cases:
+        loaded = testing.load_cases(read_bytes(path), source=str(path), catalog=partial(_catalog_beside, path))
+        of_file = [testing.run(rules, case) for case in loaded]
+        ran += of_file
+        if not json:
+            for line in _failures(path, of_file):
+                out(line)
+    failures = [each for each in ran if each.problems]
+    if json:
+        out_json([{"name": each.case.name, "line": each.case.line, "problems": each.problems} for each in ran])
+    else:
+        out(f"{len(ran) - len(failures)} of {len(ran)} cases hold")
+    if failures:
+        raise typer.Exit(FOUND)
+
+
+@app.command()
+def explain(
+    rid: Annotated[str | None, typer.Argument(metavar="[ID]", help="A request.", autocompletion=request_ids)] = None,
+    *,
+    rules: Annotated[Path | None, typer.Option("--rules", metavar="FILE", help="Offline, by these rules.")] = None,
+    catalog: Annotated[Path | None, typer.Option(metavar="FILE", help="What `p0 ls NAME --json` printed.")] = None,
+    command: Annotated[list[str] | None, typer.Option("-c", "--command", metavar="SQL")] = None,
+    grant: Annotated[list[str] | None, typer.Option(metavar="GRANT", help="'SELECT on schema.table(column)'.")] = None,
+    group: Annotated[list[str] | None, typer.Option(help="A group of who asks. Repeatable.")] = None,
+    subject: Annotated[str, typer.Option(help="Who asks.")] = "somebody",
+    email: Annotated[str | None, typer.Option(help="Their verified address.")] = None,
+    issuer: Annotated[str, typer.Option(help="Their identity provider.")] = "https://id.example",
+) -> None:
+    """Tell each rule that was considered, and why it matched or not: for a request, or for SQL and rules in a file.
+
+    Example: p0 rules explain --rules rules.yaml --catalog sales.json --group analysts -c "select 1"
+    """
+    from p0_access.routing.decision import Requestor
+
+    if rid is not None:
+        if rules is not None or command or grant:
+            raise UsageError("a request is explained as it was decided; leave out the rest", code="usage")
+        run(_explain_request(rid))
+        return
+    if rules is None or catalog is None or bool(command) == bool(grant):
+        raise UsageError(
+            "name a request, or --rules, --catalog, and SQL or --grant", code="usage", hint="p0 rules explain --help"
+        )
+    person = Requestor(iss=issuer, sub=subject, email=email, groups=tuple(group or ()))
+    _explain_draft(rules, catalog, command or [], grant or [], person)
+
+
+@app.command()
+def replay(
+    file: File,
+    *,
+    source: Annotated[Path | None, typer.Option("--from", metavar="EXPORT", help="Instead of the server.")] = None,
+    save: Annotated[Path | None, typer.Option(metavar="EXPORT", help="Keep what the server told, for --from.")] = None,
+    limit: Annotated[int, typer.Option(help="At most so many requests, the newest.", min=1, max=500)] = 500,
+    fail_on: Annotated[str, typer.Option(metavar="wider|any|never", help="What makes it exit with 1.")] = "wider",
+    json: Json = False,
+) -> None:
+    """Hold new rules against recorded requests: what would be decided otherwise, and what becomes automatic.
+
+    The requests are those that you may see; the catalog is the one of now.
+
+    Example: p0 rules replay new-rules.yaml --fail-on any
+    """
+    from p0_launcher.rules import replay as replaying
+    from p0_launcher.rules.files import read_rules
+
+    if fail_on not in FAIL_ON:
+        raise UsageError("--fail-on is wider, any or never", code="usage")
+    if source is not None and save is not None:
+        raise UsageError("--save keeps what the server told; with --from it is not asked", code="usage")
+    rules = read_rules(file)
+    recorded = run(_recorded(limit)) if source is None else list(_exported(source))
+    if save is not None:
+        from p0_access.encoding import encode
+
+        save.write_bytes(b"".join(encode(each) + b"\n" for each in recorded))
+    found = replaying.replay(rules, recorded)
+    if json:
+        out_json(
+            {
+                "requests": found.requests,
+                "changes": found.changes,
+                "automatic": [str(each) for each in found.automatic],
+                "not_automatic": [str(each) for each in found.not_automatic],
+                "skipped": found.skipped,
+            }
+        )
+    else:
+        for line in _replayed(found):
+            out(line)
+    for database in found.skipped:
+        note(f"p0: the requests for {database} are left out: its catalog is not there")
+    if any(each.direction in FAIL_ON[fail_on] for each in found.changes):
+        raise typer.Exit(FOUND)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of rules, for editors.
+
+    Example: p0 rules schema > rules.schema.json
+    """
+    from p0_access.routing.schema import schema_text
+
+    sys.stdout.write(schema_text())
+
+
+def _catalog_beside(cases: Path, name: str) -> Catalog:
+    from p0_launcher.rules.files import read_catalog
+
+    return read_catalog(cases.parent / name)
+
+
+def _failures(path: Path, ran: Iterable[Ran]) -> Iterator[str]:
+    from p0_access.routing.explain import explain_trace
+    from p0_launcher.text import shown
+
+    for each in ran:
+        if not each.problems:
+            continue
+        yield shown(f"{path}:{each.case.line}: {each.case.name}")
+        for problem in each.problems:
+            yield shown(f"  {problem}")
+        if each.decision is not None:
+            yield from (shown(f"    {line}") for line in explain_trace(each.decision.trace))
+
+
+async def _explain_request(rid: str) -> None:
+    from p0_access.routing.decision import Decision
+    from p0_launcher.connection import connect
+    from p0_launcher.render import decision_lines, trace_lines
+    from p0_launcher.review import admitted
+
+    async with connect(profile()) as connection:
+        view = await connection.api.request(rid)
+        decision: Decision = admitted(view, pins=connection.profile.agents).record.rules.decision
+    out("\n".join((*decision_lines(decision), "", *trace_lines(decision))))
+
+
+def _explain_draft(
+    rules: Path, catalog: Path, commands: Sequence[str], grants: Sequence[str], person: Requestor
+) -> None:
+    from datetime import UTC, datetime
+
+    from p0_access.messages.records import What
+    from p0_launcher.grants import parse_grants
+    from p0_launcher.render import decision_lines, trace_lines
+    from p0_launcher.rules.drafts import Draft, decide
+    from p0_launcher.rules.files import read_catalog, read_rules
+
+    known = read_catalog(catalog)
+    what = What(statement=tuple(commands)) if commands else parse_grants(known.database, grants)
+    draft = Draft(requestor=person, catalog=known, what=what, at=datetime.now(UTC))
+    decided = decide(read_rules(rules), draft)
+    out("\n".join((*decision_lines(decided.decision), "", *trace_lines(decided.decision))))
+    if decided.reason_missing:
+        out("\n  a request for it needs a reason")
+
+
+async def _recorded(limit: int) -> list[Recorded]:
+    from p0_launcher.connection import connect
+    from p0_launcher.rules.replay import record
+
+    async with connect(profile()) as connection:
+        found: list[Recorded] = []
+        listed = await connection.api.requests("all", limit=limit)
+        for database in dict.fromkeys(one.database for one in listed):
+            found += await _catalog(connection, database)
+        for one in listed:
+            recorded = record(await connection.api.request(one.rid))
+            found += [] if recorded is None else [recorded]
+        return found
+
+
+async def _catalog(connection: Connection, database: str) -> list[Recorded]:
+    from p0_access.errors import P0Error
+    from p0_launcher.catalogs import verified_catalog
+    from p0_launcher.rules.replay import Recorded
+
+    try:
+        view = await connection.api.catalog(database)
+    except P0Error as error:
+        note(f"p0: {database}: {error}")
+        return []
+    if view is None:
+        return []
+    return [Recorded(catalog=verified_catalog(view, database=database, pins=connection.profile.agents))]
+
+
+def _exported(path: Path) -> Iterator[Recorded]:
+    from p0_access.encoding import decode
+    from p0_access.errors import MalformedError
+    from p0_launcher.rules.files import read_bytes
+    from p0_launcher.rules.replay import Recorded
+
+    for number, line in enumerate(read_bytes(path).splitlines(), start=1):
+        try:
+            yield decode(line, Recorded, max_bytes=MAX_EXPORT_LINE)
+        except MalformedError as error:
+            raise UsageError(f"{path}:{number}: {error}", code="export_malformed", hint="--save makes one") from error
+
+
+def _replayed(found: Replay) -> Iterator[str]:
+    from p0_access.routing.explain import explain as explained
+    from p0_launcher.text import shown
+
+    for change in found.changes:
+        yield shown(f"{change.rid} of {change.who} on {change.database}: {change.direction}")
+        yield from (shown(f"  was: {line}") for line in explained(change.before))
+        yield from (shown(f"  now: {line}") for line in explained(change.after))
+    yield from _listed("becomes automatic", found.automatic)
+    yield from _listed("is automatic no longer", found.not_automatic)
+    yield f"{found.requests} requests replayed, {len(found.changes)} would be decided otherwise"
+
+
+def _listed(what: str, permissions: dict[Permission, int]) -> Iterator[str]:
+    from p0_launcher.text import shown
+
+    for permission, times in permissions.items():
+        yield shown(f"{what}: {permission} ({times} request{'' if times == 1 else 's'})", lines=False)

@@ -1,0 +1,35 @@
+"""Rules, cases and catalogs from files, with one error for each thing that can be wrong with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from p0_access.encoding import decode
+from p0_access.errors import MalformedError
+from p0_access.permissions.catalog import Catalog
+from p0_access.routing.load import load
+from p0_access.routing.rules import RuleSet
+from p0_launcher.catalogs import MAX_CATALOG_BYTES
+from p0_launcher.errors import ConfigurationError, UsageError
+
+
+def read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}", code="file_unreadable") from error
+
+
+def read_rules(path: Path) -> RuleSet:
+    """Raises `RulesError` with the place of what is wrong."""
+    return load(read_bytes(path), source=str(path))
+
+
+def read_catalog(path: Path) -> Catalog:
+    """A catalog as `p0 ls NAME --json` prints it."""
+    try:
+        return decode(read_bytes(path), Catalog, max_bytes=MAX_CATALOG_BYTES)
+    except MalformedError as error:
+        raise ConfigurationError(
+            f"{path} is not a catalog: {error}", code="catalog_malformed", hint="p0 ls NAME --json prints one"
+        ) from error
