@@ -158,7 +158,7 @@ class Plane:
             listen="127.0.0.1:0",
             issuers=(self.issuer.issuer.trusted,),
             agents=(self.agent.settings,),
-            directory=str(self.directory),
+            directory=self.directory,
         )
 
     def caller(self, name: str, *groups: str) -> Caller:

@@ -5,10 +5,7 @@ Relative paths are relative to the file. Secrets are in files of their own: the 
 
 from __future__ import annotations
 
-import difflib
-import re
 import stat
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
@@ -23,6 +20,7 @@ from p0_access.permissions.permission import Kind
 from p0_access.proof.id_token import TrustedIssuer
 from p0_access.proof.keys import SigningKey
 from p0_access.secret import Secret
+from p0_access.settings import parse_settings
 from p0_agent.errors import ConfigurationError
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
@@ -79,7 +77,10 @@ class Ceiling(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The whole file. `server` is the control plane's base URL; `key` the agent's own key file."""
+    """The whole file. `server` is the control plane's base URL; `key` the agent's own key file.
+
+    `directory` is where the file is; a file cannot say it.
+    """
 
     server: Annotated[str, Meta(pattern=r"^https?://")]
     key: str = "agent.key"
@@ -89,11 +90,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     advertised: Advertised
     databases: Annotated[tuple[ManagedDatabase, ...], Meta(min_length=1)]
     ceiling: Ceiling = Ceiling()
-    directory: str = "."
+    directory: Path = Path()
 
     def path(self, name: str) -> Path:
         """A path of the configuration, relative to its file."""
-        return Path(self.directory) / name
+        return self.directory / name
 
     def secret(self, name: str) -> Secret:
         """The first line of a secret's own file."""
@@ -103,14 +104,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 def load(path: Path) -> Settings:
     """Reads and checks the file; raises `ConfigurationError` that names the file and what is wrong in it."""
     try:
-        raw = tomllib.loads(_read(path).decode())
-        if "directory" in raw:
-            raise msgspec.ValidationError("Object contains unknown field `directory`")
-        return msgspec.convert(raw | {"directory": str(path.parent)}, Settings)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{path} is not TOML: {error}", code="config_malformed") from error
-    except msgspec.ValidationError as error:
-        raise ConfigurationError(f"{path}: {error}", code="config_invalid", hint=_suggestion(str(error))) from error
+        file = parse_settings(_read(path).decode(), Settings, source=str(path))
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{path} is not UTF-8", code="config_malformed") from error
+    except MalformedError as error:
+        raise ConfigurationError(str(error), code=error.code, hint=error.hint) from error
+    return msgspec.structs.replace(file, directory=path.parent)
 
 
 def agent_key(path: Path, random: Callable[[int], bytes]) -> SigningKey:
@@ -137,16 +136,3 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ConfigurationError(f"cannot read {path}: {error.strerror}", code="config_unreadable") from error
-
-
-def _suggestion(message: str) -> str | None:
-    unknown = re.search(r"unknown field `([^`]+)`", message)
-    if unknown is None:
-        return None
-    known = {
-        name
-        for type_ in (Settings, Cluster, Advertised, ManagedDatabase, Ceiling, TrustedIssuer)
-        for name in type_.__struct_fields__
-    }
-    near = difflib.get_close_matches(unknown[1], sorted(known - {"directory"}), n=1)
-    return f"did you mean {near[0]!r}?" if near else None

@@ -17,8 +17,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -26,6 +24,8 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from p0_access.errors import MalformedError
+from p0_access.settings import parse_settings
 from p0_launcher.errors import ConfigurationError
 
 DEFAULT: Final = "default"
@@ -181,20 +181,9 @@ def _read(path: Path) -> _File:
 
 def _parse(text: str, path: Path) -> _File:
     try:
-        return msgspec.convert(tomllib.loads(text), _File)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{path} is not TOML: {error}", code="config_malformed") from error
-    except msgspec.ValidationError as error:
-        raise ConfigurationError(f"{path}: {error}", code="config_invalid", hint=_suggestion(str(error))) from error
-
-
-def _suggestion(message: str) -> str | None:
-    unknown = re.search(r"unknown field `([^`]+)`", message)
-    if unknown is None:
-        return None
-    known = (*ProfileTable.__struct_fields__, *_File.__struct_fields__)
-    near = difflib.get_close_matches(unknown[1], known, n=1)
-    return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(sorted(known))}"
+        return parse_settings(text, _File, source=str(path))
+    except MalformedError as error:
+        raise ConfigurationError(str(error), code=error.code, hint=error.hint) from error
 
 
 _DEFAULTS: Final = ProfileTable(server="http://unset", issuer="http://unset", client_id="unset")

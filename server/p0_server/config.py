@@ -5,19 +5,18 @@ Relative paths are relative to the file. There are no secrets in it: agents are 
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
-import re
-import tomllib
 from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
 
+from p0_access.errors import MalformedError
 from p0_access.messages.records import Hash, Name
 from p0_access.proof.id_token import TrustedIssuer
 from p0_access.proof.keys import PublicKey
+from p0_access.settings import parse_settings
 from p0_server.errors import ConfigurationError
 
 DEFAULT_LISTEN: Final = "127.0.0.1:8400"
@@ -45,7 +44,10 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The whole file. `url` is how clients reach the server where that is not the loopback address it listens on."""
+    """The whole file. `url` is how clients reach the server where that is not the loopback address it listens on.
+
+    `directory` is where the file is; a file cannot say it.
+    """
 
     listen: str = DEFAULT_LISTEN
     url: Annotated[str, Meta(pattern=r"^https?://[^/?#]+$")] | None = None
@@ -55,7 +57,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     agents: tuple[AgentSettings, ...] = ()
     tls: Tls | None = None
     behind_proxy: bool = False
-    directory: str = "."
+    directory: Path = Path()
 
     def __post_init__(self) -> None:
         _refuse_twice("issuer", [issuer.issuer for issuer in self.issuers])
@@ -64,7 +66,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def path(self, name: str) -> Path:
         """A path of the configuration, relative to its file."""
-        return Path(self.directory) / name
+        return self.directory / name
 
     @property
     def agent_of(self) -> dict[str, AgentSettings]:
@@ -85,15 +87,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 def load(path: Path) -> Settings:
     """Reads and checks the file; raises `ConfigurationError` that names the file and what is wrong in it."""
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-        if "directory" in raw:
-            raise msgspec.ValidationError("Object contains unknown field `directory`")
-        return msgspec.convert(raw | {"directory": str(path.parent)}, Settings)
+        file = parse_settings(path.read_text(encoding="utf-8"), Settings, source=str(path))
     except OSError as error:
         raise ConfigurationError(f"cannot read {path}: {error.strerror}", code="config_unreadable") from error
-    except ValueError as error:  # TOMLDecodeError, UnicodeDecodeError and ValidationError are all ValueErrors
-        code = "config_invalid" if isinstance(error, msgspec.ValidationError) else "config_malformed"
-        raise ConfigurationError(f"{path}: {error}", code=code, hint=_suggestion(str(error))) from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{path} is not UTF-8", code="config_malformed") from error
+    except MalformedError as error:
+        raise ConfigurationError(str(error), code=error.code, hint=error.hint) from error
+    return msgspec.structs.replace(file, directory=path.parent)
 
 
 def check_exposure(settings: Settings) -> None:
@@ -126,12 +127,3 @@ def _refuse_twice(what: str, names: list[str]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"the {what} {name} stands twice")
-
-
-def _suggestion(message: str) -> str | None:
-    unknown = re.search(r"unknown field `([^`]+)`", message)
-    if unknown is None:
-        return None
-    known = {name for type_ in (Settings, AgentSettings, Tls, TrustedIssuer) for name in type_.__struct_fields__}
-    near = difflib.get_close_matches(unknown[1], sorted(known - {"directory"}), n=1)
-    return f"did you mean {near[0]!r}?" if near else None

@@ -54,15 +54,15 @@ def test_a_whole_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("written_as", "instead", "said", "hint"),
     [
-        ("listen =", "lissten =", "unknown field `lissten`", "did you mean 'listen'?"),
-        ("client_ids", "client_id", "unknown field `client_id`", "did you mean 'client_ids'?"),
+        ("listen =", "lissten =", "unknown field `lissten`", "Did you mean 'listen'?"),
+        ("client_ids", "client_id", "unknown field `client_id`", "Did you mean 'client_ids'?"),
         ("thumbprint", "fingerprint", "unknown field `fingerprint`", None),
         ('store = "data/p0.db"', "store = 7", "Expected `str`, got `int`", None),
         (KEY.thumbprint, "x" * 43, f"the thumbprint of this jwk is {KEY.thumbprint}", None),
         ('"other"]', '"mydatabase"]', "the database mydatabase stands twice", None),
         ('client_ids = ["p0"]', "client_ids = []", "length >= 1", None),
         ("groups_claim", 'algorithms = ["HS256"]\ngroups_claim', "algorithms must be among", None),
-        ("listen =", 'directory = "/"\nlisten =', "unknown field `directory`", None),
+        ("listen =", 'directory = "/"\nlisten =', "$.directory", None),
     ],
 )
 def test_a_slip_is_told_with_a_hint(tmp_path: Path, written_as: str, instead: str, said: str, hint: str | None) -> None:
