@@ -14,19 +14,22 @@ _CUTOFF: Final = 0.6
 
 
 def suggest(name: str, candidates: Iterable[str]) -> tuple[str, ...]:
-    """Up to three of `candidates`, the nearest first. Case does not count; `a.b` is also compared by its last part."""
+    """Up to three of `candidates`, the nearest first. Only the last part of a dotted name is compared, and case does not
+    count; of equally near ones those with the same first parts come first."""
     known = dict.fromkeys(candidates)
+    prefix, _, wanted = name.lower().rpartition(".")
     if len(known) > MAX_COMPARED:
-        wanted = _last(name)[:1].lower()
-        known = dict.fromkeys(each for each in known if _last(each)[:1].lower() == wanted)
+        known = dict.fromkeys(each for each in known if _last(each)[:1].lower() == wanted[:1])
         known = dict.fromkeys(list(known)[:MAX_COMPARED])
-    lowered: dict[str, list[str]] = {}
+    by_last_part: dict[str, list[str]] = {}
     for each in known:
-        lowered.setdefault(each.lower() if "." in name else _last(each).lower(), []).append(each)
-    nearest = difflib.get_close_matches(name.lower(), lowered, n=_MAX_SUGGESTED, cutoff=_CUTOFF)
-    found = [each for key in nearest for each in lowered[key]]
-    if not found and "." in name:
-        return suggest(_last(name), known)
+        by_last_part.setdefault(_last(each).lower(), []).append(each)
+    nearest = difflib.get_close_matches(wanted, by_last_part, n=_MAX_SUGGESTED, cutoff=_CUTOFF)
+    found = [
+        each
+        for key in nearest
+        for each in sorted(by_last_part[key], key=lambda each: each.lower().rpartition(".")[0] != prefix)
+    ]
     return tuple(found[:_MAX_SUGGESTED])
 
 
