@@ -14,8 +14,8 @@ _CUTOFF: Final = 0.6
 
 
 def suggest(name: str, candidates: Iterable[str]) -> tuple[str, ...]:
-    """Up to three of `candidates`, the nearest first. Only the last part of a dotted name is compared, and case does not
-    count; of equally near ones those with the same first parts come first."""
+    """Up to three of `candidates`, nearest first. Only the last part of a dotted name is compared, without regard to
+    case; of equally near ones those with the same first parts come first."""
     known = dict.fromkeys(candidates)
     prefix, _, wanted = name.lower().rpartition(".")
     if len(known) > MAX_COMPARED:

@@ -49,6 +49,12 @@ def view(context: Context, relation: Relation, place: int, *, as_owner: bool) ->
     return _body(context, name, key, place, read, path=DEFAULT_SEARCH_PATH, as_owner=as_owner)
 
 
+def kept_view_query(context: Context, relation: Relation, place: int) -> Node:
+    """`view_query`, parsed once for a catalog."""
+    key = f"query of {relation.schema}.{relation.name}"
+    return remembered(context, key, lambda: view_query(relation, place))
+
+
 def view_query(relation: Relation, place: int) -> Node:
     """The SelectStmt of a view's definition."""
     name = f"{relation.schema}.{relation.name}"

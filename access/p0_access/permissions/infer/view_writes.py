@@ -88,7 +88,7 @@ def _privileges(base: Relation, write: Write) -> list[Permission]:
 
 def _beneath(context: Context, view: Relation, place: int) -> tuple[Relation, dict[str, str]]:
     """The one relation beneath a simple view, and which of its columns each of the view's is."""
-    query = body_reader.view_query(view, place)
+    query = body_reader.kept_view_query(context, view, place)
     tables = query.get("fromClause", [])
     if len(tables) != 1 or "RangeVar" not in tables[0] or any(each in query for each in _COMPLICATED):
         raise RefusedError(
