@@ -46,10 +46,10 @@ def read_through(text: str) -> int:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_text_is_refused_quickly(name: str) -> None:
     text = HOSTILE[name]
-    begin = time.perf_counter()
+    begin = time.process_time()
     with pytest.raises(ReadingError) as caught:
         read_through(text)
-    assert time.perf_counter() - begin < 0.25
+    assert time.process_time() - begin < 0.25
     assert caught.value.code in {"too_long", "too_complex", "syntax_error"}
     assert caught.value.line >= 1
     assert caught.value.column >= 1
@@ -69,9 +69,9 @@ HARD_BUT_FINE = {
 
 @pytest.mark.parametrize("name", HARD_BUT_FINE)
 def test_large_text_passes_quickly(name: str) -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert guard(HARD_BUT_FINE[name]) == HARD_BUT_FINE[name]
-    assert time.perf_counter() - begin < 0.25
+    assert time.process_time() - begin < 0.25
 
 
 @pytest.mark.parametrize(

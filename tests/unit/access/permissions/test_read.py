@@ -119,9 +119,9 @@ def test_a_users_function_hides_behind_pg_catalogs() -> None:
     ],
 )
 def test_hostile_text_is_refused_in_time(text: str, shop_catalog: Catalog) -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     (refused,) = read(text, shop_catalog)
-    assert time.perf_counter() - begin < 0.25
+    assert time.process_time() - begin < 0.25
     assert isinstance(refused, Refused)
 
 
@@ -129,9 +129,9 @@ def test_wide_statements_are_read_in_time(shop_catalog: Catalog) -> None:
     columns = ", ".join(["name"] * 4_000)
     union = " union all ".join(["select name from hr.person"] * 300)
     for text in (f"select {columns} from hr.person", union):
-        begin = time.perf_counter()
+        begin = time.process_time()
         (reading,) = read(text, shop_catalog)
-        assert time.perf_counter() - begin < 0.25
+        assert time.process_time() - begin < 0.25
         assert isinstance(reading, StatementReading)
         assert len(reading.needs) == 3
 

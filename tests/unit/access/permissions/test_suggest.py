@@ -22,6 +22,6 @@ def test_a_name_in_another_schema_is_found() -> None:
 
 def test_many_names_take_no_time() -> None:
     known = [f"s{place % 100}.table_{place}" for place in range(MAX_COMPARED * 20)]
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert suggest("s1.tabel_1", known)
-    assert time.perf_counter() - begin < 1
+    assert time.process_time() - begin < 1
