@@ -8,6 +8,7 @@ pytest_plugins = [
     "fix_plane",
     "fix_postgres",
     "fix_agent_core",  # after fix_postgres, which it imports
+    "fix_reading",
     "fix_stage",
     "fix_tui",
 ]

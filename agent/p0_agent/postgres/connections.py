@@ -15,6 +15,7 @@ Whoever needs a writer and then another takes the home database's last. Nothing 
 from __future__ import annotations
 
 import asyncio
+import select
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final, Literal
@@ -78,6 +79,7 @@ class Connections:
     async def reader(self, database: str) -> AsyncIterator[Connection]:
         """As the reader, outside a transaction; transactions are read-only unless they say otherwise."""
         async with self._use("reader", self._reader, READER_LIMITS, database) as connection:
+            connection.prepare_threshold = None  # what is analysed may prepare other statements under psycopg's names
             yield connection
 
     @asynccontextmanager
@@ -151,6 +153,8 @@ class _Slot:
     async def _ready(self) -> Connection:
         """The connection that is there if it still answers, or else a new one."""
         if self._connection is not None:
+            if _is_quiet(self._connection):
+                return self._connection
             try:
                 await self._connection.execute("SELECT")
             except psycopg.Error:
@@ -181,3 +185,12 @@ class _Slot:
         if self._connection is not None:
             connection, self._connection = self._connection, None
             await connection.close()
+
+
+def _is_quiet(connection: Connection) -> bool:
+    """Nothing has come in since the last answer: a server that went away has said so, or closed. Without a round trip."""
+    if connection.closed:
+        return False
+    incoming = select.poll()
+    incoming.register(connection.pgconn.socket, select.POLLIN)
+    return not incoming.poll(0)

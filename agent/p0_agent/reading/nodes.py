@@ -159,7 +159,7 @@ def _scalar(part: str) -> Value:
 
 def _numbers(items: list[Value]) -> Value:
     """What `(b 8 9)` is, or the list itself."""
-    if not items or items[0] not in _SETS:
+    if not items or not isinstance(items[0], str) or items[0] not in _SETS:
         return items
     found: list[int] = []
     for each in items[1:]:

@@ -109,7 +109,6 @@ async def relations(
             " JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(w.name)"
             " JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace",
             (written,),
-            prepare=False,
         )
         return tuple((str(schema), str(name)) for schema, name in await cursor.fetchall())
 
@@ -123,7 +122,6 @@ async def check_search_path(connection: Connection, search_path: Sequence[str]) 
         "   AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = acl.grantee AND r.rolsuper)"
         " ORDER BY 1 LIMIT 1",
         (list(search_path),),
-        prepare=False,
     )
     row = await cursor.fetchone()
     if row is not None:
@@ -142,15 +140,15 @@ async def _alone(connection: Connection, search_path: Sequence[str]) -> AsyncIte
         sql.SQL("pg_catalog.set_config({}, {}, true)").format(sql.Literal(name), sql.Literal(value))
         for name, value in wanted.items()
     )
-    cursor = await connection.execute(sql.SQL("BEGIN READ ONLY; SELECT {}").format(choose), prepare=False)
+    cursor = await connection.execute(sql.SQL("BEGIN READ ONLY; SELECT {}").format(choose))
     cursor.nextset()
     if await cursor.fetchone() != tuple(wanted.values()):
         raise AgentError("the reader's session does not take the settings of a reading", code="reader_unfit")
     try:
         yield
     finally:
-        await connection.execute("ROLLBACK", prepare=False)
-        await connection.execute("DISCARD ALL", prepare=False)
+        await connection.execute("ROLLBACK")
+        await connection.execute("DISCARD ALL")
 
 
 def _path(search_path: Sequence[str]) -> str:
@@ -166,7 +164,6 @@ async def _type_oids(connection: Connection, types: Sequence[str]) -> list[int]:
         "SELECT coalesce(pg_catalog.to_regtype(w.name)::oid, 0)::bigint FROM pg_catalog.unnest(%s::text[])"
         " WITH ORDINALITY AS w (name, place) ORDER BY w.place",
         (list(types),),
-        prepare=False,
     )
     return [int(str(oid)) for (oid,) in await cursor.fetchall()]
 

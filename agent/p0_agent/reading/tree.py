@@ -9,12 +9,13 @@ Pure, and free of names: `names.py` asks the catalog for those. A node of an unk
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final, NoReturn
 
 import msgspec
 
 from p0_access.permissions.wordlist import words
-from p0_agent.reading.nodes import Datum, Node, Numbers, TreeError, Value, parse
+from p0_agent.reading.nodes import Datum, Node, TreeError, Value, parse
 
 VERSIONS: Final = range(14, 19)
 """The major versions whose trees were looked at."""
@@ -111,14 +112,12 @@ class _Walk:
             value = stack.pop()
             if isinstance(value, list):
                 stack += [each for each in value if isinstance(each, (Node, list))]
-            elif isinstance(value, Node) and self._enters(value):
-                stack += [each for each in value.fields.values() if isinstance(each, (Node, list))]
+            elif isinstance(value, Node):
+                stack += [each for each in self._parts(value) if isinstance(each, (Node, list))]
 
-    def _enters(self, node: Node) -> bool:
-        """Notes what the node says; whether what is in it counts."""
+    def _parts(self, node: Node) -> list[Value]:
+        """Notes what the node says; what is in it that counts."""
         label = node.label
-        if label in _PLAIN:
-            return True
         if label in _USES:
             self._note(node, *_USES[label])
             if label == "FUNCEXPR":
@@ -127,17 +126,19 @@ class _Walk:
             self._range_table_entry(node)
         elif label == "RTEPERMISSIONINFO":
             self._mention(node)
-        elif label == "COMMONTABLEEXPR":
-            return not _is_unused(node)
-        else:
+        elif label == "QUERY":
+            return [*_used(node.nodes("cteList")), *(each for name, each in node.fields.items() if name != "cteList")]
+        elif label not in _PLAIN:
             _refuse(f"it has a node {label[:40]}")
-        return True
+        return list(node.fields.values())
 
     def _note(self, node: Node, functions: str, operators: str, types: str) -> None:
         for field, into in ((functions, self.functions), (operators, self.operators), (types, self.types)):
-            if field:
-                value = node.fields.get(field)
-                into.update(value if isinstance(value, Numbers) else (node.number(field),))
+            if field in node.fields:
+                value = node.fields[field]
+                into.update(node.numbers(field) if not isinstance(value, str) else (node.number(field),))
+            elif field:
+                _refuse(f"{node.label} has no {field}")
 
     def _range_table_entry(self, node: Node) -> None:
         if isinstance(node.fields.get("relid"), str):
@@ -174,10 +175,37 @@ class _Walk:
             self.blind_draws = True
 
 
-def _is_unused(node: Node) -> bool:
-    """A query in WITH that nothing refers to is not planned, unless it modifies data."""
-    query = node.fields.get("ctequery")
-    return isinstance(query, Node) and query.number("commandType") == _SELECT and node.number("cterefcount") == 0
+def _used(queries: list[Node]) -> list[Node]:
+    """Those of the queries in one WITH that are planned: the ones that modify data, and the ones that are referred to.
+    A reference from a query that is not planned doesn't count, if it is the only one: then the query moved there."""
+    used: list[Node] = []
+    moved: dict[str, int] = {}
+    for each in reversed(queries):
+        query = each.fields.get("ctequery")
+        references = each.number("cterefcount")
+        gone = references < 2 and references == moved.get(str(each.fields.get("ctename")), 0)
+        kept = references > 0 and each.number("ctematerialized") == _MATERIALIZED
+        if isinstance(query, Node) and query.number("commandType") == _SELECT and gone and not kept:
+            for name in _references(query):
+                moved[name] = moved.get(name, 0) + 1
+        else:
+            used.append(each)
+    return used
+
+
+def _references(query: Node) -> Iterator[str]:
+    """The names by which a query in WITH refers to its neighbours in the same WITH."""
+    stack: list[tuple[Value, int]] = [(query, 0)]
+    while stack:
+        value, above = stack.pop()
+        if isinstance(value, list):
+            stack += [(each, above) for each in value]
+        elif isinstance(value, Node):
+            if value.fields.get("rtekind") == _FROM_WITH and value.number("ctelevelsup") == above:
+                name = value.fields.get("ctename")
+                yield name if isinstance(name, str) else ""
+            within = above + 1 if value.label == "QUERY" else above
+            stack += [(each, within) for each in value.fields.values()]
 
 
 def _attributes(node: Node, field: str) -> frozenset[int]:
@@ -193,6 +221,10 @@ def _refuse(what: str) -> NoReturn:
 
 
 _SELECT: Final = 1
+_FROM_WITH: Final = "6"
+"""RTE_CTE."""
+_MATERIALIZED: Final = 1
+"""CTEMaterializeAlways."""
 _COMMANDS: Final = {1: "SELECT", 2: "UPDATE", 3: "INSERT", 4: "DELETE", 5: "MERGE", 6: "UTILITY"}
 _COMMANDS_14: Final = {1: "SELECT", 2: "UPDATE", 3: "INSERT", 4: "DELETE", 5: "UTILITY"}
 
@@ -230,11 +262,11 @@ _USES: Final[dict[str, tuple[str, str, str]]] = {
 _PLAIN: Final = words(
     """
     ALIAS ARRAY ARRAYEXPR BOOLEANTEST BOOLEXPR CASE CASEEXPR CASETESTEXPR CASEWHEN COALESCE COALESCEEXPR
-    COERCETODOMAINVALUE COLLATE COLLATEEXPR CTECYCLECLAUSE CTESEARCHCLAUSE CURRENTOFEXPR FIELDSELECT FIELDSTORE FROMEXPR
-    GROUPINGFUNC GROUPINGSET INFERENCEELEM JOINEXPR JSONBEHAVIOR JSONCONSTRUCTOREXPR JSONEXPR JSONFORMAT
-    JSONISPREDICATE JSONTABLEPATH JSONTABLEPATHSCAN JSONTABLESIBLINGJOIN JSONVALUEEXPR MERGEACTION MERGESUPPORTFUNC
-    MINMAX MINMAXEXPR NAMEDARGEXPR NEXTVALUEEXPR NOTIFY NOTIFYSTMT NULLTEST ONCONFLICTEXPR QUERY RANGETBLREF
-    RELABELTYPE RETURNINGEXPR ROWMARKCLAUSE SETOPERATIONSTMT SETTODEFAULT SORTGROUPCLAUSE SQLVALUEFUNCTION SUBLINK
-    SUBSCRIPTINGREF TARGETENTRY VAR WHEN WINDOWCLAUSE WINDOWFUNCRUNCONDITION WITHCHECKOPTION XMLEXPR
+    COERCETODOMAINVALUE COLLATE COLLATEEXPR COMMONTABLEEXPR CTECYCLECLAUSE CTESEARCHCLAUSE CURRENTOFEXPR FIELDSELECT
+    FIELDSTORE FROMEXPR GROUPINGFUNC GROUPINGSET INFERENCEELEM JOINEXPR JSONBEHAVIOR JSONCONSTRUCTOREXPR JSONEXPR
+    JSONFORMAT JSONISPREDICATE JSONTABLEPATH JSONTABLEPATHSCAN JSONTABLESIBLINGJOIN JSONVALUEEXPR MERGEACTION
+    MERGESUPPORTFUNC MINMAX MINMAXEXPR NAMEDARGEXPR NEXTVALUEEXPR NOTIFY NOTIFYSTMT NULLTEST ONCONFLICTEXPR
+    RANGETBLREF RELABELTYPE RETURNINGEXPR ROWMARKCLAUSE SETOPERATIONSTMT SETTODEFAULT SORTGROUPCLAUSE SQLVALUEFUNCTION
+    SUBLINK SUBSCRIPTINGREF TARGETENTRY VAR WHEN WINDOWCLAUSE WINDOWFUNCRUNCONDITION WITHCHECKOPTION XMLEXPR
     """
 )
