@@ -12,12 +12,11 @@ import psycopg
 import pytest
 
 from fix_people import Issuer, Person
-from fix_postgres import Managed
+from fix_postgres import AGENT_KEY, Managed
 from p0_access.messages.identity import Identity, SignedAct
 from p0_access.messages.job import Job, JobKind, Result
 from p0_access.messages.records import Admission, Credential, CredentialPlaintext, What
 from p0_access.proof import jws
-from p0_access.proof.keys import SigningKey
 from p0_access.proof.sealing import OpeningKey
 from p0_access.routing.load import load
 from p0_agent.catalogs import Catalogs
@@ -154,7 +153,7 @@ class Bench:
 
 @pytest.fixture
 async def bench(managed: Managed) -> AsyncIterator[Bench]:
-    clock, issuer, key = Clock(), Issuer(), SigningKey(b"\x05" * 32)
+    clock, issuer, key = Clock(), Issuer(), AGENT_KEY
     catalogs = Catalogs(managed.cluster, key, clock=clock)
     child = ReadingChild(deadline=20)  # what is tested here is not how busy this machine is
     context = Context(

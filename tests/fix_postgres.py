@@ -20,6 +20,7 @@ from psycopg import sql
 
 import p0_demo
 from p0_access.permissions.permission import Permission, connect
+from p0_access.proof.keys import SigningKey
 from p0_access.secret import Secret
 from p0_agent.postgres import scram
 from p0_agent.postgres.bootstrap import bootstrap_sql
@@ -78,7 +79,8 @@ async def demo_database(postgres: EmbeddedPostgres) -> AsyncIterator[str]:
         yield name
 
 
-THUMBPRINT = "A" * 43
+AGENT_KEY = SigningKey(b"\x05" * 32)
+THUMBPRINT = AGENT_KEY.public.thumbprint
 PASSWORDS = (Secret(secrets.token_urlsafe(16)), Secret(secrets.token_urlsafe(16)))
 """The agent's and the reader's, for all of the session: their roles belong to the whole server."""
 
@@ -174,7 +176,7 @@ async def bootstrap(
     server: EmbeddedPostgres, home: str, databases: Mapping[str, tuple[str, ...]]
 ) -> tuple[Account, Account]:
     """Runs the bootstrap SQL as a DBA would; returns the agent's and the reader's accounts."""
-    verifiers = [scram.verifier(password, secrets.token_bytes(16)) for password in PASSWORDS]
+    verifiers = [scram.verifier(password, secrets.token_bytes(16), iterations=1) for password in PASSWORDS]
     async with await superuser_connection(server) as connection:
         version = connection.info.server_version // 10_000
     for script in bootstrap_sql(

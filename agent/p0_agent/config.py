@@ -77,13 +77,15 @@ class Ceiling(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The whole file. `server` is the control plane's base URL; `key` the agent's own key file.
+    """The whole file. `server` is the control plane's base URL; `key` the agent's own key file; `state` the file in
+    which it remembers how far it had come, to be kept through restarts and out of the database's backups.
 
     `directory` is where the file is; a file cannot say it.
     """
 
     server: Annotated[str, Meta(pattern=r"^https?://")]
     key: str = "agent.key"
+    state: str = "agent.state"
     rules: str
     issuers: Annotated[tuple[TrustedIssuer, ...], Meta(min_length=1)]
     cluster: Cluster

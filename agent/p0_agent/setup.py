@@ -21,6 +21,7 @@ from p0_agent.postgres.cluster import Cluster
 from p0_agent.postgres.connections import Account, Connections
 from p0_agent.reading.child import ReadingChild
 from p0_agent.reading.combined import CombinedReader
+from p0_agent.start_record import StartRecord, reconcile
 from p0_agent.verification.issuer_keys import IssuerKeyCache
 from p0_agent.worker import Worker
 
@@ -46,6 +47,8 @@ async def working(
         started = await cluster.start(key.public.thumbprint, int(clock()))
         for warning in started.warnings:
             log.warning("%s", warning)
+        record = StartRecord(settings.path(settings.state), key.public.thumbprint)
+        not_before = await reconcile(cluster, record, started, int(clock()))
         key_source = IssuerKeyCache(clock=clock)
         stack.push_async_callback(key_source.close)
         child = ReadingChild()
@@ -64,12 +67,12 @@ async def working(
             cluster=cluster,
             advertised=settings.advertised,
             sslrootcert=None if certificate is None else _bytes(settings.path(certificate)).decode(),
-            not_before=started.ledger_born,
+            not_before=not_before,
             clock=clock,
             random=random,
         )
         log.info("agent %s serves %s", key.public.thumbprint, ", ".join(sorted(cluster.databases)))
-        yield Worker(context, link, catalogs, software=software)
+        yield Worker(context, link, catalogs, remember=record.keep, software=software)
 
 
 def bootstrap_scripts(settings: Settings, *, server_version: int, random: Callable[[int], bytes]) -> tuple[Script, ...]:

@@ -14,6 +14,7 @@ from weakref import WeakValueDictionary
 
 from p0_access.errors import P0Error
 from p0_access.messages.job import AgentReport, Announcement, CatalogUpload, Job
+from p0_access.messages.records import LogHead
 from p0_access.proof.jws import record_hash
 from p0_agent.catalogs import Catalogs
 from p0_agent.core.context import Context
@@ -45,12 +46,22 @@ BACK_OFF_SECONDS: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
 
 
 class Worker:
-    """`run` until cancelled. `software` is how it announces itself."""
+    """`run` until cancelled. `remember` keeps the head of the evidence after each thing done; `software` is how it
+    announces itself."""
 
-    def __init__(self, context: Context, link: ServerLink, catalogs: Catalogs, *, software: str) -> None:
+    def __init__(
+        self,
+        context: Context,
+        link: ServerLink,
+        catalogs: Catalogs,
+        *,
+        remember: Callable[[LogHead], None],
+        software: str,
+    ) -> None:
         self._context = context
         self._link = link
         self._catalogs = catalogs
+        self._remember = remember
         self._software = software
         self._reports: asyncio.Queue[AgentReport] = asyncio.Queue()
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -126,6 +137,7 @@ class Worker:
         for pause in (*TRY_AGAIN_SECONDS, None):
             try:
                 result = await handle(job, self._context)
+                self._note(result.head)
                 await self._link.result(result)
             except TransientError as error:
                 if pause is None or error.code == "stale_lease":
@@ -141,12 +153,18 @@ class Worker:
         if now - self._swept_at < SWEEP_SECONDS and not await self._context.cluster.ledger.due(int(now)):
             return
         for report in await end_due(self._context):
+            self._note(report.head)
             self._reports.put_nowait(report)
         self._swept_at = now
 
     async def _end_used(self) -> None:
         for report in await self._watch.look(self._context):
+            self._note(report.head)
             self._reports.put_nowait(report)
+
+    def _note(self, head: LogHead | None) -> None:
+        if head is not None:
+            self._remember(head)
 
     async def _report(self) -> None:
         report = await self._reports.get()

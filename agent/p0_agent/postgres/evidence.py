@@ -1,59 +1,21 @@
-"""The evidence: a hash-chained, append-only log of the original signed records, in the home database.
+"""Where the evidence is kept: a table in the home database that the agent may add to and read, and not change.
 
-    leaf(n) = SHA-256(0x00 ‖ u64(n) ‖ u64(at) ‖ u64(len(kind)) ‖ kind ‖ body)
-    h(n)    = SHA-256(0x01 ‖ h(n-1) ‖ leaf(n)),  h(-1) = 32 zero bytes
-
-Numbers are big-endian, texts UTF-8, `at` in seconds. Entry 0 is of kind `genesis` and its body is the thumbprint of the
-agent's key. The database lets the agent add and read, not change; a chain that was cut or rewritten by somebody who can
-shows against any head that was handed out before.
+What the chain is made of, and how a copy of it is examined, is `p0_access.proof.evidence`.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
 from typing import Final
 
-import msgspec
 from psycopg.rows import class_row
 
 from p0_access.encoding import b64u
 from p0_access.messages.records import LogHead
+from p0_access.proof.evidence import BEFORE_GENESIS, GENESIS, LogEntry, link
 from p0_agent.postgres.connections import Connection, Connections
 from p0_agent.postgres.errors import EvidenceError
 
-GENESIS: Final = "genesis"
-BEFORE_GENESIS: Final = bytes(32)
 MAX_PAGE: Final = 1_000
-
-
-class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
-    n: int
-    at: int
-    kind: str
-    body: str
-    h: bytes
-
-
-def link(previous: bytes, *, n: int, at: int, kind: str, body: str) -> bytes:
-    """The hash of entry `n`, given that of the one before it."""
-    named = kind.encode()
-    leaf = hashlib.sha256(b"\0" + _u64(n) + _u64(at) + _u64(len(named)) + named + body.encode()).digest()
-    return hashlib.sha256(b"\1" + previous + leaf).digest()
-
-
-def check_chain(entries: Iterable[LogEntry], *, previous: bytes = BEFORE_GENESIS, first: int = 0) -> bytes:
-    """The hash at the end of `entries`, which start at number `first` after `previous`; raises `EvidenceError` at the
-    first gap or entry that is not what its hash says."""
-    expected = first
-    for entry in entries:
-        if entry.n != expected:
-            raise EvidenceError(f"the log has no entry {expected}", code="evidence_gap")
-        previous = link(previous, n=entry.n, at=entry.at, kind=entry.kind, body=entry.body)
-        if previous != entry.h:
-            raise EvidenceError(f"entry {entry.n} of the log was changed", code="evidence_changed")
-        expected += 1
-    return previous
 
 
 class Evidence:
@@ -61,6 +23,7 @@ class Evidence:
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
+        self._known: LogHead | None = None
 
     async def start(self, thumbprint: str, now: int) -> LogHead:
         """Begins the log in the name of the agent's key; a log of another key's is refused."""
@@ -80,26 +43,49 @@ class Evidence:
         """Adds an entry and returns the head that it makes. Durable on return."""
         async with self._connections.control() as connection:
             await connection.execute("LOCK TABLE p0.chain IN EXCLUSIVE MODE")
-            last = await _last(connection)
+            last = await self._last(connection)
             n, previous = (last.n + 1, last.h) if last else (0, BEFORE_GENESIS)
             h = link(previous, n=n, at=now, kind=kind, body=body)
             await connection.execute(
                 "INSERT INTO p0_evidence.log (n, at, kind, body, h) VALUES (%s, %s, %s, %s, %s)",
                 (n, now, kind, body, h),
             )
-        return LogHead(n=n, h=b64u(h))
+        return self._grown(LogHead(n=n, h=b64u(h)))
 
     async def head(self) -> LogHead:
         async with self._connections.control() as connection:
-            last = await _last(connection)
+            last = await self._last(connection)
         if last is None:
             raise EvidenceError("the evidence log is empty", code="evidence_empty", hint="was its database restored?")
-        return LogHead(n=last.n, h=b64u(last.h))
+        return self._grown(LogHead(n=last.n, h=b64u(last.h)))
+
+    async def holds(self, head: LogHead) -> bool:
+        """Whether the log still has the entry that `head` was of."""
+        async with self._connections.control() as connection:
+            found = await _entries(connection, head.n, 1)
+        return bool(found) and (found[0].n, b64u(found[0].h)) == (head.n, head.h)
 
     async def entries(self, *, first: int = 0, limit: int = MAX_PAGE) -> tuple[LogEntry, ...]:
         """At most `limit` entries from number `first` on, in order."""
         async with self._connections.control() as connection:
             return await _entries(connection, first, min(limit, MAX_PAGE))
+
+    async def _last(self, connection: Connection) -> LogEntry | None:
+        """The last entry. A database that was restored under a running agent is noticed here."""
+        known = self._known  # before it is read: others add to it meanwhile
+        last = await _last(connection)
+        if known is not None and (last is None or last.n < known.n or (last.n == known.n and b64u(last.h) != known.h)):
+            raise EvidenceError(
+                f"the evidence log no longer has its entry {known.n}: its database was restored",
+                code="evidence_rewound",
+                hint="Restart the agent: it closes what the backup brought back.",
+            )
+        return last
+
+    def _grown(self, head: LogHead) -> LogHead:
+        if self._known is None or head.n > self._known.n:
+            self._known = head
+        return head
 
 
 async def _entries(connection: Connection, first: int, limit: int) -> tuple[LogEntry, ...]:
@@ -114,7 +100,3 @@ async def _last(connection: Connection) -> LogEntry | None:
     async with connection.cursor(row_factory=class_row(LogEntry)) as cursor:
         await cursor.execute("SELECT n, at, kind, body, h FROM p0_evidence.log ORDER BY n DESC LIMIT 1")
         return await cursor.fetchone()
-
-
-def _u64(number: int) -> bytes:
-    return number.to_bytes(8, "big")

@@ -8,10 +8,11 @@ import hashlib
 import pytest
 from psycopg import errors as sqlstate
 
-from fix_postgres import NOW, THUMBPRINT, Managed, managing
+from fix_postgres import AGENT_KEY, NOW, THUMBPRINT, Managed, managing
 from p0_access.encoding import b64u
+from p0_access.proof.evidence import examine
 from p0_agent.postgres.errors import EvidenceError
-from p0_agent.postgres.evidence import Evidence, check_chain
+from p0_agent.postgres.evidence import Evidence
 
 
 @pytest.fixture
@@ -42,8 +43,7 @@ async def test_the_chain_is_as_documented(evidence: Evidence) -> None:
         previous = hashlib.sha256(b"\x01" + previous + leaf).digest()
     head = await evidence.head()
     assert (head.n, head.h) == (3, b64u(previous))
-    assert check_chain(await evidence.entries()) == previous
-    assert check_chain(await evidence.entries(first=2), previous=(await evidence.entries())[1].h, first=2) == previous
+    assert examine(await evidence.entries(), key=AGENT_KEY.public, heads=[head]) == ()
 
 
 @pytest.mark.parametrize(
@@ -79,30 +79,36 @@ async def tampered(managed: Managed, statement: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("statement", "code"),
+    ("statement", "what", "n"),
     [
-        ("UPDATE p0_evidence.log SET body = 'x' WHERE n = 2", "evidence_changed"),
-        ("UPDATE p0_evidence.log SET at = at + 1 WHERE n = 1", "evidence_changed"),
-        ("UPDATE p0_evidence.log SET kind = 'denial' WHERE n = 3", "evidence_changed"),
-        ("UPDATE p0_evidence.log SET kind = 'requestj', body = 'ws 1 ü' WHERE n = 2", "evidence_changed"),
-        ("DELETE FROM p0_evidence.log WHERE n = 1", "evidence_gap"),
-        ("DELETE FROM p0_evidence.log WHERE n = 0", "evidence_gap"),
+        ("UPDATE p0_evidence.log SET body = 'x' WHERE n = 2", "edit", 2),
+        ("UPDATE p0_evidence.log SET at = at + 1 WHERE n = 1", "edit", 1),
+        ("UPDATE p0_evidence.log SET kind = 'denial' WHERE n = 3", "edit", 3),
+        ("UPDATE p0_evidence.log SET kind = 'requestj', body = 'ws 1 ü' WHERE n = 2", "edit", 2),
+        ("DELETE FROM p0_evidence.log WHERE n = 1", "gap", 1),
+        ("DELETE FROM p0_evidence.log WHERE n = 0", "gap", 0),
     ],
 )
-async def test_a_forced_change_shows(statement: str, code: str, managed: Managed, evidence: Evidence) -> None:
+async def test_a_forced_change_shows(statement: str, what: str, n: int, managed: Managed, evidence: Evidence) -> None:
     await tampered(managed, statement)
-    with pytest.raises(EvidenceError) as caught:
-        check_chain(await evidence.entries())
-    assert caught.value.code == code
+    (found,) = examine(await evidence.entries(), key=AGENT_KEY.public)
+    assert (found.what, found.n) == (what, n)
 
 
 async def test_a_cut_shows_against_a_head_handed_out_before(managed: Managed, evidence: Evidence) -> None:
     head = await evidence.head()
     await tampered(managed, "DELETE FROM p0_evidence.log WHERE n = 3")
-    check_chain(await evidence.entries())
-    assert (await evidence.head()).n < head.n
-    await evidence.append("request", "another", NOW)
-    assert (await evidence.head()).h != head.h
+    (found,) = examine(await evidence.entries(), key=AGENT_KEY.public, heads=[head])
+    assert (found.what, found.n) == ("truncation", 3)
+    for step in (evidence.head(), evidence.append("request", "another", NOW)):
+        with pytest.raises(EvidenceError) as caught:
+            await step
+        assert caught.value.code == "evidence_rewound"
+    restarted = Evidence(managed.cluster.connections)
+    assert not await restarted.holds(head)
+    await restarted.append("request", "another", NOW)
+    (found,) = examine(await restarted.entries(), key=AGENT_KEY.public, heads=[head])
+    assert (found.what, found.n) == ("fork", 3)
 
 
 async def test_two_writers_make_one_chain(managed: Managed, evidence: Evidence) -> None:
@@ -111,7 +117,7 @@ async def test_two_writers_make_one_chain(managed: Managed, evidence: Evidence) 
             *(log.append("request", f"{n}", NOW) for n in range(10) for log in (evidence, other.cluster.evidence))
         )
     entries = await evidence.entries()
-    check_chain(entries)
+    assert examine(entries, key=AGENT_KEY.public, heads=heads) == ()
     assert sorted(head.n for head in heads) == list(range(4, 24))
     assert {head.h for head in heads} == {b64u(entry.h) for entry in entries[4:]}
 
