@@ -101,9 +101,9 @@ class Submission:
     ) -> None:
         act, now = request.record, self._now()
         preview = await self._preview(person, act)
-        if preview.reason_required:
+        if preview.reason_problem is not None:
             raise UnprocessableError(
-                "a reason is required", code="reason_required", hint='Say why: --reason "Generating reports"'
+                preview.reason_problem, code="reason_required", hint='Say why: --reason "Generating reports"'
             )
         stored = StoredRequest(
             rid=act.rid,

@@ -20,7 +20,10 @@ def reviewer_keys(decision: Decision | None, requestor_issuer: str) -> frozenset
     if not isinstance(decision, NeedsApproval):
         return frozenset()
     return frozenset(
-        key for requirement in decision.requirements for key in _keys(requirement.approvers, requestor_issuer)
+        key
+        for requirement in decision.requirements
+        for way in requirement.ways
+        for key in _keys(way.approvers, requestor_issuer)
     )
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from p0_access.permissions.permission import Kind, Permission, canonical
-from p0_access.routing.decision import Approvers, Decision, NeedsApproval, Requestor, Requirement
+from p0_access.routing.decision import Alternative, Approvers, Decision, NeedsApproval, Requestor, Requirement
 from p0_access.routing.people import is_approver, qualified
 
 
@@ -25,14 +25,21 @@ class VerifiedApproval(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Counted(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a requirement is: `by` are different people, each by the first name they approved under."""
+    """How far a requirement is, by the one of its ways that is nearest: `by` are different people, each by the first
+    name they approved under."""
 
     requirement: Requirement
+    way: Alternative
     by: tuple[Requestor, ...]
 
     @property
+    def left(self) -> int:
+        """How many more must approve."""
+        return max(self.way.count - len(self.by), 0)
+
+    @property
     def met(self) -> bool:
-        return len(self.by) >= self.requirement.count
+        return self.left == 0
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +72,8 @@ def tally(
        where the requirement names the issuer: the same human may have an account with each.
     3. Any denial by somebody with a say is final.
     4. One human counts once towards a requirement, under whatever names. People of different issuers can't be told
-       apart for certain, so a requirement counts those of one issuer: the one with the most.
+       apart for certain, so a requirement counts those of one issuer: the one with the most. Of its ways, one must be
+       met by itself.
     5. What is granted is what every approval with a say allows, for the least time; one more approval never adds to it.
     """
     cast = list(approvals)
@@ -74,14 +82,12 @@ def tally(
         item
         for item in cast
         if not humans.same(item.by, requestor)  # 1
-        and any(_counts(each.approvers, item.by, requestor) for each in decision.requirements)  # 2
+        and any(_counts(way.approvers, item.by, requestor) for each in decision.requirements for way in each.ways)  # 2
     ]
     denied_by = next((item.by for item in heard if item.decision == "deny"), None)  # 3
     approving = [item for item in heard if item.decision == "approve"]
-    counted = tuple(  # 4
-        _count(each, [item.by for item in approving if _counts(each.approvers, item.by, requestor)], humans)
-        for each in decision.requirements
-    )
+    people = [item.by for item in approving]
+    counted = tuple(_nearest(each, people, requestor, humans) for each in decision.requirements)  # 4
     allowed = _allowed(granted, approving)  # 5
     complete = denied_by is None and all(each.met for each in counted)
     return Tally(
@@ -99,16 +105,21 @@ def may_review(decision: Decision | None, person: Requestor, *, requestor: Reque
     return (
         isinstance(decision, NeedsApproval)
         and not _Humans([requestor, person]).same(requestor, person)
-        and any(_counts(each.approvers, person, requestor) for each in decision.requirements)
+        and any(_counts(way.approvers, person, requestor) for each in decision.requirements for way in each.ways)
     )
 
 
 def who(requirement: Requirement) -> str:
-    """`1 of privacy`; `2 of dba, sre or dana@corp.example`. A listed subject is shown without its issuer."""
-    approvers = requirement.approvers
+    """`1 of privacy`; `2 of dba, sre or dana@corp.example`; `1 of dba, or else 2 of sre`. A listed subject is shown
+    without its issuer."""
+    return ", or else ".join(_who(way) for way in requirement.ways)
+
+
+def _who(way: Alternative) -> str:
+    approvers = way.approvers
     names = [*approvers.groups, *(subject.partition("#")[2] or subject for subject in approvers.subjects)]
     named = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
-    return f"{requirement.count} of {named}"
+    return f"{way.count} of {named}"
 
 
 def _counts(approvers: Approvers, person: Requestor, requestor: Requestor) -> bool:
@@ -118,12 +129,21 @@ def _counts(approvers: Approvers, person: Requestor, requestor: Requestor) -> bo
     return named or person.iss == requestor.iss
 
 
-def _count(requirement: Requirement, people: Sequence[Requestor], humans: _Humans) -> Counted:
+def _nearest(requirement: Requirement, people: Sequence[Requestor], requestor: Requestor, humans: _Humans) -> Counted:
+    ways = []
+    for way in requirement.ways:
+        by = _count([person for person in people if _counts(way.approvers, person, requestor)], humans)
+        ways.append(Counted(requirement=requirement, way=way, by=by))
+    return min(ways, key=lambda counted: (counted.left, -len(counted.by)))
+
+
+def _count(people: Sequence[Requestor], humans: _Humans) -> tuple[Requestor, ...]:
+    """Different people of one issuer."""
     by_issuer: dict[str, dict[int, Requestor]] = {}
     for person in people:
         by_issuer.setdefault(person.iss, {}).setdefault(humans.of(person), person)
     most = max(by_issuer.values(), key=len, default={})
-    return Counted(requirement=requirement, by=tuple(most.values()))
+    return tuple(most.values())
 
 
 def _allowed(granted: Sequence[Permission], approving: Sequence[VerifiedApproval]) -> tuple[Permission, ...]:

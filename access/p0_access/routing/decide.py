@@ -27,7 +27,7 @@ from p0_access.routing.trace import trace
 
 
 def route(rules: RuleSet, question: Question) -> Decision:
-    """Decide `question`, whose `at` must know its time zone. The reason is not looked at: see `reason_missing`."""
+    """Decide `question`, whose `at` must know its time zone. The reason is not looked at: see `reason_problem`."""
     if question.at.tzinfo is None:
         raise ValueError("an instant without a time zone")
     selection = Selection(rules, question)
@@ -45,19 +45,24 @@ def route(rules: RuleSet, question: Question) -> Decision:
     return Automatic(ttl=ttl, trace=traced, ttl_because=because, not_after=not_after)
 
 
-def reason_missing(rules: RuleSet, question: Question) -> bool:
-    """Whether a reason is required, by the defaults or by a rule that decides some of it, and not given.
+def reason_problem(rules: RuleSet, question: Question) -> str | None:
+    """What is wrong with the reason, in a sentence: it is required, by the defaults or by a rule that decides some of
+    it, and not given, or it does not name what such a rule wants named.
 
     `route` leaves it aside, so that a preview works before a reason is written. Whoever submits checks it: the
     launcher as a usage error before anything is sent, server and agent as a refusal with the code `reason_required`.
     """
-    if question.reason.strip():
-        return False
-    if rules.defaults.require_reason:
-        return True
+    given = bool(question.reason.strip())
+    if rules.defaults.require_reason and not given:
+        return "a reason is required"
     selection = Selection(rules, question)
     found = [*route_granted(question, selection), *route_reached(question, selection)]
-    return any(selection.rules[at].require_reason for at in _deciding(found))
+    for rule in (selection.rules[at] for at in _deciding(found)):
+        if rule.require_reason and not given:
+            return "a reason is required"
+        if rule.reason and not any(form.named_in(question.reason) for form in rule.reason):
+            return f"rule {rule.name} wants a reason that names {spell(rule.reason)}"
+    return None
 
 
 def _deciding(found: Iterable[Routed]) -> list[int]:
@@ -78,7 +83,13 @@ def _requirements(
         if isinstance(rule.approval, People):
             permissions = tuple(item for item in everything if item in about)
             requirements += [
-                Requirement(rule=rule.name, approvers=each.approvers, count=each.count, permissions=permissions)
+                Requirement(
+                    rule=rule.name,
+                    approvers=each.approvers,
+                    count=each.count,
+                    permissions=permissions,
+                    instead=each.instead,
+                )
                 for each in rule.approval.quorums
             ]
     return tuple(requirements)

@@ -53,13 +53,27 @@ class Approvers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     issuer: str | None = None
 
 
-class Requirement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`count` different people out of `approvers` must approve `permissions`; `rule` demands it."""
+class Alternative(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`count` different people out of `approvers`."""
+
+    approvers: Approvers
+    count: int
+
+
+class Requirement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """`count` different people out of `approvers`, or one of the alternatives `instead`, must approve `permissions`;
+    `rule` demands it. Alternatives are not added up."""
 
     rule: str
     approvers: Approvers
     count: int
     permissions: tuple[Permission, ...]
+    instead: tuple[Alternative, ...] = ()
+
+    @property
+    def ways(self) -> tuple[Alternative, ...]:
+        """Each of them is enough."""
+        return (Alternative(approvers=self.approvers, count=self.count), *self.instead)
 
 
 class Considered(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -21,7 +21,7 @@ PRIVILEGES: Final = (
     "CONNECT", "TEMPORARY", "EXECUTE", "MEMBER",
 )  # fmt: skip
 KINDS: Final[tuple[RequestKind, ...]] = get_args(RequestKind)
-VERDICTS: Final = ("auto", "deny", "approvers", "all")
+VERDICTS: Final = ("auto", "deny", "approvers", "all", "any")
 
 NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 TAG: Final = r"[a-z][a-z0-9_-]{0,62}"
@@ -166,7 +166,7 @@ APPROVERS: Final = Table(
 )
 
 QUORUM: Final = Table(
-    what="an entry of all",
+    what="an entry of all or any",
     keys={"approvers": refer("approvers", "Who is asked."), "count": _COUNT},
     required=("approvers",),
 )
@@ -183,16 +183,21 @@ APPROVAL: Final = Table(
             "items": {"$ref": "#/$defs/quorum"},
             "description": "Each of these is asked.",
         },
+        "any": {
+            "type": "array",
+            "minItems": 2,
+            "items": {"$ref": "#/$defs/quorum"},
+            "description": "One of these is enough.",
+        },
         "count": _COUNT,
         "max_ttl": duration("The longest access."),
         "require_reason": flag("The request needs a reason."),
+        "reason": texts("The reason must name one of these, such as OPS-#; # stands for digits."),
     },
     later={
-        "any": "write one rule with the groups that may approve, or all of several approvers",
         "break_glass": "leave it out; who needs access in an emergency asks for it by another rule",
         "escalate": "name those who step in among the approvers",
         "step_up": "leave it out; approvers sign with the key of their session",
-        "reason": "use require_reason: true",
     },
 )
 

@@ -64,7 +64,8 @@ def _unknown_groups(rules: RuleSet, groups: Collection[str]) -> Iterator[Finding
     for rule in rules.rules:
         named = set() if rule.requestors is None else set(rule.requestors.groups)
         if isinstance(rule.approval, People):
-            named |= {group for quorum in rule.approval.quorums for group in quorum.approvers.groups}
+            for quorum in rule.approval.quorums:
+                named.update(*(approvers.groups for approvers in quorum.everybody))
         for group in sorted(named - set(groups)):
             message = f'rule "{rule.name}" names the group "{group}", which nobody is in'
             yield Finding(code="unknown_group", line=rule.line, message=message)

@@ -14,11 +14,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from p0_access.encoding import sha256_b64u
 from p0_access.routing import grammar
-from p0_access.routing.decision import Approvers
+from p0_access.routing.decision import Alternative, Approvers
 from p0_access.routing.document import Listing, Mapping, Node, Scalar, parse_document
 from p0_access.routing.fields import Fields, did_you_mean
 from p0_access.routing.patterns import Pattern, PatternError, parse_email, parse_function, parse_pattern
 from p0_access.routing.people import parse_approver, parse_group, parse_issuer, parse_subject
+from p0_access.routing.reasons import parse_form
 from p0_access.routing.rule import (
     Access,
     Approval,
@@ -113,6 +114,7 @@ def _rule(node: Node, source: str, tags: tuple[str, ...]) -> Rule:
         approval=_approval(approval),
         max_ttl=approval.duration("max_ttl"),
         require_reason=approval.boolean("require_reason"),
+        reason=approval.items("reason", parse_form) or (),
     )
 
 
@@ -197,9 +199,11 @@ def _approval(fields: Fields) -> Approval:
         )
     verdict = said[0]
     if "count" in fields and verdict != "approvers":
-        fields.fail(fields.entries["count"][0], '"count" goes with approvers', "in all, each entry has its own count")
+        fields.fail(
+            fields.entries["count"][0], '"count" goes with approvers', "in all and any, each entry has its own count"
+        )
     if verdict == "deny":
-        for key in ("max_ttl", "require_reason"):
+        for key in ("max_ttl", "require_reason", "reason"):
             if key in fields:
                 fields.fail(fields.entries[key][0], f'"{key}" means nothing beside deny', "remove it")
         return Deny(fields.text("deny"))
@@ -209,10 +213,17 @@ def _approval(fields: Fields) -> Approval:
         return Auto()
     if verdict == "approvers":
         return People((_quorum(fields),))
-    node = fields.need("all")
+    node = fields.need(verdict)
     if not isinstance(node, Listing) or len(node.items) < 2:
-        fields.fail(node, '"all" is a list of two or more approvers', "for a single one write approvers and count")
-    return People(tuple(_quorum(_entry(item, fields.source)) for item in node.items))
+        fields.fail(
+            node, f'"{verdict}" is a list of two or more approvers', "for a single one write approvers and count"
+        )
+    quorums = tuple(_quorum(_entry(item, fields.source)) for item in node.items)
+    if verdict == "all":
+        return People(quorums)
+    first, *others = quorums
+    instead = tuple(Alternative(approvers=each.approvers, count=each.count) for each in others)
+    return People((Quorum(first.approvers, first.count, instead),))
 
 
 def _entry(node: Node, source: str) -> Fields:

@@ -1,7 +1,7 @@
 """One rule as a record: for whom, about what, when, and what it says. `docs/rules.md` is the reference for authors.
 
 Every selector that is left out (`None`) does not restrict; an empty one never occurs, since `load` refuses it. What a
-document may not say yet (`any`, `break_glass`, `escalate`, `step_up`, `claims`) has no place here: `load` refuses it,
+document may not say yet (`break_glass`, `escalate`, `step_up`, `claims`) has no place here: `load` refuses it,
 and a further member of `Approval` or a further field will carry it.
 """
 
@@ -11,8 +11,9 @@ from typing import Literal
 
 import msgspec
 
-from p0_access.routing.decision import Approvers
+from p0_access.routing.decision import Alternative, Approvers
 from p0_access.routing.patterns import Pattern
+from p0_access.routing.reasons import ReasonForm
 from p0_access.routing.windows import Window
 
 RequestKind = Literal["statement", "role", "grant"]
@@ -78,10 +79,15 @@ class Deny(msgspec.Struct, frozen=True):
 
 
 class Quorum(msgspec.Struct, frozen=True):
-    """`count` different people out of `approvers`."""
+    """`count` different people out of `approvers`, or one of the alternatives `instead`."""
 
     approvers: Approvers
     count: int
+    instead: tuple[Alternative, ...] = ()
+
+    @property
+    def everybody(self) -> tuple[Approvers, ...]:
+        return (self.approvers, *(way.approvers for way in self.instead))
 
 
 class People(msgspec.Struct, frozen=True):
@@ -94,7 +100,10 @@ Approval = Auto | Deny | People
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """One rule. `line` is its place in the document; `max_ttl` (seconds) and `require_reason` add to the defaults."""
+    """One rule. `line` is its place in the document; `max_ttl` (seconds) and `require_reason` add to the defaults.
+
+    With `reason` the request's own must name one of these forms.
+    """
 
     name: str
     line: int
@@ -105,6 +114,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     approval: Approval
     max_ttl: int | None = None
     require_reason: bool = False
+    reason: tuple[ReasonForm, ...] = ()
 
     @property
     def follows_reach(self) -> bool:

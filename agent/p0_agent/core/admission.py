@@ -7,7 +7,7 @@ from typing import Final, Literal
 from p0_access.messages.job import Job
 from p0_access.messages.records import Admission, AdmissionRules, Request
 from p0_access.proof import jws
-from p0_access.routing.decide import reason_missing, route
+from p0_access.routing.decide import reason_problem, route
 from p0_access.routing.decision import Automatic, Decision, Denied, NeedsApproval
 from p0_agent.core import supported
 from p0_agent.core.access import provide
@@ -65,9 +65,10 @@ async def _claim_and_decide(job: Job, context: Context) -> Entry:
 
 async def _decide(request: VerifiedAct[Request], entry: Entry, context: Context) -> Entry:
     needs = await read(request.act, requestor(request.person), context)
-    if reason_missing(context.rules, needs.question):
+    problem = reason_problem(context.rules, needs.question)
+    if problem is not None:
         raise RefusedError(
-            "a reason is required",
+            problem,
             step=Step.RULES,
             code="reason_required",
             hint='Say why: --reason "Generating reports"',

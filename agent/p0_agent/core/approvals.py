@@ -160,7 +160,7 @@ def _progress(count: Tally) -> tuple[Progress, ...]:
     return tuple(
         Progress(
             rule=counted.requirement.rule,
-            count=counted.requirement.count,
+            count=counted.way.count,
             by=tuple(person.email or person.sub for person in counted.by),
         )
         for counted in count.counted

@@ -241,8 +241,8 @@ def _explain_draft(
     draft = Draft(requestor=person, catalog=known, what=what, at=datetime.now(UTC))
     decided = decide(read_rules(rules), draft)
     out("\n".join((*decision_lines(decided.decision), "", *trace_lines(decided.decision))))
-    if decided.reason_missing:
-        out("\n  a request for it needs a reason")
+    if decided.reason_problem is not None:
+        out(f"\n  of a request for it: {decided.reason_problem}")
 
 
 async def _recorded(limit: int) -> list[Recorded]:

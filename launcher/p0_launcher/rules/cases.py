@@ -77,8 +77,8 @@ def run(rules: RuleSet, case: Case) -> Ran:
     except ReadingError as error:
         return Ran(case=case, decision=None, problems=(f"the SQL is not understood: {error}",))
     problems = [*_differences(case.expected, found.decision)]
-    if found.reason_missing:
-        problems.append("the rules want a reason, and the case has none")
+    if found.reason_problem is not None:
+        problems.append(found.reason_problem)
     return Ran(case=case, decision=found.decision, problems=tuple(problems))
 
 

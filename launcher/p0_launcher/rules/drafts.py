@@ -11,7 +11,7 @@ from p0_access.messages.records import What
 from p0_access.permissions.catalog import Catalog
 from p0_access.permissions.permission import Permission
 from p0_access.permissions.reading import DEFAULT_SEARCH_PATH, StatementReading, needed
-from p0_access.routing.decide import reason_missing, route
+from p0_access.routing.decide import reason_problem, route
 from p0_access.routing.decision import Decision, Requestor
 from p0_access.routing.question import ask
 from p0_access.routing.rules import RuleSet
@@ -29,10 +29,10 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Drafted(msgspec.Struct, frozen=True, kw_only=True):
-    """`reason_missing`: the rules want a reason and there is none."""
+    """`reason_problem`: what the rules miss in the reason."""
 
     decision: Decision
-    reason_missing: bool
+    reason_problem: str | None
 
 
 def decide(rules: RuleSet, draft: Draft) -> Drafted:
@@ -50,7 +50,7 @@ def decide(rules: RuleSet, draft: Draft) -> Drafted:
         reason=draft.reason,
         at=draft.at,
     )
-    return Drafted(decision=route(rules, question), reason_missing=reason_missing(rules, question))
+    return Drafted(decision=route(rules, question), reason_problem=reason_problem(rules, question))
 
 
 def _needs(what: What, catalog: Catalog) -> tuple[Sequence[Permission], Sequence[Permission], bool]:

@@ -10,7 +10,7 @@ from p0_access.messages.records import What
 from p0_access.permissions.catalog import Catalog
 from p0_access.permissions.permission import Permission
 from p0_access.permissions.reading import DEFAULT_SEARCH_PATH, Refused, StatementReading
-from p0_access.routing.decide import reason_missing, route
+from p0_access.routing.decide import reason_problem, route
 from p0_access.routing.decision import Decision, Requestor
 from p0_access.routing.question import ask
 from p0_access.routing.rules import RuleSet
@@ -28,12 +28,12 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
-    """`decision` is None where a statement is not understood, or nothing can be said. `reason_required` tells that a
-    reason is missing."""
+    """`decision` is None where a statement is not understood, or nothing can be said. `reason_problem` tells what the
+    rules miss in the reason."""
 
     statements: tuple[StatementReading | Refused, ...] = ()
     decision: Decision | None = None
-    reason_required: bool = False
+    reason_problem: str | None = None
 
 
 def preview(draft: Draft, catalog: Catalog, rules: RuleSet) -> Preview:
@@ -69,7 +69,7 @@ def preview(draft: Draft, catalog: Catalog, rules: RuleSet) -> Preview:
         at=datetime.fromtimestamp(draft.at, UTC),
     )
     return Preview(
-        statements=statements, decision=route(rules, question), reason_required=reason_missing(rules, question)
+        statements=statements, decision=route(rules, question), reason_problem=reason_problem(rules, question)
     )
 
 

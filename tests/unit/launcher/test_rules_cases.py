@@ -80,7 +80,7 @@ def case(*lines: str) -> str:
         ),
         (
             ("sql: select id from s.t", "expect: {verdict: approvers}"),
-            ("the rules want a reason, and the case has none",),
+            ("a reason is required",),
         ),
         (
             ("sql: delete from s.t", "reason: x", "expect: {verdict: deny, says: Never}"),

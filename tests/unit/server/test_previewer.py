@@ -53,8 +53,8 @@ async def test_a_preview_reads_and_routes(previewer: Previewer) -> None:
     found = await previewer.preview(draft(MARKETS, "select 1"), catalog())
     assert [each.index for each in found.statements] == [0, 1]
     assert isinstance(found.decision, Automatic)
-    assert not found.reason_required
-    assert (await previewer.preview(draft(MARKETS, reason=""), catalog())).reason_required
+    assert found.reason_problem is None
+    assert (await previewer.preview(draft(MARKETS, reason=""), catalog())).reason_problem == "a reason is required"
     assert (await previewer.preview(draft("-- nothing"), catalog())).decision is None
 
 

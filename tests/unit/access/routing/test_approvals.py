@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from p0_access.permissions.permission import Kind, Permission, column, connect, usage
 from p0_access.routing.approvals import Tally, VerifiedApproval, may_review, tally, who
-from p0_access.routing.decision import Approvers, Automatic, Denied, NeedsApproval, Requestor, Requirement
+from p0_access.routing.decision import Alternative, Approvers, Automatic, Denied, NeedsApproval, Requestor, Requirement
 
 CORP, OTHER = "https://id.corp.example", "https://other.example"
 EMAIL = column("enterprise", "customers", "email", "SELECT")
@@ -55,6 +55,46 @@ def count(decision: NeedsApproval, *approvals: VerifiedApproval, requestor: Requ
 PRIVACY = Approvers(groups=("privacy",))
 ONE, TWO = needs((PRIVACY, 1)), needs((PRIVACY, 2))
 BOTH = needs((PRIVACY, 1), (Approvers(groups=("managers",)), 1))
+
+
+MANAGERS = Approvers(groups=("managers",))
+EITHER = msgspec.structs.replace(
+    ONE,
+    requirements=(
+        msgspec.structs.replace(ONE.requirements[0], count=2, instead=(Alternative(approvers=MANAGERS, count=1),)),
+    ),
+)
+"""Two of privacy, or else one of managers."""
+
+
+def test_one_of_the_alternatives_is_enough() -> None:
+    assert who(EITHER.requirements[0]) == "2 of privacy, or else 1 of managers"
+    assert count(EITHER, by(MAX)).complete
+    assert count(EITHER, by(PIA), by(person("pim", "privacy"))).complete
+    assert all(may_review(EITHER, each, requestor=DANA) for each in (MAX, PIA))
+    assert not may_review(EITHER, EVE, requestor=DANA)
+
+
+def test_alternatives_are_not_added_up_and_the_nearest_is_told() -> None:
+    two = msgspec.structs.replace(
+        EITHER.requirements[0], instead=(Alternative(approvers=Approvers(groups=("managers", "sre")), count=2),)
+    )
+    asked = msgspec.structs.replace(EITHER, requirements=(two,))
+    mixed = count(asked, by(PIA), by(MAX))
+    assert not mixed.complete
+    assert (mixed.counted[0].way.count, mixed.counted[0].left, mixed.counted[0].by) == (2, 1, (PIA,))
+    nearer = count(asked, by(MAX), by(person("sam", "sre")), by(PIA))
+    assert (nearer.complete, nearer.counted[0].by) == (True, (MAX, person("sam", "sre")))
+
+
+def test_a_denial_by_an_alternative_is_a_denial() -> None:
+    assert count(EITHER, by(PIA), by(MAX, "deny"), by(person("pim", "privacy"))).denied_by == MAX
+
+
+def test_nobody_is_their_own_alternative() -> None:
+    boss = person("dana", "analysts", "managers", email="dana@corp.example")
+    assert not count(EITHER, by(boss), requestor=boss).complete
+    assert not may_review(EITHER, boss, requestor=boss)
 
 
 def test_nothing_is_granted_before_everything_is_met() -> None:

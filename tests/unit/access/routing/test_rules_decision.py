@@ -26,7 +26,7 @@ from fix_routing import (
 )
 from p0_access.encoding import MAX_RECORD_BYTES
 from p0_access.permissions.permission import column
-from p0_access.routing.decide import reason_missing, route
+from p0_access.routing.decide import reason_problem, route
 from p0_access.routing.decision import Automatic, Decision, Denied, NeedsApproval
 
 # Time
@@ -115,13 +115,33 @@ def test_reasons_of_a_denial() -> None:
 def test_a_missing_reason(top: str, approval: str, reason: str, *, missing: bool) -> None:
     given = rules(on("", f"approval: {{{approval}}}"), top=top)
     asked = question(MARKET, reason=reason)
-    assert reason_missing(given, asked) is missing
+    assert (reason_problem(given, asked) is not None) is missing
     assert verdict(route(given, asked)) == "auto"
+
+
+@pytest.mark.parametrize(
+    ("reason", "fits"),
+    [
+        ("OPS-123", True),
+        ("Fix of OPS-123: a typo", True),
+        ("see (chg/2026-7).", False),
+        ("see (CHG/2026-7).", True),
+        ("XOPS-123", False),
+        ("OPS-123x", False),
+        ("OPS-", False),
+        ("OPS-\u0661", False),
+        ("", False),
+    ],
+)
+def test_a_reason_must_name_a_ticket(reason: str, *, fits: bool) -> None:
+    given = rules(on("", 'approval: {auto: true, reason: ["OPS-#", "CHG/#-#"]}'))
+    problem = reason_problem(given, question(MARKET, reason=reason))
+    assert problem == (None if fits else "rule r1 wants a reason that names OPS-# or CHG/#-#")
 
 
 def test_the_reason_of_a_rule_that_decides_nothing_is_not_asked_for() -> None:
     given = rules(on("schemas: [ledger]", "approval: {auto: true, require_reason: true}"), on(""))
-    assert not reason_missing(given, question(MARKET))
+    assert reason_problem(given, question(MARKET)) is None
 
 
 def test_the_trace_has_every_rule_considered_with_the_first_thing_that_does_not_fit() -> None:

@@ -12,7 +12,7 @@ import pytest
 from p0_access.encoding import sha256_b64u
 from p0_access.errors import RulesError
 from p0_access.messages.records import MAX_TTL
-from p0_access.routing.decision import Approvers
+from p0_access.routing.decision import Alternative, Approvers
 from p0_access.routing.document import MAX_BYTES
 from p0_access.routing.durations import parse_duration, spell_duration
 from p0_access.routing.load import load
@@ -146,14 +146,33 @@ def test_bytes_that_are_no_document(document: bytes, message: str) -> None:
     assert str(refused(document)) == f"rules.yaml:{message}"
 
 
+@pytest.mark.parametrize(
+    ("approval", "expected"),
+    [
+        ("any: [{approvers: {groups: [a]}}]", '5:21: "any" is a list of two or more approvers'),
+        ("auto: true, reason: []", '5:36: "reason" is empty, so nothing would match'),
+        ("auto: true, reason: ['INC-[0-9]+']", '5:37: "INC-[0-9]+" is not the form of a ticket'),
+        ("auto: true, reason: [INC]", '5:37: "INC" is not the form of a ticket'),
+        ("deny: No., reason: ['INC-#']", '5:27: "reason" means nothing beside deny'),
+    ],
+)
+def test_alternatives_and_forms_of_a_reason(approval: str, expected: str) -> None:
+    assert str(refused(rule(ALL, f"approval: {{{approval}}}").encode())) == f"rules.yaml:{expected}"
+
+
+def test_one_of_several() -> None:
+    entries = "[{approvers: {groups: [dba]}}, {approvers: {groups: [sre]}, count: 2}]"
+    loaded = load(rule(ALL, f"approval: {{any: {entries}}}").encode(), source="x").rules[0]
+    instead = Alternative(approvers=Approvers(groups=("sre",)), count=2)
+    assert loaded.approval == People((Quorum(Approvers(groups=("dba",)), 1, (instead,)),))
+
+
 LATER = [
-    (rule(ALL, "approval: {any: [{approvers: {groups: [a]}}]}"), "5:16", "any"),
     (rule(ALL, "approval: {break_glass: {max_ttl: 15m}}"), "5:16", "break_glass"),
     (rule(ALL, "approval: {auto: true, step_up: true}"), "5:28", "step_up"),
     (rule(ALL, "approval: {auto: true, step_up: false}"), "5:28", "step_up"),
     (rule(ALL, "approval: {approvers: {groups: [a]}, escalate: {after: 15m}}"), "5:42", "escalate"),
-    (rule(ALL, "approval: {auto: true, reason: 'INC-[0-9]+'}"), "5:28", "reason"),
-    (rule(ALL, "approval: {all: [{approvers: {groups: [a]}}, {any: []}]}"), "5:51", "any"),
+    (rule(ALL, "approval: {all: [{approvers: {groups: [a]}}, {step_up: true}]}"), "5:51", "step_up"),
     (rule('requestor: {issuer: "https://ci", claims: {ref: main}}', ALL, AUTO), "4:39", "claims"),
 ]
 
