@@ -182,9 +182,11 @@ def _on_conflict(context: Context, level: Level, target: Target, node: Node) -> 
 
 def _charge_constraint(target: Target, name: str, place: int) -> None:
     found = next((each for each in target.relation.constraints if each.name == name), None)
-    if found is None or not found.columns:
+    if found is None or not (found.columns or found.kind == "exclude"):
         known = (each.name for each in target.relation.constraints)
         raise RefusedError("unknown_constraint", f'constraint "{name}" is not known', place, did_you_mean(name, known))
+    if found.definition.count(" WITH ") > len(found.columns):  # an expression in it counts as the whole row
+        target.access.whole(Reason("on conflict", place))
     for column in found.columns:
         target.require("SELECT", "on conflict")
         target.access.column("SELECT", column, Reason("on conflict", place))
