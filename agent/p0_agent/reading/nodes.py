@@ -152,7 +152,9 @@ def _built(tokens: list[str]) -> Value:
 def _scalar(part: str) -> Value:
     if part == "<>":
         return None
-    if part[-1] == "]" and (datum := _DATUM.match(part)) is not None:
+    if part[-1] == "]" and part[0] in "0123456789":
+        if (datum := _DATUM.match(part)) is None:
+            _refuse("a constant is not one")
         return _datum(int(datum.group(1)), datum.group(2).split())
     return part
 
