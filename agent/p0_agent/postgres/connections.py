@@ -188,7 +188,7 @@ class _Slot:
 
 
 def _is_quiet(connection: Connection) -> bool:
-    """Nothing has come in since the last answer: a server that went away has said so, or closed. Without a round trip."""
+    """Nothing has come in since the last answer; a server that went away would have said so. Takes no round trip."""
     if connection.closed:
         return False
     incoming = select.poll()

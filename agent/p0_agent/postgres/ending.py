@@ -40,19 +40,30 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     residue: tuple[str, ...]
 
 
-async def end_access(connections: Connections, *, database: str, login: str, set_role: str) -> Ended:
-    """Ends the access of `login`. Raises `EndIncompleteError` when its sessions do not go away in time, and the errors
-    of the database when something stands in the way; either way it stays fenced and may be tried again."""
+async def end_access(
+    connections: Connections,
+    *,
+    database: str,
+    login: str,
+    set_role: str,
+    login_oid: int | None = None,
+    set_oid: int | None = None,
+) -> Ended:
+    """Ends the access of `login`. The OIDs are those that the ledger knows: a role that somebody dropped, or that an
+    earlier end dropped, is looked for by them. Raises `EndIncompleteError` when its sessions do not go away in time,
+    and the errors of the database when something stands in the way; either way it stays fenced and may be tried again.
+    """
     async with connections.turn(login):
-        oids = await _fence(connections, login, set_role)
+        present = await _fence(connections, login, set_role)
         dropped = await _kill_and_undo(connections, database, login, set_role)
+        logins = {present.get(login), login_oid} - {None}
+        sets = {present.get(set_role), set_oid} - {None}
         async with connections.control() as connection:
-            names = [login, *dropped]
             cursor = await connection.execute(
-                query("residue"), {"names": names, "oids": [oids[name] for name in names if name in oids]}
+                query("residue"), {"login": login, "logins": list(logins), "sets": list(sets)}
             )
             residue = tuple(str(found) for (found,) in await cursor.fetchall())
-            set_dropped = not await exists(connection, set_role)
+            set_dropped = set_role in dropped or not await exists(connection, set_role)
     return Ended(login=login, set_role=set_role, set_dropped=set_dropped, residue=residue)
 
 

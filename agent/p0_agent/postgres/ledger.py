@@ -45,8 +45,9 @@ MAX_APPROVALS: Final = 200
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """A request's row. `not_after`, fixed when the login was first made, is set with `login` and `set_role`; `attempt`
-    counts how often the login was given a password."""
+    """A request's row. `not_after`, fixed when the login was first made, is set with `login` and `set_role`, and with
+    the OIDs that the two roles had when they were last seen whole; `attempt` counts how often the login was given a
+    password."""
 
     rh: str
     rid: str
@@ -59,6 +60,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     deletion: str | None
     login: str | None
     set_role: str | None
+    login_oid: int | None
+    set_oid: int | None
     not_after: int | None
     attempt: int
     cause: Cause | None
@@ -212,6 +215,15 @@ async def record_provisioned(
         not_after=not_after,
         attempt=1,
     )
+
+
+def note_oids(rh: str) -> sql.Composed:
+    """The statement that notes the OIDs of the login and the set role, to go with those that make or change them."""
+    return sql.SQL(
+        "UPDATE p0.request q SET login_oid = l.oid, set_oid = s.oid"
+        " FROM pg_catalog.pg_roles l, pg_catalog.pg_roles s"
+        " WHERE q.rh = {} AND l.rolname = q.login AND s.rolname = q.set_role"
+    ).format(sql.Literal(rh))
 
 
 _COLUMNS: Final = sql.SQL(", ").join(sql.Identifier(field) for field in Entry.__struct_fields__)

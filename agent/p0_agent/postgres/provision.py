@@ -26,7 +26,7 @@ from p0_agent.postgres import scram
 from p0_agent.postgres.connections import Connection, Connections, writing
 from p0_agent.postgres.errors import DatabaseBusyError, GrantError
 from p0_agent.postgres.grants import check_grantable, grant, held, is_granted, lacking
-from p0_agent.postgres.ledger import record_provisioned
+from p0_agent.postgres.ledger import note_oids, record_provisioned
 from p0_agent.postgres.names import is_login_name, set_role_name
 from p0_agent.postgres.roles import administer, drop_owned, exists, has_set_option, membership
 
@@ -119,9 +119,8 @@ async def _open_login(
     if entry.login != order.login or entry.set_role != set_role or entry.not_after is None:
         raise GrantError("the request was provisioned before with other permissions", code="provisioned_differently")
     if await exists(connection, order.login):
-        await connection.execute(
-            sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(order.login), sql.Literal(verifier))
-        )
+        password_of = sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(order.login), sql.Literal(verifier))
+        await connection.execute(sql.SQL("; ").join([password_of, note_oids(order.rh)]))
     else:
         await _create_login(connection, order, set_role, verifier, entry.not_after)
     await _check_login(connection, order.login, set_role)
@@ -142,6 +141,7 @@ async def _create_login(connection: Connection, order: Order, set_role: str, ver
     ]
     for name, value in _settings(order).items():
         statements.append(sql.SQL("ALTER ROLE {} SET {} = {}").format(login, sql.Identifier(name), value))
+    statements.append(note_oids(order.rh))
     try:
         await connection.execute(sql.SQL("; ").join(statements))
     except sqlstate.UndefinedObject as error:

@@ -71,7 +71,14 @@ async def end_entry(connections: Connections, entry: Entry) -> Ended:
     """`end_access` for a row that has a login."""
     if entry.login is None or entry.set_role is None:
         raise ValueError(f"{entry.rid} has no login")
-    return await end_access(connections, database=entry.database, login=entry.login, set_role=entry.set_role)
+    return await end_access(
+        connections,
+        database=entry.database,
+        login=entry.login,
+        set_role=entry.set_role,
+        login_oid=entry.login_oid,
+        set_oid=entry.set_oid,
+    )
 
 
 async def _vanished(connections: Connections, ledger: Ledger) -> list[Entry]:

@@ -166,3 +166,19 @@ async def test_an_end_that_is_in_the_way_of_somebody_else_stays_fenced(managed: 
     swept = await managed.cluster.sweep(NOW)
     assert [done.ended.residue for done in swept.ended] == [()]
     assert not swept.failed
+
+
+async def test_a_session_whose_login_somebody_dropped_is_not_forgotten(managed: Managed) -> None:
+    """Nobody but a superuser can end it; there is no receipt until it is gone, however often the end is tried."""
+    entry, opened = await managed.open(*MARKETS)
+    connection = await managed.login(opened)
+    async with await managed.superuser() as superuser:
+        await superuser.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(opened.login)))
+        for _ in range(2):
+            swept = await managed.cluster.sweep(NOW)
+            ((residue,),) = (done.ended.residue for done in swept.ended)
+            assert residue == f"session {connection.info.backend_pid}"
+        await superuser.execute("SELECT pg_terminate_backend(%s, 5000)", (connection.info.backend_pid,))
+    swept = await managed.cluster.sweep(NOW)
+    assert [(done.entry.rh, done.ended.residue) for done in swept.ended] == [(entry.rh, ())]
+    await connection.close()

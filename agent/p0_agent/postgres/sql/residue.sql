@@ -1,5 +1,5 @@
--- What is left of roles, by name and by the OIDs they had: nothing, when all is well. Set roles that are still there are
--- in use by others.
+-- What is left of an access, by the login's name and by the OIDs that its roles had: nothing, when all is well. A set role
+-- that is still there, or is there again, is in use by others.
 WITH gone AS (
   SELECT pg_catalog.unnest(%(logins)s::bigint[])::oid AS oid
   UNION
@@ -7,7 +7,7 @@ WITH gone AS (
   WHERE s.oid::oid NOT IN (SELECT oid FROM pg_catalog.pg_roles)
 )
 SELECT 'role ' || r.rolname FROM pg_catalog.pg_roles r
-WHERE r.rolname = ANY(%(names)s) OR r.oid IN (SELECT oid FROM gone)
+WHERE r.rolname = %(login)s OR r.oid IN (SELECT oid FROM gone)
 UNION ALL
 SELECT 'membership ' || m.roleid || ' ' || m.member FROM pg_catalog.pg_auth_members m
 WHERE m.roleid IN (SELECT oid FROM gone) OR m.member IN (SELECT oid FROM gone) OR m.grantor IN (SELECT oid FROM gone)
@@ -24,5 +24,5 @@ UNION ALL
 SELECT 'session ' || a.pid FROM pg_catalog.pg_stat_activity a WHERE a.usesysid IN (SELECT oid FROM gone)
 UNION ALL
 SELECT 'prepared transaction ' || p.gid FROM pg_catalog.pg_prepared_xacts p
-WHERE p.owner = ANY(%(names)s)
+WHERE p.owner = %(login)s
 ORDER BY 1
