@@ -5,6 +5,7 @@
 3  it answers this very request, and has not ended
 4  it opens with the key made for this request, for this agent
 5  it leads to the database that was asked for, over TLS unless it stays on this machine
+6  the agent's evidence is the same as before, and has not gone back
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from p0_access.secret import Secret
 from p0_launcher.acts import audience
 from p0_launcher.errors import ConfigurationError, UnverifiedError
 from p0_launcher.network import is_loopback
-from p0_launcher.wallet import Awaited, Held
+from p0_launcher.wallet import Awaited, Held, Seen
 
 _HOST: Final = re.compile(r"[A-Za-z0-9._:-]{1,255}\Z")
 """One host name or address: a comma would name several to libpq, a slash a socket's directory."""
@@ -93,8 +94,11 @@ def unpinned(thumbprint: str) -> ConfigurationError:
     )
 
 
-def open_credential(view: RequestView, awaited: Awaited, *, pins: Collection[str], now: int) -> Held:
-    """Steps 1 to 5 above; raises what is wrong, and then nothing of the credential may be used."""
+def open_credential(
+    view: RequestView, awaited: Awaited, *, pins: Collection[str], now: int, seen: Seen | None = None
+) -> Held:
+    """Steps 1 to 6 above; raises what is wrong, and then nothing of the credential may be used. `seen` is how far the
+    agent's evidence had come by an earlier credential."""
     key = pinned_key(view.agent, pins)
     if key.thumbprint != awaited.agent:
         raise UnverifiedError("another agent answers than the one that was asked", code="credential_agent")
@@ -108,6 +112,8 @@ def open_credential(view: RequestView, awaited: Awaited, *, pins: Collection[str
         raise UnverifiedError("the credential has ended already; check this machine's clock", code="credential_ended")
     login = OpeningKey(b64u_decode(awaited.opening)).open(credential.ct, rh=awaited.rh, aud=audience(awaited.agent))
     _check_target(login, awaited.database)
+    if seen is not None:
+        _check_evidence(credential, seen, awaited.agent)
     return Held(
         rid=awaited.rid,
         rh=awaited.rh,
@@ -117,7 +123,19 @@ def open_credential(view: RequestView, awaited: Awaited, *, pins: Collection[str
         one_shot=awaited.one_shot,
         files=awaited.files,
         credential=login,
+        seen=Seen(head=credential.log, at=credential.iat),
     )
+
+
+def _check_evidence(credential: Credential, seen: Seen, agent: str) -> None:
+    """Credentials may be opened in another order than they were made in; later ones have seen as much or more."""
+    same = credential.log.n == seen.head.n and credential.log.h != seen.head.h
+    if same or (credential.log.n < seen.head.n and credential.iat > seen.at):
+        raise UnverifiedError(
+            f"the agent's evidence was at entry {seen.head.n} and is not any more: somebody has written it anew",
+            code="evidence_fork",
+            hint=f"Tell your administrators. If they restored its database: p0 audit forget {agent}",
+        )
 
 
 def _check_target(login: CredentialPlaintext, database: str) -> None:

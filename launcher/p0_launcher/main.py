@@ -13,7 +13,7 @@ import typer
 from typer.exceptions import TyperException
 
 from p0_access.errors import P0Error
-from p0_launcher.commands import decide, explain, look, parts, requests, rules, run, sign_in
+from p0_launcher.commands import audit, decide, explain, look, parts, requests, rules, run, sign_in
 from p0_launcher.commands.common import OrderedCommand
 from p0_launcher.errors import Exit, LauncherError, UsageError, report
 
@@ -38,6 +38,7 @@ def build(*, own_options: bool = True) -> typer.Typer:
     ):  # fmt: skip
         app.command()(command)
     app.add_typer(rules.app, name="rules")
+    app.add_typer(audit.app)
     app.command()(parts.tui)
     for part in (parts.server, parts.agent, parts.demo):
         app.command(context_settings=dict(parts.PASS_ON))(part)

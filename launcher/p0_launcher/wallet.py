@@ -20,7 +20,7 @@ import msgspec
 
 from p0_access.encoding import decode, encode
 from p0_access.errors import MalformedError
-from p0_access.messages.records import CredentialPlaintext, Subject
+from p0_access.messages.records import CredentialPlaintext, LogHead, Subject
 from p0_access.secret import Secret
 from p0_launcher.errors import ConfigurationError, UnavailableError
 from p0_launcher.storage import SecretStore
@@ -71,6 +71,13 @@ class Awaited(_Kept, frozen=True, kw_only=True, forbid_unknown_fields=True):
     until: int
 
 
+class Seen(_Kept, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How far an agent's evidence had come, by a credential that it signed `at` that time."""
+
+    head: LogHead
+    at: int
+
+
 class Held(_Kept, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An access that has not ended, and the login that it gives."""
 
@@ -82,22 +89,31 @@ class Held(_Kept, frozen=True, kw_only=True, forbid_unknown_fields=True):
     one_shot: bool
     files: tuple[bool, ...]
     credential: CredentialPlaintext
+    seen: Seen
 
 
 class Contents(_Kept, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Everything. The dictionaries are by request id."""
+    """Everything. The dictionaries are by request id; `heads` is by the agent's thumbprint."""
 
     v: Literal[1] = 1
     session: StoredSession | None = None
     awaited: dict[str, Awaited] = msgspec.field(default_factory=dict)
     held: dict[str, Held] = msgspec.field(default_factory=dict)
+    heads: dict[str, Seen] = msgspec.field(default_factory=dict)
 
     def with_awaited(self, item: Awaited) -> Contents:
         return msgspec.structs.replace(self, awaited=self.awaited | {item.rid: item})
 
     def with_held(self, item: Held) -> Contents:
-        """The credential is open: its key is no longer needed."""
-        return msgspec.structs.replace(self.without(item.rid), held=self.held | {item.rid: item})
+        """The credential is open: its key is no longer needed. The evidence has come as far as it says, or further."""
+        known = self.heads.get(item.agent)
+        latest = item.seen if known is None or item.seen.head.n >= known.head.n else known
+        return msgspec.structs.replace(
+            self.without(item.rid), held=self.held | {item.rid: item}, heads=self.heads | {item.agent: latest}
+        )
+
+    def without_head(self, agent: str) -> Contents:
+        return msgspec.structs.replace(self, heads={name: seen for name, seen in self.heads.items() if name != agent})
 
     def without(self, rid: str) -> Contents:
         return msgspec.structs.replace(

@@ -260,7 +260,8 @@ class Workflow:
             awaited = contents.awaited.get(view.rid)
             if awaited is None:
                 raise UsageError(f"{view.rid} was not requested from here", code="not_awaited")
-            held = open_credential(view, awaited, pins=self._pins, now=int(self._clock()))
+            seen = contents.heads.get(awaited.agent)
+            held = open_credential(view, awaited, pins=self._pins, now=int(self._clock()), seen=seen)
             async with self._wallet.changing() as draft:
                 draft.contents = draft.contents.with_held(held)
         return Access.of(held)

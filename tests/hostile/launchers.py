@@ -11,14 +11,14 @@ from fix_hostile_server import Hostile, Theme
 from p0_access.encoding import b64u
 from p0_access.messages.identity import SignedAct
 from p0_access.messages.job import Result
-from p0_access.messages.records import Admission, Credential, CredentialPlaintext, Request
+from p0_access.messages.records import Admission, Credential, CredentialPlaintext, LogHead, Request
 from p0_access.messages.views import AgentView, RequestView, State
 from p0_access.proof import jws
 from p0_access.proof.keys import SigningKey
 from p0_access.proof.sealing import OpeningKey, seal
 from p0_launcher.access import open_credential, reuse_key
 from p0_launcher.review import review
-from p0_launcher.wallet import Awaited
+from p0_launcher.wallet import Awaited, Seen
 
 REQUESTOR = Theme("What the requestor's launcher is given")
 APPROVER = Theme("What an approver is shown")
@@ -142,6 +142,22 @@ given(
 given("a credential that has ended", "credential_ended", lambda h, request, result: {}, later=3_600)
 given("an admission for a credential", "record_type", lambda h, _, result: {"credential": result.records[0]})
 given("nothing", "credential_missing", lambda h, request, result: {"credential": None})
+
+
+def evidence(name: str, code: str, *, n: int, h: str | None, age: int) -> None:
+    """Dana's machine saw the evidence at an entry, by a credential that was `age` seconds older than this one."""
+
+    @REQUESTOR.attack(name, None, code)
+    async def _(h_: Hostile) -> object:
+        request, result, opening = await h_.active()
+        log = jws.unverified_record(result.records[-1], Credential).log
+        seen = Seen(head=LogHead(n=log.n + n, h=h or log.h), at=h_.bench.context.now() - age)
+        kept, now = awaited(h_, request, opening), h_.bench.context.now()
+        return open_credential(view(h_, request, result), kept, pins={h_.agent}, now=now, seen=seen)
+
+
+evidence("evidence that was cut since", "evidence_fork", n=5, h=None, age=1)
+evidence("evidence that was written anew since", "evidence_fork", n=0, h="x" * 43, age=0)
 
 
 def shown(name: str, code: str, make: Any, *, later: int = 0) -> None:
