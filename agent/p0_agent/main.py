@@ -30,7 +30,7 @@ ConfigOption = Annotated[
 
 @app.command()
 def run(config: ConfigOption) -> None:
-    """Work until stopped: claim jobs, verify, grant, and end what is due.
+    """Work until stopped: claim jobs, verify, grant, and end what is due. SIGHUP looks at the rules at once.
 
     Example: p0 agent run --config /etc/p0/agent.toml
     """
@@ -64,6 +64,24 @@ def bootstrap(
 
 
 @app.command()
+def audit(config: ConfigOption) -> None:
+    """Print the agent's evidence as JSON lines, for `p0 audit` to examine elsewhere.
+
+    Example: p0 agent audit --config agent.toml > evidence.jsonl
+    """
+    from p0_agent.setup import evidence_lines
+
+    async def write() -> None:
+        async for line in evidence_lines(load(config), random=secrets.token_bytes):
+            sys.stdout.buffer.write(line + b"\n")
+
+    try:
+        asyncio.run(write())
+    except P0Error as error:
+        _fail(error)
+
+
+@app.command()
 def key(config: ConfigOption) -> None:
     """Print the agent's public key, as the server's configuration and the launchers' profiles name it.
 
@@ -91,6 +109,7 @@ async def _run(settings: Settings) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, task.cancel)
+        loop.add_signal_handler(signal.SIGHUP, worker.renew_rules)
         try:
             await worker.run()
         except asyncio.CancelledError:

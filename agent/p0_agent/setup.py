@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
-from p0_access.encoding import b64u
-from p0_access.routing.load import load as load_rules
+from p0_access.encoding import b64u, encode
+from p0_access.routing.current import CurrentRules
 from p0_access.secret import Secret
 from p0_agent.catalogs import Catalogs
 from p0_agent.config import Settings, agent_key
@@ -19,6 +20,7 @@ from p0_agent.postgres import scram
 from p0_agent.postgres.bootstrap import Roles, Script, bootstrap_sql
 from p0_agent.postgres.cluster import Cluster
 from p0_agent.postgres.connections import Account, Connections
+from p0_agent.postgres.evidence import Evidence
 from p0_agent.reading.child import ReadingChild
 from p0_agent.reading.combined import CombinedReader
 from p0_agent.start_record import StartRecord, reconcile
@@ -36,7 +38,7 @@ async def working(
     async with AsyncExitStack() as stack:
         key = agent_key(settings.path(settings.key), random)
         rules_path = settings.path(settings.rules)
-        rules = load_rules(_bytes(rules_path), source=str(rules_path))
+        rules = CurrentRules(partial(_bytes, rules_path), source=str(rules_path))
         cluster = Cluster(
             _connections(settings),
             {database.name: database.schemas for database in settings.databases},
@@ -59,7 +61,7 @@ async def working(
         certificate = settings.advertised.sslrootcert
         context = Context(
             key=key,
-            rules=rules,
+            rules=rules.rules,
             ceiling=settings.ceiling,
             issuers={issuer.issuer: issuer for issuer in settings.issuers},
             key_source=key_source,
@@ -72,7 +74,22 @@ async def working(
             random=random,
         )
         log.info("agent %s serves %s", key.public.thumbprint, ", ".join(sorted(cluster.databases)))
-        yield Worker(context, link, catalogs, remember=record.keep, software=software)
+        yield Worker(context, link, catalogs, rules, remember=record.keep, software=software)
+
+
+async def evidence_lines(settings: Settings, *, random: Callable[[int], bytes]) -> AsyncIterator[bytes]:
+    """The whole evidence log for `p0 audit`: a line that names the agent's key, then one for each entry."""
+    key = agent_key(settings.path(settings.key), random).public
+    yield encode({"v": 1, "agent": key})
+    connections = _connections(settings)
+    try:
+        evidence, first = Evidence(connections), 0
+        while page := await evidence.entries(first=first):
+            for entry in page:
+                yield encode({"n": entry.n, "at": entry.at, "kind": entry.kind, "body": entry.body, "h": b64u(entry.h)})
+            first = page[-1].n + 1
+    finally:
+        await connections.close()
 
 
 def bootstrap_scripts(settings: Settings, *, server_version: int, random: Callable[[int], bytes]) -> tuple[Script, ...]:

@@ -1,12 +1,15 @@
 """The pull worker: claims jobs from the server, keeps time, and reports. It accepts no connections.
 
-Five loops that fail alone: announcing, claiming, ending what is due, watching one-shot accesses, publishing catalogs.
+Loops that fail alone: announcing, claiming, ending what is due, watching one-shot accesses, following the rules,
+publishing catalogs.
 None of them believes the server: a job is only as good as the signatures in it, and the end of an access needs no job.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import dataclasses
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -16,6 +19,7 @@ from p0_access.errors import P0Error
 from p0_access.messages.job import AgentReport, Announcement, CatalogUpload, Job
 from p0_access.messages.records import LogHead
 from p0_access.proof.jws import record_hash
+from p0_access.routing.current import CurrentRules
 from p0_agent.catalogs import Catalogs
 from p0_agent.core.context import Context
 from p0_agent.core.handle import handle
@@ -32,6 +36,9 @@ TICK_SECONDS: Final = 0.5
 SWEEP_SECONDS: Final = 30.0
 
 CATALOG_SECONDS: Final = 5.0
+RULES_SECONDS: Final = 2.0
+"""How late changed rules may be noticed without a signal."""
+
 REPORT_LOOKBACK: Final = 24 * 3600
 """Seconds: ends that a restarted agent tells the server again, in case it never heard."""
 
@@ -46,14 +53,15 @@ BACK_OFF_SECONDS: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
 
 
 class Worker:
-    """`run` until cancelled. `remember` keeps the head of the evidence after each thing done; `software` is how it
-    announces itself."""
+    """`run` until cancelled. `context.rules` are those of `rules` at first. `remember` keeps the head of the evidence
+    after each thing done; `software` is how it announces itself."""
 
     def __init__(
         self,
         context: Context,
         link: ServerLink,
         catalogs: Catalogs,
+        rules: CurrentRules,
         *,
         remember: Callable[[LogHead], None],
         software: str,
@@ -61,6 +69,9 @@ class Worker:
         self._context = context
         self._link = link
         self._catalogs = catalogs
+        self._rules = rules
+        self._look_now = asyncio.Event()
+        self._announced: str | None = None
         self._remember = remember
         self._software = software
         self._reports: asyncio.Queue[AgentReport] = asyncio.Queue()
@@ -78,8 +89,13 @@ class Worker:
             group.create_task(self._repeat("claim", lambda: self._claim(group), 0.0))
             group.create_task(self._repeat("end", self._end_due, TICK_SECONDS))
             group.create_task(self._repeat("watch", self._end_used, TICK_SECONDS))
+            group.create_task(self._repeat("rules", self._follow_rules, 0.0))
             group.create_task(self._repeat("catalog", self._publish, CATALOG_SECONDS))
             group.create_task(self._repeat("report", self._report, 0.0))
+
+    def renew_rules(self) -> None:
+        """Looks at the file of rules now, not only when it is time to."""
+        self._look_now.set()
 
     async def _repeat(self, name: str, step: Callable[[], Awaitable[None]], pause: float) -> None:
         """A loop that outlives every failure of its step, and says so once until it works again."""
@@ -113,9 +129,26 @@ class Worker:
         )
         try:
             await self._link.announce(announcement)
+            self._announced = announcement.rules_sha256
         except ServerUnavailableError:
             self._catalogs.forget_published()  # it may come back with another store
             raise
+
+    async def _follow_rules(self) -> None:
+        """Good rules that have changed are used from the next job on, and announced at once."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._look_now.wait(), RULES_SECONDS)
+        self._look_now.clear()
+        match await asyncio.to_thread(self._rules.refresh):
+            case "replaced":
+                self._context = dataclasses.replace(self._context, rules=self._rules.rules)
+                log.info("rules: replaced, SHA-256 %s", self._rules.rules.sha256)
+            case "kept":
+                log.error("rules: not usable, the old ones stay: %s", self._rules.problem)
+            case "same":
+                pass
+        if self._announced not in {None, self._context.rules.sha256}:
+            await self._announce()
 
     async def _claim(self, group: asyncio.TaskGroup) -> None:
         for job in await self._link.claim():

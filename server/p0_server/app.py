@@ -7,6 +7,7 @@ import contextlib
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 
 import httpx
 from starlette.applications import Starlette
@@ -14,8 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from p0_access.errors import P0Error
-from p0_access.routing.load import load
-from p0_access.routing.rules import RuleSet
+from p0_access.routing.current import CurrentRules
 from p0_server.api.errors import on_http_exception, on_p0_error
 from p0_server.api.openapi import document
 from p0_server.api.routes import routes
@@ -23,6 +23,7 @@ from p0_server.config import Settings
 from p0_server.errors import ConfigurationError
 from p0_server.middleware import Surroundings
 from p0_server.preview.previewer import Previewer
+from p0_server.rules import RulesFollower
 from p0_server.services import put_together
 from p0_server.signals import Signal
 from p0_server.store.sqlite import SqliteStore
@@ -38,10 +39,11 @@ def create_app(
 ) -> Starlette:
     """`clock` gives seconds since the epoch, `random(n)` n unpredictable bytes; `transport` reaches identity providers.
 
-    The rules are read here; the store is opened when the application starts. `app.state.signal.close()` ends
-    event streams and held calls, for a server that is about to stop.
+    The rules are read here, and followed while the application runs; `app.state.renew_rules()` looks at them at once.
+    The store is opened when the application starts. `app.state.signal.close()` ends event streams and held calls, for
+    a server that is about to stop.
     """
-    rules, rules_data = _rules(settings)
+    rules = CurrentRules(partial(_rules_data, settings), source=str(settings.path(settings.rules)))
     signal = Signal()
 
     @contextlib.asynccontextmanager
@@ -52,7 +54,7 @@ def create_app(
             store.on_commit(signal.notify)
             client = httpx.AsyncClient(transport=transport, follow_redirects=False)
             await stack.enter_async_context(client)
-            previewer = Previewer(rules, rules_data)
+            previewer = Previewer(rules.rules, rules.data)
             stack.push_async_callback(previewer.close)
             app.state.services = put_together(
                 settings,
@@ -64,10 +66,13 @@ def create_app(
                 clock=clock,
                 random=random,
             )
+            follower = RulesFollower(rules, previewer)
+            app.state.renew_rules = follower.renew
             tasks = [
                 asyncio.create_task(app.state.services.hub.run(), name="p0-events"),
                 asyncio.create_task(keep_up(store, clock), name="p0-upkeep"),
                 asyncio.create_task(previewer.warm(), name="p0-preview"),
+                asyncio.create_task(follower.run(), name="p0-rules"),
             ]
             stack.push_async_callback(_end, tasks)
             stack.callback(signal.close)
@@ -84,17 +89,16 @@ def create_app(
     return app
 
 
-def _rules(settings: Settings) -> tuple[RuleSet, bytes]:
+def _rules_data(settings: Settings) -> bytes:
     path = settings.path(settings.rules)
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise ConfigurationError(
             f"cannot read the rules {path}: {error.strerror}",
             code="rules_unreadable",
             hint="Name them with rules in the configuration, or with --rules.",
         ) from error
-    return load(data, source=str(path)), data
 
 
 async def _end(tasks: list[asyncio.Task[None]]) -> None:

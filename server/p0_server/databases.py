@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from p0_access.messages.views import DatabaseView
+from p0_access.routing.current import CurrentRules
 from p0_server.config import AgentSettings, Settings
 from p0_server.store.protocol import Store, StoredAgent
 
@@ -14,17 +15,17 @@ ONLINE_SECONDS: Final = 30
 
 
 class Databases:
-    """`rules_sha256` is of the server's own rules; `clock` gives seconds since the epoch."""
+    """`rules` are the server's own; `clock` gives seconds since the epoch."""
 
-    def __init__(self, settings: Settings, store: Store, rules_sha256: str, clock: Callable[[], float]) -> None:
+    def __init__(self, settings: Settings, store: Store, rules: CurrentRules, clock: Callable[[], float]) -> None:
         self._agent_of = settings.agent_of
         self._store = store
-        self._rules_sha256 = rules_sha256
+        self._rules = rules
         self._clock = clock
 
     @property
     def rules_sha256(self) -> str:
-        return self._rules_sha256
+        return self._rules.rules.sha256
 
     async def listed(self) -> tuple[DatabaseView, ...]:
         """Every configured database, by name."""
@@ -43,6 +44,6 @@ class Databases:
             agent=agent.thumbprint,
             online=heard is not None and self._clock() - heard.seen < ONLINE_SECONDS,
             catalog_version=catalog_version,
-            rules_match=heard is not None and heard.rules_sha256 == self._rules_sha256,
+            rules_match=heard is not None and heard.rules_sha256 == self.rules_sha256,
             seen=None if heard is None else heard.seen,
         )

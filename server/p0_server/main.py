@@ -43,7 +43,7 @@ def run(
         bool, typer.Option("--behind-proxy", help="A proxy on a trusted network adds TLS.")
     ] = False,
 ) -> None:
-    """Run the server until it is told to stop (SIGTERM, Ctrl-C).
+    """Run the server until it is told to stop (SIGTERM, Ctrl-C). SIGHUP looks at the rules at once.
 
     Example: p0 server run --config server.toml --rules rules.yaml
     """
@@ -71,6 +71,7 @@ async def _run(settings: Settings) -> None:
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, stop.set)
     async with serve(settings) as running:
+        loop.add_signal_handler(signal.SIGHUP, running.renew_rules)
         _LOG.info("listening", extra={"url": running.url, "port": running.port, "version": VERSION})
         await stop.wait()
         _LOG.info("stopping")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from p0_access.routing.rules import RuleSet
+from p0_access.routing.current import CurrentRules
 from p0_server.acting import Acting
 from p0_server.agents import Agents
 from p0_server.auth import Authenticator
@@ -38,7 +38,7 @@ class Services:
 def put_together(
     settings: Settings,
     *,
-    rules: RuleSet,
+    rules: CurrentRules,
     store: Store,
     signal: Signal,
     previewer: Previewer,
@@ -52,7 +52,7 @@ def put_together(
         settings=settings,
         clock=clock,
         authenticator=authenticator,
-        databases=Databases(settings, store, rules.sha256, clock),
+        databases=Databases(settings, store, rules, clock),
         requests=requests,
         submission=Submission(settings, store, authenticator, previewer, requests, clock=clock, random=random),
         acting=Acting(store, authenticator, requests, signal, clock=clock, random=random),

@@ -30,11 +30,13 @@ MAX_HEAD_BYTES: Final = 256 * 1024
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Running:
-    """A server that answers at `url`; with port 0 configured, `port` is what the system chose."""
+    """A server that answers at `url`; with port 0 configured, `port` is what the system chose. `renew_rules` looks at
+    the file of rules at once."""
 
     url: str
     host: str
     port: int
+    renew_rules: Callable[[], None]
 
 
 @contextlib.asynccontextmanager
@@ -57,7 +59,12 @@ async def serve(
                 host, port = listening.getsockname()[:2]
                 shown = f"[{host}]" if ":" in host else host
                 scheme = "http" if settings.tls is None else "https"
-                yield Running(url=settings.url or f"{scheme}://{shown}:{port}", host=host, port=port)
+                yield Running(
+                    url=settings.url or f"{scheme}://{shown}:{port}",
+                    host=host,
+                    port=port,
+                    renew_rules=app.state.renew_rules,
+                )
             finally:
                 server.should_exit = True
                 await task

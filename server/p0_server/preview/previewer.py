@@ -57,6 +57,12 @@ class Previewer:
         finally:
             self._waiting -= 1
 
+    async def use(self, rules: RuleSet, rules_data: bytes) -> None:
+        """Other rules, from the next question on."""
+        async with self._turn:
+            self._rules = Rules(data=rules_data, source=rules.source)
+            await self.close()
+
     async def warm(self) -> None:
         """Starts the child before it is needed; a child that cannot start is the next caller's news."""
         with contextlib.suppress(TimeoutError, OSError, EOFError):
