@@ -9,11 +9,13 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from p0_access.errors import ReadingError
 from p0_access.permissions.guard import guard
 from p0_access.permissions.parse import same_meaning
 from p0_access.permissions.permission import Kind
-from p0_access.permissions.reading import ReadingWarning, StatementReading
+from p0_access.permissions.reading import Reading, ReadingWarning, StatementReading
 
 if TYPE_CHECKING:
     from sqlglot.expressions import Expr as Expression
@@ -36,6 +38,16 @@ def second_opinion(reading: StatementReading) -> tuple[ReadingWarning, ...]:
     charged = {item.object for item in reading.permissions if item.kind in _RELATIONS}
     missed = sorted(name for schema, name in seen if name not in charged and schema not in _CATALOGS)
     return tuple(_warning(f'sqlglot sees a table "{name}" that the reading does not charge') for name in missed)
+
+
+def with_second_opinion(reading: Reading) -> Reading:
+    """The same reading; what sqlglot sees otherwise is among the warnings."""
+    return tuple(
+        msgspec.structs.replace(statement, warnings=statement.warnings + second_opinion(statement))
+        if isinstance(statement, StatementReading)
+        else statement
+        for statement in reading
+    )
 
 
 _CATALOGS: Final = frozenset({"pg_catalog", "information_schema"})

@@ -120,11 +120,12 @@ def _catalog(name: str) -> Catalog:
 def _offline(draft: _Draft, catalog: Catalog) -> _Explained:
     from p0_access.permissions.infer import read
     from p0_access.permissions.reading import DEFAULT_SEARCH_PATH
+    from p0_access.permissions.second_opinion import with_second_opinion
 
     reading: Reading = ()
     for text in draft.texts:
         reading += read(text, catalog, search_path=draft.search_path or DEFAULT_SEARCH_PATH, index_from=len(reading))
-    return _Explained(draft, reading, None)
+    return _Explained(draft, with_second_opinion(reading), None)
 
 
 async def _online(database: str, drafts: Sequence[_Draft], reason: str | None) -> list[_Explained]:

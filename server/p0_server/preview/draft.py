@@ -75,8 +75,9 @@ def preview(draft: Draft, catalog: Catalog, rules: RuleSet) -> Preview:
 
 def _read(what: What, catalog: Catalog) -> tuple[StatementReading | Refused, ...]:
     from p0_access.permissions.infer import read
+    from p0_access.permissions.second_opinion import with_second_opinion
 
     found: list[StatementReading | Refused] = []
     for text in what.statement or ():
         found += read(text, catalog, search_path=what.search_path or DEFAULT_SEARCH_PATH, index_from=len(found))
-    return tuple(found)
+    return with_second_opinion(tuple(found))
