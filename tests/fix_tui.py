@@ -146,6 +146,13 @@ class World:
             rules_sha256="",
         )
 
+    async def reusable(self, draft: Draft) -> Access | None:
+        self._reachable()
+        for view in self.views.values():
+            if view.mine and view.state is State.ACTIVE and view.summary == " ".join(draft.sql.split()):
+                return await self.open(view.rid)
+        return None
+
     async def submit(self, draft: Draft) -> RequestView:
         self._reachable()
         self.submitted.append(draft)
@@ -389,10 +396,15 @@ def make_app(world: World, state: Path | None = None, *, kind: type[P0App] = P0A
 
 @asynccontextmanager
 async def running(
-    world: World, size: tuple[int, int] = (120, 36), *, state: Path | None = None, kind: type[P0App] = P0App
+    world: World,
+    size: tuple[int, int] = (120, 36),
+    *,
+    state: Path | None = None,
+    kind: type[P0App] = P0App,
+    toasts: bool = True,
 ) -> AsyncIterator[Pilot[None]]:
     """The application on a screen of `size`, connected, with the catalog there."""
-    async with make_app(world, state, kind=kind).run_test(size=size, notifications=True) as pilot:
+    async with make_app(world, state, kind=kind).run_test(size=size, notifications=toasts) as pilot:
         await shows(pilot, "live ✓")
         await until(pilot, lambda: pilot.app.screen.query_one(CatalogTree).line_count() > 1, "the catalog")
         yield pilot

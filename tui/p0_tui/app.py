@@ -75,6 +75,11 @@ class P0App(App[None]):
     async def on_unmount(self) -> None:
         await self._backend.close()
 
+    async def _shutdown(self) -> None:
+        """Workers first: Textual would take the widgets away under those that still wait for the server."""
+        self.workers.cancel_all()
+        await super()._shutdown()
+
     def _fatal_error(self) -> None:
         """Textual would print the local variables of every frame: sessions, environments, an opened password (Rich
         looks past a record's own `repr`). So: the plain traceback, made visible, and nothing else."""

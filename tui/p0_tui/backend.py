@@ -45,6 +45,9 @@ class Backend(Protocol):
     async def explain(self, draft: Draft) -> Explained:
         """The server's preview of a draft."""
 
+    async def reusable(self, draft: Draft) -> Access | None:
+        """An access that is open for exactly this SQL, if there is one."""
+
     async def submit(self, draft: Draft) -> RequestView:
         """Signs a request and hands it in."""
 

@@ -61,6 +61,9 @@ class LauncherBackend:
         api = (await self._connected()).api
         return await api.explain(draft.database, (draft.sql,), ttl=draft.ttl, reason=draft.reason)
 
+    async def reusable(self, draft: Draft) -> Access | None:
+        return await (await self._connected()).workflow.reusable(_intent(draft))
+
     async def submit(self, draft: Draft) -> RequestView:
         return await (await self._connected()).workflow.submit(_intent(draft))
 

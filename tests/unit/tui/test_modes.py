@@ -314,3 +314,13 @@ async def test_a_crash_tells_where_and_no_secret(world: World, capsys: pytest.Ca
     assert "The draft is kept." in said
     assert "hunter2" not in said.replace('password = "hunter2"', "")
     assert "\x1b[2J" not in said
+
+
+async def test_leaving_while_the_server_is_being_talked_to(world: World) -> None:
+    """Textual raises here what a worker meets when its widgets are gone."""
+    for leave_when in range(5):
+        world.come_back()
+        async with running(world) as pilot:
+            pilot.app.screen.query_one(Editor).text = f"{MARKETS} limit {leave_when}"
+            world.go_offline()
+            await pilot.pause(leave_when * 0.03)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from textual.pilot import Pilot
 
 from fix_tui import DANA, GROUPS, World, running, screen_text, shows, until
-from p0_access.messages.views import State
+from p0_access.messages.views import RequestView, State
 from p0_access.routing.load import load
 from p0_tui.backend import Draft
 from p0_tui.screens.confirm import ConfirmScreen
@@ -44,7 +45,7 @@ async def test_from_paste_to_psql_in_three_keys_and_a_reason(world: World, tmp_p
     async with running(world) as pilot:
         await write(pilot, MARKETS, "✓ AUTO", "✓ code id auto")
         await pilot.press("ctrl+j")
-        await shows(pilot, "Why do you need it? Enter submits.")
+        await shows(pilot, "Why do you need it? Enter submits")
         await pilot.press(*"reports", "enter")
         await shows(pilot, "✓ submitted by dana@corp.example", "● approved, to be collected")
         assert world.submitted == [Draft(database="mydatabase", sql=MARKETS, reason="reports")]
@@ -142,8 +143,6 @@ async def test_a_verdict_that_differs_from_the_shown_one_is_confirmed(world: Wor
 
 
 async def test_a_late_answer_to_an_earlier_text_is_dropped(world: World) -> None:
-    import asyncio
-
     slow = asyncio.Event()
     asked: list[str] = []
     explain = world.explain
@@ -301,8 +300,6 @@ async def test_the_query_goes_to_the_editor_and_comes_back(
     async with running(world) as pilot:
 
         async def run(argv: list[str], **_: object) -> int:
-            import asyncio
-
             child = await asyncio.create_subprocess_exec(*argv)
             return await child.wait()
 
@@ -335,3 +332,32 @@ async def test_a_running_request_is_not_disturbed_by_others(world: World) -> Non
         world.activate(other.rid)
         await shows(pilot, "2 Mine 1●")
         assert "● READY" not in screen_text(pilot)
+
+
+async def test_an_access_for_the_same_sql_is_used_again(world: World) -> None:
+    access = world.activate(world.ask(Draft(database="mydatabase", sql=MARKETS, reason="y"), DANA, GROUPS).rid)
+    async with running(world) as pilot:
+        await write(pilot, MARKETS, "✓ AUTO")
+        await pilot.press("ctrl+j", *"x", "enter")
+        await shows(pilot, "An access for this very SQL is open already", "● READY", f"Status · {access.rid}")
+        assert world.submitted == []
+
+
+async def test_a_second_key_does_not_ask_twice(world: World) -> None:
+    async with running(world) as pilot:
+        await write(pilot, MARKETS, "✓ AUTO")
+        release = asyncio.Event()
+        submit = world.submit
+
+        async def slow(draft: Draft) -> RequestView:
+            await release.wait()
+            return await submit(draft)
+
+        world.submit = slow  # type: ignore[method-assign]
+        await pilot.press("ctrl+j", *"x", "enter")
+        await shows(pilot, "submitting…")
+        await pilot.press("enter", "ctrl+j", "enter")
+        release.set()
+        await shows(pilot, "✓ submitted")
+        await pilot.pause()
+        assert len(world.submitted) == 1

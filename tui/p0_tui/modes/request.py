@@ -84,6 +84,7 @@ class RequestMode(Container):
         self._recent = -1
         self._typed = 0
         self._tabs = False
+        self._submitting = False
         self._followed: RequestView | None = None
         self._pending: dict[str, Timer] = {}
 
@@ -291,6 +292,8 @@ class RequestMode(Container):
 
     def action_submit(self) -> None:
         draft = self.draft()
+        if self._submitting:
+            return
         if not draft.sql.strip():
             self._refuse("Nothing to submit: write some SQL first.", "#editor")
         elif not draft.database:
@@ -315,32 +318,48 @@ class RequestMode(Container):
         event.stop()
         self.action_submit()
 
-    @work(exclusive=True, group="submit")
+    @work(group="submit")
     async def _submit(self, draft: Draft) -> None:
-        before = self._preview.verdict()
+        """Never cancelled by a second key: what is on its way may have arrived."""
+        self._submitting = True
         try:
-            self._answered(await self._backend.explain(draft))
-            if self._preview.shown.problems:
-                self._refuse("The server does not understand this SQL; see the permissions pane.", "#editor")
-                return
-            now = self._preview.verdict()
-            if now is None:
-                self._refuse("The server gave no verdict. Try again.", "#editor")
-                return
-            if (now != before or now[0] is Verdict.DENIED) and not await self._confirmed(before is not None, now[0]):
-                return
-            self.query_one("#status-pane", Pane).set_foot(safe("submitting…"))
-            self.query_one("#reason-pane", Pane).set_foot(EMPTY)
-            view = await self._backend.submit(draft)
+            view = await self._ask(draft)
         except P0Error as error:
             self.post_message(Failed(error))
             return
         finally:
-            self.query_one("#status-pane", Pane).set_foot(EMPTY)
+            self._submitting = False
+        if view is not None:
+            self.follow(view)
+            self.post_message(ListsChanged())
+
+    async def _ask(self, draft: Draft) -> RequestView | None:
+        """The request that was made, or the one whose open access serves the same SQL; None if nothing was asked."""
+        before = self._preview.verdict()
+        open_already = await self._backend.reusable(draft)
+        if open_already is not None:
+            self.post_message(Tell(safe("An access for this very SQL is open already: F2 opens psql.")))
+            return await self._backend.request(open_already.rid)
+        self._answered(await self._backend.explain(draft))
+        if self._preview.shown.problems:
+            self._refuse("The server does not understand this SQL; see the permissions pane.", "#editor")
+            return None
+        now = self._preview.verdict()
+        if now is None:
+            self._refuse("The server gave no verdict. Try again.", "#editor")
+            return None
+        if (now != before or now[0] is Verdict.DENIED) and not await self._confirmed(before is not None, now[0]):
+            return None
+        status = self.query_one("#status-pane", Pane)
+        status.set_foot(safe("submitting…"))
+        self.query_one("#reason-pane", Pane).set_foot(EMPTY)
+        try:
+            view = await self._backend.submit(draft)
+        finally:
+            status.set_foot(EMPTY)
         self._drafts.submitted(draft)
         self._recent = -1
-        self.follow(view)
-        self.post_message(ListsChanged())
+        return view
 
     async def _confirmed(self, seen: bool, verdict: Verdict) -> bool:  # noqa: FBT001 - one caller, one line above
         assessment = self._preview.shown.assessment

@@ -281,11 +281,14 @@ class WorkScreen(Screen[None]):
         self._live.retry_now()
         self._refresh_lists()
 
-    @work(exclusive=True, group="sign-in")
-    async def _ask_to_sign_in(self, problem: P0Error) -> None:
-        if self._asking_to_sign_in:
-            return
-        self._asking_to_sign_in = True
+    def _ask_to_sign_in(self, problem: P0Error) -> None:
+        """Once, however many calls have found it out."""
+        if not self._asking_to_sign_in:
+            self._asking_to_sign_in = True
+            self._wait_for_sign_in(problem)
+
+    @work(group="sign-in")
+    async def _wait_for_sign_in(self, problem: P0Error) -> None:
         try:
             again = await self.app.push_screen_wait(SignInScreen(problem))
         finally:
@@ -317,7 +320,7 @@ class WorkScreen(Screen[None]):
     def _target_picked(self) -> None:
         self.choose_database()
 
-    @work(exclusive=True, group="choose")
+    @work(group="choose")
     async def choose_database(self) -> None:
         name = await self.app.push_screen_wait(ChooseDatabaseScreen(self._facts.databases))
         if name is not None:

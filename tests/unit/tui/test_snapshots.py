@@ -1,0 +1,296 @@
+"""How the screens and states look. `pytest --snapshot-update` renews the pictures; look at them before you commit.
+
+The pictures are compared by syrupy alone: the plugin's HTML report would hold the whole environment, so its own fixture
+is not used and no report is made.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+
+import msgspec
+import pytest
+from pytest_textual_snapshot import SVGImageExtension  # type: ignore[import-untyped]  # it ships no types
+from syrupy.assertion import SnapshotAssertion
+from textual.pilot import Pilot
+
+from fix_tui import AGENT, DANA, GROUPS, MARA, NOW, PERSON, World, running, shows
+from p0_access.messages.records import Deletion, DroppedSet, Request, What
+from p0_access.messages.views import RequestView, State
+from p0_access.proof import jws
+from p0_tui.backend import Draft
+from p0_tui.widgets.editor import Editor
+
+Scenario = Callable[[World, Pilot[None]], Awaitable[None]]
+
+MARKETS = "-- What the monthly report shows\nSELECT m.code, m.name\n  FROM enterprise.markets m\n WHERE m.region = 'EU'"
+EMAILS = (
+    "SELECT c.email, sum(o.amount)\n  FROM enterprise.customers c\n  JOIN enterprise.orders o ON o.customer_id = c.id\n"
+    " WHERE o.status = 'paid'\n GROUP BY 1"
+)
+HOSTILE = "[@click=app.approve]read me[/] \x1b]0;owned\x07 \u202egnp.exe ze\u200bro"
+
+
+async def write(pilot: Pilot[None], sql: str, *expected: str) -> None:
+    pilot.app.screen.query_one(Editor).text = sql
+    await shows(pilot, *expected)
+
+
+async def submitted(pilot: Pilot[None], sql: str, verdict: str, reason: str = "INC-4411 refund mismatch") -> None:
+    await write(pilot, sql, verdict)
+    await pilot.press("ctrl+j")
+    pilot.app.screen.query_one("#reason").value = reason  # type: ignore[attr-defined]  # the input
+    await pilot.press("enter")
+
+
+def review(world: World, reason: str = "INC-4411 refund mismatch", sql: str = EMAILS) -> RequestView:
+    return world.ask(Draft(database="mydatabase", sql=sql, reason=reason), MARA, GROUPS)
+
+
+# --- mode 1
+
+
+async def empty(world: World, pilot: Pilot[None]) -> None:
+    await shows(pilot, "^J submit")
+
+
+async def automatic(world: World, pilot: Pilot[None]) -> None:
+    await write(pilot, MARKETS, "✓ AUTO nobody needs to approve")
+
+
+async def needs_approval(world: World, pilot: Pilot[None]) -> None:
+    await write(pilot, EMAILS, "▲ NEEDS APPROVAL 1 of privacy")
+
+
+async def denied(world: World, pilot: Pilot[None]) -> None:
+    await write(pilot, "DELETE FROM ledger.entries\n WHERE amount < 0", "✗ DENIED")
+
+
+async def parse_error(world: World, pilot: Pilot[None]) -> None:
+    await write(pilot, MARKETS, "✓ AUTO")
+    await write(pilot, MARKETS.replace("WHERE", "WHEN"), "syntax error")
+
+
+async def unknown_table(world: World, pilot: Pilot[None]) -> None:
+    await write(pilot, "SELECT *\n  FROM enterprise.market", "Did you mean")
+
+
+async def hostile_draft(world: World, pilot: Pilot[None]) -> None:
+    await write(pilot, f"SELECT code FROM enterprise.markets -- {HOSTILE}", "✓ AUTO", "⟨U+202E⟩")
+
+
+async def offline(world: World, pilot: Pilot[None]) -> None:
+    await write(pilot, MARKETS, "✓ AUTO")
+    world.go_offline()
+    await shows(pilot, "✗ offline")
+    await write(pilot, EMAILS, "no verdict")
+
+
+async def sign_in_expired(world: World, pilot: Pilot[None]) -> None:
+    await write(pilot, MARKETS, "✓ AUTO")
+    world.sign_out()
+    await shows(pilot, "Sign in again")
+
+
+async def reason_wanted(world: World, pilot: Pilot[None]) -> None:
+    await write(pilot, MARKETS, "✓ AUTO")
+    await pilot.press("ctrl+j")
+    await shows(pilot, "Why do you need it?")
+
+
+async def confirming(world: World, pilot: Pilot[None]) -> None:
+    await submitted(pilot, "DELETE FROM ledger.entries", "✗ DENIED")
+    await shows(pilot, "submits all the same")
+
+
+async def agent_away(world: World, pilot: Pilot[None]) -> None:
+    world.agent_online = False
+    await submitted(pilot, MARKETS, "✓ AUTO")
+    await shows(pilot, "waiting for the agent")
+
+
+async def pending(world: World, pilot: Pilot[None]) -> None:
+    await submitted(pilot, EMAILS, "▲ NEEDS APPROVAL")
+    await shows(pilot, "waiting for approval")
+
+
+async def ready(world: World, pilot: Pilot[None]) -> None:
+    await pending(world, pilot)
+    (rid,) = world.views
+    world.move(rid, State.APPROVED, "approval", who=MARA)
+    world.activate(rid)
+    await shows(pilot, "● READY")
+
+
+async def revoked(world: World, pilot: Pilot[None]) -> None:
+    await ready(world, pilot)
+    (rid,) = world.views
+    world.move(rid, State.ENDED, "ended", end_cause="revoked", message="revoked by mara@corp.example: not today")
+    await shows(pilot, "revoked by mara@corp.example")
+
+
+async def refused_by_a_person(world: World, pilot: Pilot[None]) -> None:
+    await pending(world, pilot)
+    (rid,) = world.views
+    world.move(rid, State.DENIED, "denied", who=MARA, message="denied: names will do", hint="Leave out c.email.")
+    await shows(pilot, "denied: names will do")
+
+
+# --- the other modes
+
+
+async def mine(world: World, pilot: Pilot[None]) -> None:
+    world.activate(world.ask(Draft(database="mydatabase", sql=MARKETS, reason="Monthly report"), DANA, GROUPS).rid)
+    world.ask(Draft(database="mydatabase", sql=EMAILS, reason="INC-4411"), DANA, GROUPS)
+    world.ask(Draft(database="mydatabase", sql="delete from ledger.entries", reason="Clean up"), DANA, GROUPS)
+    await pilot.press("ctrl+o", "2")
+    await shows(pilot, "⏳ 41:12", "✗ denied", "asked for what the rules give")
+    await pilot.press("j", "j")
+    await shows(pilot, "✓ ready")
+
+
+async def inbox_empty(world: World, pilot: Pilot[None]) -> None:
+    await pilot.press("ctrl+o", "3")
+    await shows(pilot, "Nothing waits for you.")
+
+
+async def inbox(world: World, pilot: Pilot[None]) -> None:
+    review(world, "Somebody else's", "select phone from enterprise.customers")
+    review(world)
+    await pilot.press("ctrl+o", "3")
+    await shows(pilot, "✓ verified")
+
+
+async def inbox_approving(world: World, pilot: Pilot[None]) -> None:
+    await inbox(world, pilot)
+    await pilot.press("A", *"seen the ticket")
+    await shows(pilot, "seen the ticket")
+
+
+async def inbox_denying(world: World, pilot: Pilot[None]) -> None:
+    await inbox(world, pilot)
+    await pilot.press("X", "enter")
+    await shows(pilot, "A denial needs a comment")
+
+
+async def inbox_hostile(world: World, pilot: Pilot[None]) -> None:
+    review(world, HOSTILE, f"select email from enterprise.customers -- {HOSTILE}")
+    await pilot.press("ctrl+o", "3")
+    await shows(pilot, "✓ verified")
+
+
+async def inbox_not_verified(world: World, pilot: Pilot[None]) -> None:
+    view = review(world)
+    request = jws.unverified_record(view.request, Request)
+    swapped = jws.sign(msgspec.structs.replace(request, what=What(statement=("select 1",))), PERSON)
+    world.views[view.rid] = msgspec.structs.replace(world.views[view.rid], request=swapped)
+    await pilot.press("ctrl+o", "3")
+    await shows(pilot, "✗ NOT VERIFIED")
+
+
+async def inbox_changed(world: World, pilot: Pilot[None]) -> None:
+    view = review(world)
+    await pilot.press("ctrl+o", "3")
+    await shows(pilot, "✓ verified")
+    world.admit(view.rid, MARA, GROUPS, ttl=600)
+    await shows(pilot, "Changed, review again")
+
+
+async def inbox_own(world: World, pilot: Pilot[None]) -> None:
+    view = world.ask(Draft(database="mydatabase", sql=EMAILS, reason="mine"), DANA, GROUPS)
+    world.views[view.rid] = msgspec.structs.replace(view, reviewable=True)
+    await pilot.press("ctrl+o", "3", "R")
+    await shows(pilot, "You asked for this yourself")
+
+
+async def history(world: World, pilot: Pilot[None]) -> None:
+    review(world)
+    ended = world.activate(
+        world.ask(Draft(database="mydatabase", sql=MARKETS, reason="Monthly report"), DANA, GROUPS).rid
+    )
+    receipt = Deletion(
+        rh=jws.record_hash(ended.request),
+        login="p0_dana_x1",
+        set=DroppedSet(name="p0_set", dropped=True),
+        at=NOW,
+        cause="expired",
+        residue=(),
+    )
+    world.move(ended.rid, State.ENDED, "ended", end_cause="expired", deletion=jws.sign(receipt, AGENT))
+    await pilot.press("ctrl+o", "4")
+    await shows(pilot, "○ expired", "deletion p0_dana_x1 expired")
+
+
+async def help_(world: World, pilot: Pilot[None]) -> None:
+    await pilot.press("f1")
+    await shows(pilot, "submit; also Enter in the reason")
+
+
+async def jumping(world: World, pilot: Pilot[None]) -> None:
+    await pilot.press("ctrl+o")
+    await shows(pilot, "jump 1 Request 2 Mine")
+
+
+SCENARIOS: tuple[Scenario, ...] = (
+    *(empty, automatic, needs_approval, denied, parse_error, unknown_table, hostile_draft, offline, sign_in_expired),
+    *(reason_wanted, confirming, agent_away, pending, ready, revoked, refused_by_a_person, mine, inbox_empty, inbox),
+    *(inbox_approving, inbox_denying, inbox_hostile, inbox_not_verified, inbox_changed, inbox_own, history, help_),
+    jumping,
+)
+
+
+@pytest.fixture
+def picture_of(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+    return snapshot.use_extension(SVGImageExtension)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda item: item.__name__.strip("_"))
+async def test_looks(world: World, scenario: Scenario, size: tuple[int, int], picture_of: SnapshotAssertion) -> None:
+    async with running(world, size, toasts=False) as pilot:
+        await scenario(world, pilot)
+        assert await picture(world, pilot) == picture_of
+
+
+async def test_looks_light(world: World, picture_of: SnapshotAssertion) -> None:
+    async with running(world, (120, 40), toasts=False) as pilot:
+        pilot.app.theme = "textual-light"
+        await needs_approval(world, pilot)
+        assert await picture(world, pilot) == picture_of
+
+
+async def test_looks_without_colours(
+    world: World, picture_of: SnapshotAssertion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with running(world, (120, 40), toasts=False) as pilot:
+        await needs_approval(world, pilot)
+        assert await picture(world, pilot) == picture_of
+
+
+async def test_looks_with_the_catalog_over_it(world: World, picture_of: SnapshotAssertion) -> None:
+    async with running(world, (80, 24), toasts=False) as pilot:
+        await automatic(world, pilot)
+        await pilot.press("ctrl+b", "j", "j", "l")
+        await shows(pilot, "market_id")
+        assert await picture(world, pilot) == picture_of
+
+
+async def test_looks_too_small(world: World, picture_of: SnapshotAssertion) -> None:
+    async with running(world, (80, 24), toasts=False) as pilot:
+        await pilot.resize_terminal(50, 12)
+        await shows(pilot, "enlarge the terminal")
+        assert await picture(world, pilot) == picture_of
+
+
+async def picture(world: World, pilot: Pilot[None]) -> str:
+    """What is on the screen once it stands still, without what a change elsewhere in the records would change."""
+    before = ""
+    while (now := pilot.app.export_screenshot(title="p0 tui")) != before:
+        before = now
+        await pilot.pause(0.2)
+    for view in world.views.values():
+        if view.admission is not None:
+            now = now.replace(jws.record_hash(view.admission), "h" * 43)
+    return re.sub(r"terminal-\d+", "terminal", now)
