@@ -4,7 +4,7 @@
         environment = stage.environment(DANA)
 
 All of it is in one private temporary directory and on free loopback ports, and all of it is gone afterwards. Server,
-agent and provider run in this process; PostgreSQL is a child that ends with it.
+agent and provider run in this process, so that nothing outlives it; PostgreSQL is a child that ends with it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import asyncio
 import os
 import secrets
 import shutil
+import socket
 import tempfile
 import time
 from contextlib import AsyncExitStack, suppress
@@ -24,10 +25,11 @@ import psycopg
 import tomlkit
 from psycopg import sql
 
+from p0_access.proof.keys import PublicKey
 from p0_agent import config as agent_config
 from p0_agent import setup as agent_setup
 from p0_demo.browser import USER_VARIABLE, browser_command
-from p0_demo.identity_provider import CLIENT_ID, DevelopmentProvider, User
+from p0_demo.identity_provider import CLIENT_ID, Behaviour, DevelopmentProvider, User
 from p0_demo.postgres import EmbeddedPostgres
 from p0_server import config as server_config
 from p0_server.serving import serve
@@ -44,12 +46,18 @@ PEOPLE: Final = (DANA, PAT, SAM)
 
 
 class Stage:
-    """An async context manager, to be entered once. `directory` is its private place while entered."""
+    """An async context manager, to be entered once. `directory` is its private place while entered.
 
-    def __init__(self) -> None:
+    With `attended` false, server and agent are only configured (`server.toml`, `agent.toml` in the directory): whoever
+    wants to see them die and come back runs them as programs of their own.
+    """
+
+    def __init__(self, *, attended: bool = True) -> None:
         self._stack = AsyncExitStack()
         self._inherited = dict(os.environ)
+        self._attended = attended
         self.postgres: Final = EmbeddedPostgres()
+        self.provider: Final = DevelopmentProvider(users=PEOPLE, behaviour=Behaviour(token_seconds=TOKEN_SECONDS))
         self.directory = Path()
         self.server = ""
 
@@ -86,54 +94,36 @@ class Stage:
         enter = self._stack.enter_async_context
         self.directory = Path(tempfile.mkdtemp(prefix="p0-demo-"))  # 0700
         self._stack.callback(shutil.rmtree, self.directory, ignore_errors=True)
-        provider = await enter(DevelopmentProvider(users=PEOPLE))
+        provider = await enter(self.provider)
         await enter(self.postgres)
         rules = self.directory / "rules.yaml"
         rules.write_bytes(resources.files("p0_demo").joinpath("data", "rules.yaml").read_bytes())
         issuer = {"issuer": provider.issuer, "client_ids": [CLIENT_ID], "email_domains": [DOMAIN]}
         key = agent_config.agent_key(self.directory / "agent.key", secrets.token_bytes).public
-        known = {"crv": key.crv, "kty": key.kty, "x": key.x}
-        agent = {"name": "demo", "thumbprint": key.thumbprint, "jwk": known, "databases": [DATABASE]}
-        settings = server_config.load(
-            self._write("server.toml", {"listen": "127.0.0.1:0", "issuers": [issuer], "agents": [agent]})
-        )
-        self.server = (await enter(serve(settings))).url
-        await self._start_agent(issuer)
+        listen = f"127.0.0.1:{0 if self._attended else free_port()}"
+        served = server_config.load(self._write("server.toml", _server_settings(listen, issuer, key)))
+        self.server = (await enter(serve(served))).url if self._attended else f"http://{listen}"
+        worked = agent_config.load(self._write("agent.toml", self._agent_settings(issuer)))
+        await self._load_data(worked)
+        if self._attended:
+            worker = await enter(
+                agent_setup.working(worked, clock=time.time, random=secrets.token_bytes, software="p0-demo")
+            )
+            self._stack.push_async_callback(_cancelled, asyncio.create_task(worker.run()))
         for person in PEOPLE:
             self._write_profile(person, provider.issuer, key.thumbprint)
 
-    async def _start_agent(self, issuer: dict[str, Any]) -> None:
-        settings = agent_config.load(
-            self._write(
-                "agent.toml",
-                {
-                    "server": self.server,
-                    "rules": "rules.yaml",
-                    "issuers": [issuer],
-                    "cluster": {
-                        "host": self.postgres.host,
-                        "port": self.postgres.port,
-                        "home": DATABASE,
-                        "sslmode": "disable",
-                        "password_file": "agent.password",
-                        "reader_password_file": "reader.password",
-                    },
-                    "advertised": {
-                        "host": self.postgres.host,
-                        "port": self.postgres.port,
-                        "sslmode": "disable",
-                        "channel_binding": "disable",
-                    },
-                    "databases": [{"name": DATABASE, "schemas": list(SCHEMAS)}],
-                },
-            )
-        )
-        await self._load_data(settings)
-        worker = await self._stack.enter_async_context(
-            agent_setup.working(settings, clock=time.time, random=secrets.token_bytes, software="p0-demo")
-        )
-        working = asyncio.create_task(worker.run())
-        self._stack.push_async_callback(_cancelled, working)
+    def _agent_settings(self, issuer: dict[str, Any]) -> dict[str, Any]:
+        place = {"host": self.postgres.host, "port": self.postgres.port, "sslmode": "disable"}
+        passwords = {"password_file": "agent.password", "reader_password_file": "reader.password"}
+        return {
+            "server": self.server,
+            "rules": "rules.yaml",
+            "issuers": [issuer],
+            "cluster": place | passwords | {"home": DATABASE},
+            "advertised": place | {"channel_binding": "disable"},
+            "databases": [{"name": DATABASE, "schemas": list(SCHEMAS)}],
+        }
 
     async def _load_data(self, settings: agent_config.Settings) -> None:
         """As a DBA would: the database, its data, and the agent's set-up."""
@@ -159,6 +149,18 @@ class Stage:
         self.profile(person).parent.mkdir(mode=0o700)
         profile = {"server": self.server, "issuer": issuer, "client_id": CLIENT_ID, "agents": [thumbprint]}
         self.profile(person).write_text(tomlkit.dumps({"profiles": {"default": profile | {"storage": "file"}}}))
+
+
+def free_port() -> int:
+    """A port that was free just now."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return int(listening.getsockname()[1])
+
+
+def _server_settings(listen: str, issuer: dict[str, Any], key: PublicKey) -> dict[str, Any]:
+    known = {"crv": key.crv, "kty": key.kty, "x": key.x}
+    agent = {"name": "demo", "thumbprint": key.thumbprint, "jwk": known, "databases": [DATABASE]}
+    return {"listen": listen, "rules": "rules.yaml", "issuers": [issuer], "agents": [agent]}
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:
