@@ -1,4 +1,4 @@
-"""The test vectors of `docs/vectors`, made from fixed seeds; HPKE (RFC 9180) by hand, so that they come out the same."""
+"""The test vectors of `docs/vectors`, from fixed seeds; HPKE (RFC 9180) by hand, so that they come out the same."""
 
 from __future__ import annotations
 
