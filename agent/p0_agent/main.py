@@ -18,6 +18,7 @@ from p0_access.errors import P0Error
 from p0_agent.config import Settings, load
 from p0_agent.errors import TransientError
 
+EX_GAPS: Final = 1
 EX_UNAVAILABLE: Final = 69
 EX_CONFIG: Final = 78
 
@@ -95,6 +96,29 @@ def key(config: ConfigOption) -> None:
     except P0Error as error:
         _fail(error)
     sys.stdout.write(f'thumbprint = "{public.thumbprint}"\nx = "{public.x}"\n')
+
+
+@app.command()
+def doctor(
+    config: ConfigOption,
+    json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,  # noqa: FBT002  typer's
+) -> None:
+    """Check the set-up and report what the installation leaves open. Nothing is changed.
+
+    Exit status: 0 nothing found, 1 gaps, 78 the agent cannot work like this.
+
+    Example: p0 agent doctor --config agent.toml
+    """
+    from p0_access.encoding import encode
+    from p0_agent.doctor import examine, text
+
+    try:
+        findings = asyncio.run(examine(load(config)))
+    except P0Error as error:
+        _fail(error)
+    sys.stdout.write(encode(findings).decode() + "\n" if json else text(findings))
+    levels = {finding.level for finding in findings}
+    raise SystemExit(EX_CONFIG if "error" in levels else EX_GAPS if "gap" in levels else 0)
 
 
 async def _run(settings: Settings) -> None:

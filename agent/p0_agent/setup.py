@@ -38,9 +38,9 @@ async def working(
     async with AsyncExitStack() as stack:
         key = agent_key(settings.path(settings.key), random)
         rules_path = settings.path(settings.rules)
-        rules = CurrentRules(partial(_bytes, rules_path), source=str(rules_path))
+        rules = CurrentRules(partial(read_file, rules_path), source=str(rules_path))
         cluster = Cluster(
-            _connections(settings),
+            connections_to(settings),
             {database.name: database.schemas for database in settings.databases},
             random=random,
             iterations=settings.cluster.scram_iterations,
@@ -68,7 +68,7 @@ async def working(
             reader=CombinedReader(catalogs, child, cluster.connections),
             cluster=cluster,
             advertised=settings.advertised,
-            sslrootcert=None if certificate is None else _bytes(settings.path(certificate)).decode(),
+            sslrootcert=None if certificate is None else read_file(settings.path(certificate)).decode(),
             not_before=not_before,
             clock=clock,
             random=random,
@@ -81,7 +81,7 @@ async def evidence_lines(settings: Settings, *, random: Callable[[int], bytes]) 
     """The whole evidence log for `p0 audit`: a line that names the agent's key, then one for each entry."""
     key = agent_key(settings.path(settings.key), random).public
     yield encode({"v": 1, "agent": key})
-    connections = _connections(settings)
+    connections = connections_to(settings)
     try:
         evidence, first = Evidence(connections), 0
         while page := await evidence.entries(first=first):
@@ -114,7 +114,8 @@ def bootstrap_scripts(settings: Settings, *, server_version: int, random: Callab
         raise ConfigurationError(str(error), code="config_invalid") from error
 
 
-def _connections(settings: Settings) -> Connections:
+def connections_to(settings: Settings) -> Connections:
+    """To the cluster, as both accounts; none is opened yet."""
     cluster = settings.cluster
     certificate = None if cluster.sslrootcert is None else str(settings.path(cluster.sslrootcert))
 
@@ -139,10 +140,11 @@ def _password(path: Path, random: Callable[[int], bytes]) -> Secret:
     if not path.exists():
         path.touch(mode=0o600)
         path.write_text(b64u(random(32)) + "\n")
-    return Secret(_bytes(path).decode().split("\n", 1)[0])
+    return Secret(read_file(path).decode().split("\n", 1)[0])
 
 
-def _bytes(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
+    """What is in a file that the configuration names; `ConfigurationError` if it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:

@@ -1,0 +1,108 @@
+"""`p0 agent doctor`: is this installation set up as it should be, and what does it leave open?
+
+It looks and changes nothing. Each part is examined even if another is unfit, as far as that is possible.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import httpx
+import msgspec
+
+from p0_access.errors import P0Error
+from p0_access.routing.lint import lint
+from p0_access.routing.load import load as load_rules
+from p0_agent.config import Settings
+from p0_agent.postgres import hardening, selfcheck
+from p0_agent.postgres.connections import Connections
+from p0_agent.setup import connections_to, read_file
+
+SERVER_SECONDS: Final = 5.0
+
+Level = Literal["error", "gap", "fact"]
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """An `error` keeps the agent from working, a `gap` is the installation's to judge, a `fact` is only told. `fix` is
+    SQL, or what else to do."""
+
+    level: Level
+    place: str
+    what: str
+    fix: str | None = None
+
+
+async def examine(settings: Settings) -> tuple[Finding, ...]:
+    """The rules, the server, and the cluster."""
+    found = [*_rules(settings), *await _server(settings.server)]
+    try:
+        connections = connections_to(settings)
+    except P0Error as error:
+        return (*found, _error("cluster", error))
+    try:
+        found += await _cluster(connections, {database.name: database.schemas for database in settings.databases})
+    finally:
+        await connections.close()
+    return tuple(found)
+
+
+def text(findings: tuple[Finding, ...]) -> str:
+    """For a terminal: a line for each finding, and what mends it below."""
+    lines: list[str] = []
+    for finding in findings:
+        lines.append(f"{finding.level:<6}{finding.place}: {finding.what}")
+        if finding.fix is not None:
+            lines.append(f"      {finding.fix}")
+    errors, gaps = (sum(finding.level == level for finding in findings) for level in ("error", "gap"))
+    return "\n".join([*lines, f"{errors} errors, {gaps} gaps", ""])
+
+
+def _rules(settings: Settings) -> list[Finding]:
+    path = settings.path(settings.rules)
+    try:
+        rules = load_rules(read_file(path), source=str(path))
+    except P0Error as error:
+        return [_error("rules", error)]
+    return [
+        Finding(level="fact", place="rules", what=f"SHA-256 {rules.sha256}; the server's must be the same"),
+        *(Finding(level="gap", place="rules", what=f"line {told.line}: {told.message}") for told in lint(rules)),
+    ]
+
+
+async def _server(url: str) -> list[Finding]:
+    """Whether it answers as a server would; who it is shows when the agent announces itself."""
+    try:
+        async with httpx.AsyncClient(timeout=SERVER_SECONDS, follow_redirects=False, trust_env=False) as client:
+            response = await client.get(url.rstrip("/") + "/v1/health")
+            status = response.json().get("status") if response.is_success else None
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, AttributeError):
+        status = None
+    if status != "ok":
+        hint = "accesses still end in time; new ones wait until it answers"
+        return [Finding(level="gap", place="server", what=f"{url} does not answer as a p0 server", fix=hint)]
+    if not url.startswith("https://"):
+        return [Finding(level="gap", place="server", what=f"{url} answers, without TLS", fix="put it behind HTTPS")]
+    return [Finding(level="fact", place="server", what=f"{url} answers")]
+
+
+async def _cluster(connections: Connections, databases: dict[str, tuple[str, ...]]) -> list[Finding]:
+    found: list[Finding] = []
+    try:
+        warnings = await selfcheck.check(connections, databases)
+        found += [Finding(level="gap", place="cluster", what=warning) for warning in warnings]
+    except P0Error as error:
+        found.append(_error("cluster", error))
+    try:
+        gaps = await hardening.cluster_gaps(connections, tuple(databases))
+        gaps += await hardening.database_gaps(connections, databases)
+    except P0Error as error:
+        return found or [_error("cluster", error)]
+    for gap in gaps:
+        place = "cluster" if gap.database is None else f"database {gap.database}"
+        found.append(Finding(level="gap", place=place, what=gap.what, fix=gap.fix))
+    return found
+
+
+def _error(place: str, error: P0Error) -> Finding:
+    return Finding(level="error", place=place, what=str(error), fix=error.hint)

@@ -1,0 +1,200 @@
+"""`p0 agent doctor` on a real PostgreSQL: it finds what is open and what is missing, and its SQL mends it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+import tomlkit
+
+from fix_postgres import PASSWORDS, Managed
+from p0_agent.config import Settings, load
+from p0_agent.doctor import Finding, examine
+from p0_agent.postgres.hardening import ACL_ENTRIES
+
+RULES = """
+version: 1
+defaults: {max_ttl: 1h, require_reason: false}
+rules:
+  - name: reads
+    requestor: {groups: [analysts]}
+    resource: {databases: ["*"]}
+    approval: {auto: true}
+"""
+
+OPEN_SERVER = """
+CREATE FOREIGN DATA WRAPPER w;
+CREATE SERVER s FOREIGN DATA WRAPPER w;
+GRANT USAGE ON FOREIGN SERVER s TO PUBLIC
+"""
+
+
+@pytest.fixture
+def config(managed: Managed, tmp_path: Path) -> Path:
+    (tmp_path / "rules.yaml").write_text(RULES)
+    for name, password in zip(("agent.password", "reader.password"), PASSWORDS, strict=True):
+        (tmp_path / name).write_text(password.reveal())
+    settings = {
+        "server": "http://127.0.0.1:1",
+        "rules": "rules.yaml",
+        "issuers": [{"issuer": "https://id.example", "client_ids": ["p0"]}],
+        "cluster": {
+            "host": managed.server.host,
+            "port": managed.server.port,
+            "home": managed.database,
+            "password_file": "agent.password",
+            "reader_password_file": "reader.password",
+            "sslmode": "disable",
+        },
+        "advertised": {"host": managed.server.host, "port": managed.server.port, "sslmode": "disable"},
+        "databases": [{"name": managed.database, "schemas": ["enterprise", "ledger"]}],
+    }
+    path = tmp_path / "agent.toml"
+    path.write_text(tomlkit.dumps(settings))
+    return path
+
+
+@pytest.fixture
+def settings(config: Path) -> Settings:
+    return load(config)
+
+
+async def of_database(settings: Settings, managed: Managed) -> dict[str, str | None]:
+    """What is found in the managed database, without what every database leaves open."""
+    place = f"database {managed.database}"
+    return {
+        found.what: found.fix
+        for found in await examine(settings)
+        if found.place == place and found.what != "any login may make large objects"
+    }
+
+
+@pytest.mark.parametrize(
+    ("harm", "what"),
+    [
+        ("GRANT CREATE ON SCHEMA enterprise TO PUBLIC", "any login may make objects in the schema enterprise"),
+        ("GRANT SELECT, INSERT ON ledger.entries TO PUBLIC", "any login may use INSERT, SELECT on ledger.entries"),
+        (
+            "CREATE FUNCTION enterprise.boss() RETURNS int LANGUAGE sql SECURITY DEFINER RETURN 1",
+            "any login may execute enterprise.boss with the privileges of postgres (SECURITY DEFINER)",
+        ),
+        (
+            "SELECT lo_create(4711); GRANT SELECT ON LARGE OBJECT 4711 TO PUBLIC",
+            "any login may use the large object 4711",
+        ),
+        (
+            OPEN_SERVER,
+            "any login may use the foreign server s",
+        ),
+        (
+            "REVOKE GRANT OPTION FOR UPDATE, DELETE ON ledger.entries FROM p0_broker",
+            "the agent cannot grant DELETE, UPDATE on ledger.entries",
+        ),
+        ("ALTER SCHEMA ledger RENAME TO away", "there is no schema ledger"),
+        (
+            "REVOKE GRANT OPTION FOR USAGE ON SCHEMA ledger FROM p0_broker",
+            "the agent cannot grant USAGE on schema ledger",
+        ),
+        (
+            "CREATE TABLE enterprise.late (id int); GRANT ALL ON enterprise.late TO p0_broker WITH GRANT OPTION",
+            "what postgres makes in enterprise will not be the agent's to grant",
+        ),
+    ],
+)
+async def test_what_is_found_is_mended_by_the_sql_beside_it(
+    harm: str, what: str, settings: Settings, managed: Managed
+) -> None:
+    assert await of_database(settings, managed) == {}
+    async with await managed.superuser() as superuser:
+        await superuser.execute(harm.encode())
+        found = await of_database(settings, managed)
+        assert what in found
+        for fix in filter(None, found.values()):
+            await superuser.execute(fix.encode())
+    left = await of_database(settings, managed)
+    assert what not in left
+
+
+async def test_the_cluster_and_the_temporary_tables_in_it(settings: Settings, managed: Managed) -> None:
+    async with await managed.superuser() as superuser:
+        await superuser.execute(f"GRANT TEMPORARY, CONNECT ON DATABASE {managed.database} TO PUBLIC".encode())
+    found = {found.what: found for found in await examine(settings)}
+    for what in (
+        f"any login may make temporary tables in the database {managed.database}",
+        f"any login may connect to the database {managed.database}",
+        "any login may connect to the database postgres",
+        "the server takes no TLS connections: ssl is off",
+        "logins may prepare transactions that outlive their sessions",
+    ):
+        assert (found[what].level, found[what].place) == ("gap", "cluster")
+        assert found[what].fix is not None
+
+
+async def test_rules_by_which_logins_come_in_are_read_where_that_is_allowed(
+    settings: Settings, managed: Managed
+) -> None:
+    async with await managed.superuser() as superuser:
+        await superuser.execute("GRANT SELECT ON pg_hba_file_rules TO p0_broker")
+        await superuser.execute("GRANT EXECUTE ON FUNCTION pg_hba_file_rules() TO p0_broker")
+    file = managed.server.directory / "data" / "pg_hba.conf"
+    before = file.read_text()
+    file.write_text(before + "host all somebody 192.0.2.1/32 md5\n")
+    try:
+        found = {found.what for found in await examine(settings)}
+    finally:
+        file.write_text(before)
+    line = len(before.splitlines()) + 1
+    assert f"pg_hba.conf line {line}: host connections are let in by md5" in found
+
+
+async def test_an_access_list_that_fills_up(settings: Settings, managed: Managed) -> None:
+    async with await managed.superuser() as superuser:
+        await superuser.execute("SET allow_system_table_mods = on")
+        await superuser.execute(
+            "UPDATE pg_class SET relacl = array_fill(relacl[1], ARRAY[%s]) WHERE oid = 'ledger.entries'::regclass",
+            (ACL_ENTRIES,),
+        )
+    (what,) = [what for what in await of_database(settings, managed) if what.startswith("the access list")]
+    assert what.startswith(f"the access list of ledger.entries has {ACL_ENTRIES} entries")
+
+
+async def test_an_unfit_account_is_an_error_and_the_rest_is_still_examined(
+    settings: Settings, managed: Managed
+) -> None:
+    async with await managed.superuser() as superuser:
+        await superuser.execute("ALTER ROLE p0_agent CREATEDB")
+        try:
+            found = await examine(settings)
+        finally:
+            await superuser.execute("ALTER ROLE p0_agent NOCREATEDB")
+    (error,) = [told for told in found if told.level == "error"]
+    assert "allowed to create databases" in error.what
+    assert any(told.place == f"database {managed.database}" for told in found)
+
+
+def doctor(config: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "p0_launcher", "agent", "doctor", "--config", str(config), *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+async def test_as_a_command(config: Path) -> None:
+    told = doctor(config)
+    assert (told.returncode, told.stderr) == (1, "")
+    assert "gap   server: http://127.0.0.1:1 does not answer as a p0 server\n" in told.stdout
+    assert told.stdout.startswith("fact  rules: SHA-256 ")
+    assert PASSWORDS[0].reveal() not in told.stdout
+    findings = msgspec.json.decode(doctor(config, "--json").stdout, type=list[Finding])
+    assert {found.level for found in findings} == {"fact", "gap"}
+
+    (config.parent / "rules.yaml").write_text("version: 2")
+    told = doctor(config)
+    assert (told.returncode, told.stderr) == (78, "")
+    assert told.stdout.startswith("error rules: ")
+    (config.parent / "agent.password").write_text("wrong")
+    assert "error cluster: the database does not answer" in doctor(config).stdout
+    (config.parent / "agent.password").unlink()
+    assert "error cluster: cannot read" in doctor(config).stdout
+    assert doctor(config.with_name("none.toml")).returncode == 78
