@@ -1,0 +1,63 @@
+"""The kernel's reading of SQL against the parser's bare parse of the same statements, over the tests' own cases."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import postgast
+
+from bench.harness import Table
+from p0_access.permissions.catalog import Catalog, Relation
+from p0_access.permissions.infer import read
+from p0_access.permissions.reading import Refused
+
+TITLE: Final = "reading: permissions from SQL, one statement at a time"
+
+CASES: Final = Path(__file__).parent.parent / "tests" / "inference_cases"
+THEMES: Final = ("select", "session", "utility", "views_and_functions", "writing")
+ROUNDS: Final = 7
+TABLES: Final = 100_000
+
+
+async def run(table: Table) -> None:
+    catalog = msgspec.json.decode((CASES / "catalog.json").read_bytes(), type=Catalog)
+    statements = [sql for sql in _statements() if not any(isinstance(one, Refused) for one in read(sql, catalog))]
+    table.add("bare parse (protobuf)", _times(statements, postgast.parse), baseline=True)
+    table.add("kernel's reading", _times(statements, lambda sql: read(sql, catalog)))
+    large = msgspec.structs.replace(catalog, version="large", relations=_many(catalog))
+    read(statements[0], large)
+    table.add(f"the same, {TABLES:,} tables", _times(statements, lambda sql: read(sql, large)))
+    hostile = ["(" * 1_000_000, "select 1" + " union select 1" * 20_000, "select " + "1+" * 30_000 + "1"]
+    table.add("hostile text, refused", _times(hostile, lambda sql: read(sql, catalog)), limit=0.25)
+
+
+def _statements() -> list[str]:
+    """The SQL of the cases; what follows indented is what it needs."""
+    found = []
+    for theme in THEMES:
+        blocks = (CASES / f"{theme}.txt").read_text(encoding="utf-8").strip().split("\n\n")
+        found += ["\n".join(line for line in block.split("\n") if not line.startswith("    ")) for block in blocks]
+    return found
+
+
+def _many(catalog: Catalog) -> tuple[Relation, ...]:
+    model = catalog.relations[0]
+    more = (msgspec.structs.replace(model, name=f"t{number}") for number in range(TABLES - len(catalog.relations)))
+    return (*catalog.relations, *more)
+
+
+def _times(statements: list[str], action: Callable[[str], object]) -> list[float]:
+    """The median time of each statement."""
+    taken = []
+    for sql in statements:
+        rounds = []
+        for _ in range(ROUNDS):
+            start = time.perf_counter()
+            action(sql)
+            rounds.append(time.perf_counter() - start)
+        taken.append(sorted(rounds)[ROUNDS // 2])
+    return taken
