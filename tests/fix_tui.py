@@ -46,11 +46,12 @@ from p0_tui.launcher_backend import LauncherBackend
 from p0_tui.widgets.catalog import CatalogTree
 from p0_tui.widgets.prose import Prose
 
+ROOT = Path(__file__).parents[1]
 NOW = 1_790_000_000
 DEADLINE = 10.0
 AGENT = SigningKey(b"a" * 32)
 PERSON = SigningKey(b"p" * 32)
-RULES = load(Path("launcher/p0_demo/data/rules.yaml").read_bytes(), source="rules.yaml")
+RULES = load((ROOT / "launcher/p0_demo/data/rules.yaml").read_bytes(), source="rules.yaml")
 ISS = "https://id.example"
 DANA = Subject(iss=ISS, sub="dana", email="dana@corp.example")
 MARA = Subject(iss=ISS, sub="mara", email="mara@corp.example")

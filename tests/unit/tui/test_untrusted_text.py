@@ -13,14 +13,14 @@ import pytest
 from textual import events
 from textual.pilot import Pilot
 
-from fix_tui import CATALOG, DANA, GROUPS, MARA, World, running, screen_text, shows, strips, until
+from fix_tui import CATALOG, DANA, GROUPS, MARA, ROOT, World, running, screen_text, shows, strips, until
 from p0_access.messages.records import Subject
 from p0_access.permissions.catalog import Catalog, Column, Relation
 from p0_tui.app import P0App
 from p0_tui.backend import Draft
 from p0_tui.safe import safe, safe_lines, visible, visible_line
 
-SOURCES = sorted(Path("tui/p0_tui").rglob("*.py"))
+SOURCES = sorted((ROOT / "tui/p0_tui").rglob("*.py"))
 HOSTILE = (
     "[@click=app.approve]read me[/] [red]r[/] \x1b]0;owned\x07\x1b[2J \x9b31m \u202egnp.exe\u2066 ze\u200bro \ufeff"
 )
@@ -96,7 +96,7 @@ def test_the_check_sees_what_it_should() -> None:
 def test_the_one_notification_parses_no_markup() -> None:
     (call,) = (
         node
-        for node in ast.walk(ast.parse(Path("tui/p0_tui/screens/work.py").read_text()))
+        for node in ast.walk(ast.parse((ROOT / "tui/p0_tui/screens/work.py").read_text()))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "notify"
     )
     assert ast.unparse(call.args[0]) == "message.content.plain"
