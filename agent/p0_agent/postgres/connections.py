@@ -35,7 +35,7 @@ USE_SECONDS: Final = 60.0
 LIMITS: Final = "-c lock_timeout=2s -c statement_timeout=15s -c idle_in_transaction_session_timeout=10s"
 READER_LIMITS: Final = (
     "-c lock_timeout=500ms -c statement_timeout=5s -c idle_in_transaction_session_timeout=10s "
-    "-c default_transaction_read_only=on"
+    "-c default_transaction_read_only=on -c jit=off"
 )
 SEARCH_PATH: Final = " -c search_path=pg_catalog"
 
