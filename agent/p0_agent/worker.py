@@ -1,7 +1,7 @@
 """The pull worker: claims jobs from the server, keeps time, and reports. It accepts no connections.
 
-Loops that fail alone: announcing, claiming, ending what is due, watching one-shot accesses, following the rules,
-publishing catalogs.
+Loops that fail alone: announcing, claiming, ending what is due, watching for drift and one-shot accesses, following the
+rules, publishing catalogs.
 None of them believes the server: a job is only as good as the signatures in it, and the end of an access needs no job.
 """
 
@@ -22,6 +22,7 @@ from p0_access.proof.jws import record_hash
 from p0_access.routing.current import CurrentRules
 from p0_agent.catalogs import Catalogs
 from p0_agent.core.context import Context
+from p0_agent.core.drift import end_changed
 from p0_agent.core.handle import handle
 from p0_agent.core.watch import OneShotWatch, end_due
 from p0_agent.errors import ServerUnavailableError, TransientError
@@ -34,6 +35,7 @@ TICK_SECONDS: Final = 0.5
 """How late an end may be noticed."""
 
 SWEEP_SECONDS: Final = 30.0
+DRIFT_SECONDS: Final = 30.0
 
 CATALOG_SECONDS: Final = 5.0
 RULES_SECONDS: Final = 2.0
@@ -88,6 +90,7 @@ class Worker:
             group.create_task(self._repeat("announce", self._announce, ANNOUNCE_SECONDS))
             group.create_task(self._repeat("claim", lambda: self._claim(group), 0.0))
             group.create_task(self._repeat("end", self._end_due, TICK_SECONDS))
+            group.create_task(self._repeat("drift", self._end_changed, DRIFT_SECONDS))
             group.create_task(self._repeat("watch", self._end_used, TICK_SECONDS))
             group.create_task(self._repeat("rules", self._follow_rules, 0.0))
             group.create_task(self._repeat("catalog", self._publish, CATALOG_SECONDS))
@@ -189,6 +192,11 @@ class Worker:
             self._note(report.head)
             self._reports.put_nowait(report)
         self._swept_at = now
+
+    async def _end_changed(self) -> None:
+        for report in await end_changed(self._context):
+            self._note(report.head)
+            self._reports.put_nowait(report)
 
     async def _end_used(self) -> None:
         for report in await self._watch.look(self._context):

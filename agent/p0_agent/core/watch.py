@@ -33,7 +33,7 @@ async def end_due(context: Context) -> tuple[AgentReport, ...]:
     reports: list[AgentReport] = []
     for done in swept.ended:
         try:
-            reports.append(await _report(await receipt(done.entry, done.ended, context), context))
+            reports.append(await report_of(await receipt(done.entry, done.ended, context), context))
         except PostgresError as error:
             log.warning("could not end %s: %s", done.ended.login, error, extra={"code": error.code})
     return tuple(reports)
@@ -62,7 +62,7 @@ class OneShotWatch:
             return ()
         sessions = await context.cluster.sessions(watched)
         over = [entry for login, entry in watched.items() if self._is_over(login, sessions[login], context.now())]
-        return tuple([await _report(await finish(entry, "one_shot", context), context) for entry in over])
+        return tuple([await report_of(await finish(entry, "one_shot", context), context) for entry in over])
 
     def _is_over(self, login: str, sessions: int, now: int) -> bool:
         seen = self._seen.setdefault(login, _Seen(since=now))
@@ -72,6 +72,7 @@ class OneShotWatch:
         return seen.connected or now >= seen.since + UNUSED_SECONDS
 
 
-async def _report(entry: Entry, context: Context) -> AgentReport:
+async def report_of(entry: Entry, context: Context) -> AgentReport:
+    """What people are told about an end that nobody asked the agent for."""
     records = () if entry.deletion is None else (entry.deletion,)
     return AgentReport(rh=entry.rh, records=records, head=await context.cluster.evidence.head())

@@ -16,6 +16,7 @@ from p0_access.permissions.catalog import Catalog
 from p0_agent.postgres import catalog, provision, selfcheck, sessions
 from p0_agent.postgres import sweep as sweeping
 from p0_agent.postgres.connections import Connections
+from p0_agent.postgres.drift import Drift, find_drift
 from p0_agent.postgres.ending import Ended
 from p0_agent.postgres.errors import PostgresError
 from p0_agent.postgres.evidence import Evidence
@@ -70,6 +71,9 @@ class Cluster:
 
     async def sweep(self, now: int) -> Swept:
         return await sweeping.sweep(self.connections, self.ledger, now=now)
+
+    async def drift(self) -> tuple[Drift, ...]:
+        return await find_drift(self.connections)
 
     async def sessions(self, logins: Collection[str]) -> dict[str, int]:
         return await sessions.count_sessions(self.connections, logins)

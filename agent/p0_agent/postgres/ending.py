@@ -18,6 +18,7 @@ from itertools import chain, repeat
 from typing import Final
 
 import msgspec
+from psycopg import errors as sqlstate
 from psycopg import sql
 
 from p0_agent.postgres.connections import Connection, Connections, writing
@@ -78,22 +79,35 @@ async def drop_unused_set(connections: Connections, *, database: str, set_role: 
 
 
 async def _kill_and_undo(connections: Connections, database: str, login: str, set_role: str) -> list[str]:
-    """Returns the roles that were dropped."""
+    """Returns the roles that were dropped. A set role that holds what only others can revoke is left without members:
+    it gives nobody anything, and the sweep tries to drop it again."""
+    spared = False
     for _ in range(ROUNDS):
         await _kill(connections, login)
         await _roll_back_prepared(connections, login)
-        async with connections.writer(database) as connection, writing(connection):
-            roles = [role for role in (login,) if await exists(connection, role)]
-            if await _is_unused(connection, set_role, login=login):
-                roles.append(set_role)
-            if not roles:
-                return []
-            await drop_owned(connections, connection, roles)
-            # A session that had passed the fence while it was starting is seen by now.
-            if not await _sessions(connection, login):
-                await connection.execute(sql.SQL("DROP ROLE {}").format(sql.SQL(", ").join(map(sql.Identifier, roles))))
-                return roles
+        async with connections.writer(database) as connection:
+            try:
+                async with writing(connection):
+                    roles = [role for role in (login,) if await exists(connection, role)]
+                    if not spared and await _is_unused(connection, set_role, login=login):
+                        roles.append(set_role)
+                    if await _drop(connections, connection, roles, login):
+                        return roles
+            except sqlstate.DependentObjectsStillExist:
+                if spared:
+                    raise
+                spared = True
     raise EndIncompleteError(f"sessions of {login} keep turning up", code="sessions_remain")
+
+
+async def _drop(connections: Connections, connection: Connection, roles: list[str], login: str) -> bool:
+    """In the caller's transaction. False: a session that had passed the fence while it was starting is seen by now."""
+    if roles:
+        await drop_owned(connections, connection, roles)
+        if await _sessions(connection, login):
+            return False
+        await connection.execute(sql.SQL("DROP ROLE {}").format(sql.SQL(", ").join(map(sql.Identifier, roles))))
+    return True
 
 
 async def _fence(connections: Connections, login: str, set_role: str) -> dict[str, int]:

@@ -42,6 +42,7 @@ LIVE: Final[tuple[Stage, ...]] = ("provisioned", "sealed", "ending")
 """A login may exist."""
 
 MAX_APPROVALS: Final = 200
+MAX_GRANTED_BYTES: Final = 4 * 1024 * 1024
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -197,7 +198,7 @@ class Ledger:
 
 
 async def record_provisioned(
-    connection: Connection, *, rh: str, login: str, set_role: str, not_after: int, now: int
+    connection: Connection, *, rh: str, login: str, set_role: str, granted: str, not_after: int, now: int
 ) -> Entry:
     """The step to `provisioned`, in the caller's transaction. Taken again (the credential was never sealed), it keeps
     login and end as they were fixed the first time, and counts another attempt."""
@@ -212,15 +213,18 @@ async def record_provisioned(
         now,
         login=login,
         set_role=set_role,
+        granted=granted,
         not_after=not_after,
         attempt=1,
     )
 
 
-def note_oids(rh: str) -> sql.Composed:
-    """The statement that notes the OIDs of the login and the set role, to go with those that make or change them."""
+def note_roles(rh: str) -> sql.Composed:
+    """The statement that notes the OIDs of the login and the set role, and once the login's settings; to go with those
+    that make or change them."""
     return sql.SQL(
-        "UPDATE p0.request q SET login_oid = l.oid, set_oid = s.oid"
+        "UPDATE p0.request q SET login_oid = l.oid, set_oid = s.oid, settings = coalesce(q.settings,"
+        " (SELECT setconfig FROM pg_catalog.pg_db_role_setting WHERE setrole = l.oid AND setdatabase = 0))"
         " FROM pg_catalog.pg_roles l, pg_catalog.pg_roles s"
         " WHERE q.rh = {} AND l.rolname = q.login AND s.rolname = q.set_role"
     ).format(sql.Literal(rh))

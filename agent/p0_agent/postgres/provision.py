@@ -20,13 +20,14 @@ import msgspec
 from psycopg import errors as sqlstate
 from psycopg import sql
 
+from p0_access.encoding import encode
 from p0_access.permissions.permission import Permission
 from p0_access.secret import Secret
 from p0_agent.postgres import scram
 from p0_agent.postgres.connections import Connection, Connections, writing
 from p0_agent.postgres.errors import DatabaseBusyError, GrantError
 from p0_agent.postgres.grants import check_grantable, grant, held, is_granted, lacking
-from p0_agent.postgres.ledger import note_oids, record_provisioned
+from p0_agent.postgres.ledger import note_roles, record_provisioned
 from p0_agent.postgres.names import is_login_name, set_role_name
 from p0_agent.postgres.roles import administer, drop_owned, exists, has_set_option, membership
 
@@ -98,29 +99,50 @@ async def _ensure_set(
         await connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(set_role)))
         await administer(connection, set_role)
         await grant(connection, set_role, granted)
-    elif await _difference(connection, set_role, granted):
+        await _require_exact(connection, set_role, granted)
+    elif await difference(connection, set_role, granted):
         # Grants follow columns through renames, vanish with dropped objects, and can be added to by others.
-        await drop_owned(connections, connection, [set_role])
-        await grant(connection, set_role, granted)
-    difference = await _difference(connection, set_role, granted)
-    if difference:
-        raise GrantError(f"the grants are not what was asked for: {difference}", code="grants_differ")
+        await put_right(connections, connection, set_role, granted)
     missing = await lacking(connection, set_role, wanted)
     if missing:
         raise GrantError(f"not in effect: {missing[0]}", code="agent_lacks_privilege")
 
 
+async def put_right(
+    connections: Connections, connection: Connection, set_role: str, granted: Sequence[Permission]
+) -> None:
+    """Makes an existing set role hold exactly `granted`, in the caller's transaction; `GrantError` if it cannot be."""
+    await drop_owned(connections, connection, [set_role])
+    await grant(connection, set_role, granted)
+    await _require_exact(connection, set_role, granted)
+
+
+async def _require_exact(connection: Connection, set_role: str, granted: Sequence[Permission]) -> None:
+    changed = await difference(connection, set_role, granted)
+    if changed:
+        raise GrantError(f"the grants are not what was asked for: {changed}", code="grants_differ")
+
+
 async def _open_login(
     connection: Connection, order: Order, set_role: str, verifier: str, password: Secret, now: int
 ) -> Opened:
+    granted = [
+        permission for permission in check_grantable(order.database, order.permissions) if is_granted(permission)
+    ]
     entry = await record_provisioned(
-        connection, rh=order.rh, login=order.login, set_role=set_role, not_after=order.not_after, now=now
+        connection,
+        rh=order.rh,
+        login=order.login,
+        set_role=set_role,
+        granted=encode(granted).decode(),
+        not_after=order.not_after,
+        now=now,
     )
     if entry.login != order.login or entry.set_role != set_role or entry.not_after is None:
         raise GrantError("the request was provisioned before with other permissions", code="provisioned_differently")
     if await exists(connection, order.login):
         password_of = sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(order.login), sql.Literal(verifier))
-        await connection.execute(sql.SQL("; ").join([password_of, note_oids(order.rh)]))
+        await connection.execute(sql.SQL("; ").join([password_of, note_roles(order.rh)]))
     else:
         await _create_login(connection, order, set_role, verifier, entry.not_after)
     await _check_login(connection, order.login, set_role)
@@ -141,7 +163,7 @@ async def _create_login(connection: Connection, order: Order, set_role: str, ver
     ]
     for name, value in _settings(order).items():
         statements.append(sql.SQL("ALTER ROLE {} SET {} = {}").format(login, sql.Identifier(name), value))
-    statements.append(note_oids(order.rh))
+    statements.append(note_roles(order.rh))
     try:
         await connection.execute(sql.SQL("; ").join(statements))
     except sqlstate.UndefinedObject as error:
@@ -168,7 +190,7 @@ async def _check_login(connection: Connection, login: str, set_role: str) -> Non
         raise GrantError(f"the login holds more or less than it should: {', '.join(found)}", code="grants_differ")
 
 
-async def _difference(connection: Connection, role: str, wanted: Sequence[Permission]) -> str:
+async def difference(connection: Connection, role: str, wanted: Sequence[Permission]) -> str:
     """In words, what `role` holds beyond or short of `wanted`; empty when it is exact."""
     present = await held(connection, role)
     extra = sorted(str(item) for item in present if item.permission() not in set(wanted))

@@ -1,6 +1,7 @@
 -- One row a request. Times are seconds since the epoch; records are JWS texts as they were signed; `attempt` counts how
 -- often the login was given a password, so that only the last one can be sealed. The OIDs are what is left of a role in
--- sessions and catalogs once its name is gone.
+-- sessions and catalogs once its name is gone; `granted` is what the set role holds (JSON), `settings` the login's: what
+-- others change is put right by them.
 CREATE TABLE p0.request (
   rh text PRIMARY KEY,
   rid text NOT NULL UNIQUE,
@@ -17,12 +18,15 @@ CREATE TABLE p0.request (
   set_role text,
   login_oid bigint,
   set_oid bigint,
+  granted text,
+  settings text[],
   not_after bigint,
   attempt integer NOT NULL DEFAULT 0,
   cause text,
   claimed_at bigint NOT NULL,
   updated_at bigint NOT NULL,
   CHECK ((login IS NULL) = (not_after IS NULL) AND (login IS NULL) = (set_role IS NULL)),
+  CHECK ((login IS NULL) = (granted IS NULL)),
   CHECK ((login_oid IS NULL) = (set_oid IS NULL) AND (login IS NOT NULL OR login_oid IS NULL)),
   CHECK (login IS NOT NULL OR stage NOT IN ('provisioned', 'sealed', 'ending', 'ended')),
   CHECK (credential IS NOT NULL OR stage <> 'sealed')

@@ -1,0 +1,154 @@
+"""What others changed about live accesses: found by comparing roles with what the ledger noted when they were made.
+
+    changed by others                                      then
+    VALID UNTIL and settings of a login                    as they were made
+    privileges added to a set role                         revoked, if that is the agent's to do
+    memberships, attributes, a login made anew, privileges that are gone or that only others can revoke
+                                                           the access is to be ended, by the caller
+
+What cannot be looked at or put right just now is left to the next look. Passwords are not looked at: only a superuser
+could. A set role is compared as a whole, in the database it is for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import msgspec
+from psycopg import sql
+from psycopg.rows import class_row
+
+from p0_access.encoding import decode
+from p0_access.permissions.permission import Permission
+from p0_agent.errors import TransientError
+from p0_agent.postgres.connections import Connection, Connections, writing
+from p0_agent.postgres.errors import GrantError, PostgresError
+from p0_agent.postgres.ledger import MAX_GRANTED_BYTES
+from p0_agent.postgres.provision import difference, put_right
+from p0_agent.postgres.queries import query
+from p0_agent.postgres.roles import exists
+
+
+class Drift(msgspec.Struct, frozen=True, kw_only=True):
+    """Something about the access of `rh` that was not as it was made. If not `mended`, the access is to be ended."""
+
+    rh: str
+    login: str
+    what: str
+    mended: bool
+
+
+class _Login(msgspec.Struct, frozen=True, kw_only=True):
+    rh: str
+    login: str
+    not_after: int
+    other_end: bool
+    other_settings: bool
+    settings: list[str]
+    elsewhere: list[str]
+    grave: list[str]
+
+
+class _Lease(msgspec.Struct, frozen=True, kw_only=True):
+    rh: str
+    login: str
+    database: str
+    set_role: str
+    granted: str
+
+
+async def find_drift(connections: Connections) -> tuple[Drift, ...]:
+    """One look at all live accesses; what can be put right is. Safe at any time."""
+    return (*await _logins(connections), *await _sets(connections))
+
+
+async def _logins(connections: Connections) -> list[Drift]:
+    found: list[Drift] = []
+    async with connections.control() as connection, connection.cursor(row_factory=class_row(_Login)) as cursor:
+        await cursor.execute(query("drift"))
+        changed = await cursor.fetchall()
+    for login in changed:
+        found += [Drift(rh=login.rh, login=login.login, what=what, mended=False) for what in login.grave]
+        if login.grave:
+            continue
+        try:
+            async with connections.turn(login.login), connections.control() as connection:
+                await _restore(connection, login)
+            mended = True
+        except TransientError:
+            continue
+        except PostgresError:
+            mended = False
+        if login.other_end:
+            found.append(Drift(rh=login.rh, login=login.login, what="its VALID UNTIL was changed", mended=mended))
+        if login.other_settings:
+            found.append(Drift(rh=login.rh, login=login.login, what="its settings were changed", mended=mended))
+    return found
+
+
+async def _restore(connection: Connection, login: _Login) -> None:
+    """End and settings as they were made; settings as PostgreSQL noted them, which need not be read to be set again."""
+    role = sql.Identifier(login.login)
+    if login.other_end:
+        until = sql.Literal(datetime.fromtimestamp(login.not_after, UTC).isoformat())
+        await connection.execute(sql.SQL("ALTER ROLE {} VALID UNTIL {}").format(role, until))
+    if not login.other_settings:
+        return
+    for database in login.elsewhere:
+        await connection.execute(
+            sql.SQL("ALTER ROLE {} IN DATABASE {} RESET ALL").format(role, sql.Identifier(database))
+        )
+    await connection.execute(sql.SQL("ALTER ROLE {} RESET ALL").format(role))
+    for setting in login.settings:
+        name, _, value = setting.partition("=")
+        await connection.execute("SELECT pg_catalog.set_config(%s, %s, true)", (name, value))
+        await connection.execute(sql.SQL("ALTER ROLE {} SET {} FROM CURRENT").format(role, sql.Identifier(name)))
+    # The same values, perhaps spelled otherwise: 15min for 900s.
+    await connection.execute(
+        "UPDATE p0.request SET settings = (SELECT s.setconfig FROM pg_catalog.pg_db_role_setting s"
+        " JOIN pg_catalog.pg_roles r ON r.oid = s.setrole WHERE r.rolname = login AND s.setdatabase = 0) WHERE rh = %s",
+        (login.rh,),
+    )
+
+
+async def _sets(connections: Connections) -> list[Drift]:
+    async with connections.control() as connection, connection.cursor(row_factory=class_row(_Lease)) as cursor:
+        await cursor.execute(
+            "SELECT rh, login, database, set_role, granted FROM p0.request"
+            " WHERE stage IN ('provisioned', 'sealed') ORDER BY rh"
+        )
+        leases = await cursor.fetchall()
+    by_set: dict[str, list[_Lease]] = {}
+    for lease in leases:
+        by_set.setdefault(lease.set_role, []).append(lease)
+    found: list[Drift] = []
+    for users in by_set.values():
+        try:
+            changed = await _set(connections, users[0])
+        except TransientError:
+            continue
+        if changed is not None:
+            what, mended = changed
+            found += [Drift(rh=lease.rh, login=lease.login, what=what, mended=mended) for lease in users]
+    return found
+
+
+async def _set(connections: Connections, lease: _Lease) -> tuple[str, bool] | None:
+    """What the set role holds beyond or short of what was granted, and whether that is right again."""
+    granted: Sequence[Permission] = decode(lease.granted.encode(), tuple[Permission, ...], max_bytes=MAX_GRANTED_BYTES)
+    async with connections.writer(lease.database) as connection:
+        if not await exists(connection, lease.set_role):
+            return None  # it has just ended; if not, its login shows it
+        changed = await difference(connection, lease.set_role, granted)
+        if not changed:
+            return None
+        what = f"its privileges were changed: {changed}"
+        if "missing: " in changed:
+            return what, False
+        try:
+            async with writing(connection):
+                await put_right(connections, connection, lease.set_role, granted)
+        except GrantError:
+            return what, False
+        return what, True

@@ -1,0 +1,48 @@
+-- Live accesses whose roles are not as they were made: what cannot be put right, and what can. One snapshot for rows and
+-- catalogs: a login and its row are made in one transaction, and fenced only once its row is at 'ending'.
+-- (to_jsonb reads a column of pg_auth_members that only some versions have.)
+WITH live AS (
+  SELECT q.*, r.oid, r.rolsuper OR r.rolcreatedb OR r.rolcreaterole OR r.rolreplication OR r.rolbypassrls AS powers,
+         r.rolvaliduntil IS DISTINCT FROM pg_catalog.to_timestamp(q.not_after) AS other_end,
+         q.settings IS DISTINCT FROM (SELECT s.setconfig FROM pg_catalog.pg_db_role_setting s
+                                      WHERE s.setrole = r.oid AND s.setdatabase = 0)
+         OR EXISTS (SELECT FROM pg_catalog.pg_db_role_setting s WHERE s.setrole = r.oid AND s.setdatabase <> 0)
+           AS other_settings
+  FROM p0.request q JOIN pg_catalog.pg_roles r ON r.rolname = q.login
+  WHERE q.stage IN ('provisioned', 'sealed')
+), membership AS (
+  SELECT m.roleid, m.member, role.rolname::text AS role_name, member.rolname::text AS member_name,
+         m.admin_option OR coalesce((pg_catalog.to_jsonb(m) ->> 'set_option')::boolean, false) AS more
+  FROM pg_catalog.pg_auth_members m
+  JOIN pg_catalog.pg_roles role ON role.oid = m.roleid
+  JOIN pg_catalog.pg_roles member ON member.oid = m.member
+), grave AS (
+  SELECT rh, 'the login was dropped and made anew' AS what FROM live WHERE oid <> login_oid
+  UNION ALL
+  SELECT rh, 'the login was given attributes of a role' FROM live WHERE powers
+  UNION ALL
+  SELECT rh, 'the login is no longer a member of its set role' FROM live l
+  WHERE NOT EXISTS (SELECT FROM membership m WHERE m.member = l.oid AND m.role_name = l.set_role)
+  UNION ALL
+  SELECT DISTINCT l.rh, 'the login was made a member of ' || m.role_name FROM live l JOIN membership m ON m.member = l.oid
+  WHERE m.role_name <> l.set_role
+  UNION ALL
+  SELECT DISTINCT l.rh, 'the login may become its set role, or hand it on' FROM live l JOIN membership m ON m.member = l.oid
+  WHERE m.role_name = l.set_role AND m.more
+  UNION ALL
+  SELECT DISTINCT l.rh, m.member_name || ' was made a member of the login' FROM live l JOIN membership m ON m.roleid = l.oid
+  WHERE m.member_name <> current_user
+  UNION ALL
+  SELECT DISTINCT l.rh, m.member_name || ' was made a member of the set role'
+  FROM live l JOIN membership m ON m.role_name = l.set_role
+  WHERE m.member_name <> current_user AND NOT EXISTS (
+    SELECT FROM p0.request o WHERE o.login = m.member_name AND o.set_role = l.set_role
+      AND o.stage IN ('provisioned', 'sealed', 'ending'))
+)
+SELECT l.rh, l.login, l.not_after, l.other_end, l.other_settings, coalesce(l.settings, '{}') AS settings,
+       ARRAY(SELECT d.datname::text FROM pg_catalog.pg_db_role_setting s
+             JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase WHERE s.setrole = l.oid) AS elsewhere,
+       ARRAY(SELECT g.what FROM grave g WHERE g.rh = l.rh ORDER BY 1) AS grave
+FROM live l
+WHERE l.other_end OR l.other_settings OR EXISTS (SELECT FROM grave g WHERE g.rh = l.rh)
+ORDER BY l.rh

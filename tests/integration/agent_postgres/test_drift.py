@@ -1,0 +1,134 @@
+"""The drift watchdog: what others change about a live access is put right, or the access is to be ended."""
+
+from __future__ import annotations
+
+import pytest
+from psycopg import sql
+
+from fix_postgres import NOW, Managed
+from p0_access.permissions.permission import column, relation, usage
+from p0_agent.postgres.provision import Opened
+
+MARKETS = (usage("enterprise"), relation("enterprise", "markets", "SELECT"))
+SHARED_SETS = 160000
+
+
+async def state(managed: Managed, opened: Opened) -> list[tuple[object, ...]]:
+    """All that the catalogs say about the two roles of an access."""
+    async with await managed.superuser() as superuser:
+        cursor = await superuser.execute(
+            "SELECT r.rolname, r.rolvaliduntil::text, s.setdatabase,"
+            " replace(replace(replace(s.setconfig::text, '900s', '15min'), '300s', '5min'), '3600s', '1h'),"
+            " (SELECT string_agg(relacl::text, ' ' ORDER BY oid) FROM pg_class WHERE relacl::text ~ r.rolname),"
+            " (SELECT string_agg(attacl::text, ' ') FROM pg_attribute WHERE attacl::text ~ r.rolname)"
+            " FROM pg_roles r LEFT JOIN pg_db_role_setting s ON s.setrole = r.oid"
+            " WHERE r.rolname IN (%s, %s) ORDER BY 1, 3",
+            (opened.login, opened.set_role),
+        )
+        return await cursor.fetchall()
+
+
+async def act(managed: Managed, opened: Opened, statements: str) -> None:
+    """As a superuser, in the managed database; `{login}`, `{set}` and `{database}` stand for the names."""
+    composed = sql.SQL(statements).format(
+        login=sql.Identifier(opened.login),
+        set=sql.Identifier(opened.set_role),
+        database=sql.Identifier(managed.database),
+    )
+    async with await managed.superuser() as superuser:
+        await superuser.execute(composed)
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ("ALTER ROLE {login} VALID UNTIL 'infinity'", "its VALID UNTIL was changed"),
+        ("ALTER ROLE {login} SET statement_timeout = 0", "its settings were changed"),
+        ("ALTER ROLE {login} SET search_path = 'elsewhere'", "its settings were changed"),
+        ("ALTER ROLE {login} RESET ALL", "its settings were changed"),
+        ("ALTER ROLE {login} IN DATABASE {database} SET work_mem = '1GB'", "its settings were changed"),
+        (
+            "SET ROLE p0_broker; GRANT SELECT ON ledger.entries TO {set}",
+            "its privileges were changed: extra: SELECT on relation ledger.entries",
+        ),
+        (
+            "SET ROLE p0_broker; GRANT UPDATE (name) ON enterprise.markets TO {set}",
+            "its privileges were changed: extra: UPDATE on column enterprise.markets.name",
+        ),
+    ],
+)
+async def test_what_can_be_put_right_is(change: str, what: str, managed: Managed) -> None:
+    entry, opened = await managed.open(*MARKETS)
+    assert await managed.cluster.drift() == ()
+    before = await state(managed, opened)
+    await act(managed, opened, change)
+    assert await state(managed, opened) != before
+    (drift,) = await managed.cluster.drift()
+    assert (drift.rh, drift.login, drift.what, drift.mended) == (entry.rh, opened.login, what, True)
+    assert await state(managed, opened) == before
+    assert await managed.cluster.drift() == ()
+    await managed.end(entry)
+
+
+@pytest.mark.parametrize(
+    ("change", "what", "undo"),
+    [
+        ("ALTER ROLE {login} CREATEDB", "the login was given attributes of a role", "SELECT"),
+        ("GRANT pg_read_all_data TO {login}", "the login was made a member of pg_read_all_data", "SELECT"),
+        ("GRANT {login} TO mydatabase_owner", "mydatabase_owner was made a member of the login", "SELECT"),
+        (
+            "GRANT {set} TO mydatabase_owner",
+            "mydatabase_owner was made a member of the set role",
+            "REVOKE {set} FROM mydatabase_owner",
+        ),
+        ("GRANT {set} TO {login} WITH ADMIN OPTION", "the login may become its set role, or hand it on", "SELECT"),
+        (
+            "GRANT pg_read_all_data TO {set}",
+            "its privileges were changed: extra: MEMBER on other role pg_read_all_data",
+            "SELECT",
+        ),
+        (
+            "GRANT SELECT ON enterprise.customers TO {set}",
+            "its privileges were changed: extra: SELECT on relation enterprise.customers",
+            "REVOKE SELECT ON enterprise.customers FROM {set}",
+        ),
+        (
+            "SET ROLE p0_broker; REVOKE SELECT ON enterprise.markets FROM {set}",
+            "its privileges were changed: missing: SELECT on enterprise.markets",
+            "SELECT",
+        ),
+    ],
+)
+async def test_what_cannot_be_put_right_ends_the_access(change: str, what: str, undo: str, managed: Managed) -> None:
+    entry, opened = await managed.open(*MARKETS)
+    await act(managed, opened, change)
+    (drift,) = await managed.cluster.drift()
+    assert (drift.rh, drift.what, drift.mended) == (entry.rh, what, False)
+    ended = await managed.end(entry)
+    assert ended.set_dropped is ("REVOKE" not in undo)
+    if not ended.set_dropped:  # what only others can revoke is in its way, and it gives nobody anything
+        assert (await managed.cluster.sweep(NOW)).sets == ()
+        await act(managed, opened, undo)
+        assert (await managed.cluster.sweep(NOW)).sets == (opened.set_role,)
+
+
+async def test_a_set_role_that_changed_concerns_everybody_who_has_it(managed: Managed) -> None:
+    first, one = await managed.open(*MARKETS)
+    second, _ = await managed.open(*MARKETS)
+    third, _ = await managed.open(usage("enterprise"), column("enterprise", "markets", "id", "SELECT"))
+    async with await managed.superuser() as superuser:
+        shared = superuser.info.server_version >= SHARED_SETS
+    await act(managed, one, "SET ROLE p0_broker; GRANT SELECT ON ledger.entries TO {set}")
+    found = await managed.cluster.drift()
+    assert {drift.rh for drift in found} == ({first.rh, second.rh} if shared else {first.rh})
+    for entry in (first, second, third):
+        await managed.end(entry)
+
+
+async def test_what_is_ending_or_ended_is_not_looked_at(managed: Managed) -> None:
+    entry, opened = await managed.open(*MARKETS)
+    await managed.cluster.ledger.begin_end(entry.rh, "revoked", 0)
+    await act(managed, opened, "ALTER ROLE {login} VALID UNTIL 'infinity'")
+    assert await managed.cluster.drift() == ()
+    await managed.end(entry)
+    assert await managed.cluster.drift() == ()
