@@ -77,11 +77,12 @@ def _requirements(
     for item in found:
         if isinstance(item, Ruled) and item.rule is not None:
             asked.setdefault(item.rule, []).extend(everything if item.reached else (item.permission,))
+    place = {item: number for number, item in enumerate(everything)}
     requirements: list[Requirement] = []
     for position in sorted(asked):
         rule, about = selection.rules[position], set(asked[position])
         if isinstance(rule.approval, People):
-            permissions = tuple(item for item in everything if item in about)
+            permissions = tuple(sorted(about, key=place.__getitem__))
             requirements += [
                 Requirement(
                     rule=rule.name,

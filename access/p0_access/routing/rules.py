@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from p0_access.routing.index import RuleIndex
+from p0_access.routing.index import RuleIndex, TagIndex
 from p0_access.routing.patterns import Pattern
 from p0_access.routing.rule import Rule
 
@@ -36,13 +36,13 @@ class RuleSet(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return RuleIndex(self.rules)
 
     @cached_property
+    def _tag_index(self) -> TagIndex:
+        return TagIndex(self.tags)
+
+    @cached_property
     def by_name(self) -> dict[str, Rule]:
         return {rule.name: rule for rule in self.rules}
 
     def tags_of(self, schema: str, relation: str, column: str) -> frozenset[str]:
         """The document's own tags of a column; those from comments come on top."""
-        return frozenset(
-            tag
-            for tag, patterns in self.tags.items()
-            if any(pattern.fits(schema, relation, column) for pattern in patterns)
-        )
+        return self._tag_index.of(schema, relation, column)

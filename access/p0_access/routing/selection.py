@@ -15,14 +15,29 @@ from p0_access.routing.matching import (
     object_misfit,
     request_misfit,
 )
+from p0_access.routing.rule import Rule
 from p0_access.routing.rules import RuleSet
+
+FEW: Final = 8
+"""So many rules are held against a column sooner than it is looked up which of them are about the relation."""
+
+_Object = tuple[object, str, str, str, bool]
+
+
+class _Fitting:
+    """For an object with a privilege: the first rule that decides whatever the column, and which rules fit it."""
+
+    def __init__(self, reached: bool) -> None:  # noqa: FBT001  what `known` is about
+        self.reached: Final = reached
+        self.whole: int | None = None
+        self.known: Final[dict[int, bool]] = {}
 
 
 class Selection:
     """Rules are named by their position in the document.
 
     The work is linear in rules (for the request as a whole), and for each distinct object with a privilege in the rules
-    that can be about it; a further column costs only the rules that look at columns or tags.
+    that can be about it; a further column costs only the rules that can be about a column of its name or with its tags.
     """
 
     def __init__(self, rules: RuleSet, question: Question) -> None:
@@ -35,19 +50,29 @@ class Selection:
         self._following = [at for at in self._all if rules.rules[at].follows_reach]
         self._fit = [at for at in self._all if self._misfits[at] is None]
         self._following_fit = [at for at in self._following if self._misfits[at] is None]
-        self._candidates: dict[tuple[object, ...], tuple[int, ...]] = {}
+        self._objects: dict[_Object, _Fitting] = {}
+        self._below: dict[tuple[str, str], set[int]] = {}
+        self._about_column: dict[tuple[str, frozenset[str]], set[int]] = {}
         self._tags: dict[tuple[str, str, str], frozenset[str]] = {}
 
     def first(self, permission: Permission, column: str | None, *, reached: bool) -> int | None:
         """The first rule that matches `permission` on `column`; None for `column` is what has none."""
-        for position in self._for_object(permission, reached=reached):
-            if column_misfit(self.rules[position], permission, column, self._tags_of(permission, column)) is None:
+        fitting = self._fitting(permission, reached=reached)
+        for position in () if column is None else self._near(permission, column):
+            if fitting.whole is not None and position > fitting.whole:
+                break
+            if self._fits(position, permission, fitting) and self._column_misfit(position, permission, column) is None:
                 return position
-        return None
+        return fitting.whole
 
     def depends_on_columns(self, permission: Permission, *, reached: bool) -> bool:
-        candidates = self._for_object(permission, reached=reached)
-        return bool(candidates) and self.rules[candidates[0]].resource.selects_columns
+        """Whether a rule that looks at columns would come first for some of them."""
+        if permission.kind not in RELATION_LIKE:
+            return False
+        fitting = self._fitting(permission, reached=reached)
+        before = len(self.rules) if fitting.whole is None else fitting.whole
+        below = self._below_of(permission)
+        return any(position < before and self._fits(position, permission, fitting) for position in below)
 
     def passed(self, before: int, most: int, *, reached: bool) -> tuple[list[int], int]:
         """At most `most` of the rules that were held against a permission before the one at `before`, and how many more
@@ -65,37 +90,63 @@ class Selection:
         found = (
             self._misfits[position]
             or object_misfit(rule, permission)
-            or column_misfit(rule, permission, column, self._tags_of(permission, column))
+            or self._column_misfit(position, permission, column)
         )
         assert found is not None, "asked why a rule that matches doesn't"
         return found
 
     def reason(self, position: int, permission: Permission, column: str | None) -> str:
         """Why a rule that matches does."""
-        return match_reason(self.rules[position], permission, column, self._tags_of(permission, column))
+        rule = self.rules[position]
+        return match_reason(rule, permission, column, self._tags_for(rule, permission, column))
 
-    def _for_object(self, permission: Permission, *, reached: bool) -> tuple[int, ...]:
-        """Rules that fit in all but perhaps the column, up to the first that fits whatever the column."""
+    def _column_misfit(self, position: int, permission: Permission, column: str | None) -> str | None:
+        rule = self.rules[position]
+        return column_misfit(rule, permission, column, self._tags_for(rule, permission, column))
+
+    def _tags_for(self, rule: Rule, permission: Permission, column: str | None) -> frozenset[str]:
+        """The column's tags, if the rule looks at them."""
+        return frozenset() if rule.resource.tags is None else self._tags_of(permission, column)
+
+    def _fitting(self, permission: Permission, *, reached: bool) -> _Fitting:
         on_relation = permission.kind in RELATION_LIKE
         schema, name = permission.schema or "", permission.object or ""
         key = (on_relation or permission.kind, schema, name, permission.privilege, reached)
-        found = self._candidates.get(key)
+        found = self._objects.get(key)
         if found is None:
-            possible = self.set.index.about(schema, name) if on_relation else self.set.index.elsewhere
-            found = self._candidates[key] = self._fitting(permission, possible, reached=reached)
+            found = self._objects[key] = _Fitting(reached)
+            index = self.set.index
+            possible = sorted(index.whole.about(schema, name)) if on_relation else index.elsewhere
+            found.whole = next((at for at in possible if self._fits(at, permission, found)), None)
         return found
 
-    def _fitting(self, permission: Permission, possible: list[int], *, reached: bool) -> tuple[int, ...]:
-        found: list[int] = []
-        for position in possible:
+    def _fits(self, position: int, permission: Permission, fitting: _Fitting) -> bool:
+        """Whether the rule fits in all but perhaps the column."""
+        known = fitting.known.get(position)
+        if known is None:
             rule = self.rules[position]
-            if self._misfits[position] is not None or (reached and not rule.follows_reach):
-                continue
-            if object_misfit(rule, permission) is None:
-                found.append(position)
-                if permission.kind not in RELATION_LIKE or not rule.resource.selects_columns:
-                    break
-        return tuple(found)
+            known = (
+                self._misfits[position] is None
+                and (rule.follows_reach or not fitting.reached)
+                and object_misfit(rule, permission) is None
+            )
+            fitting.known[position] = known
+        return known
+
+    def _near(self, permission: Permission, column: str) -> list[int]:
+        """Rules that look at columns, of which those that fit this one are among."""
+        index = self.set.index
+        key = (column, self._tags_of(permission, column) if index.looks_at_tags else frozenset[str]())
+        found = self._about_column.get(key)
+        if found is None:
+            found = self._about_column[key] = index.about_column(*key)
+        return sorted(found if len(found) <= FEW else found & self._below_of(permission))
+
+    def _below_of(self, permission: Permission) -> set[int]:
+        key = (permission.schema or "", permission.object or "")
+        if key not in self._below:
+            self._below[key] = self.set.index.below.about(*key)
+        return self._below[key]
 
     def _tags_of(self, permission: Permission, column: str | None) -> frozenset[str]:
         if column is None:

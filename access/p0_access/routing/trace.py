@@ -19,7 +19,7 @@ from p0_access.routing.selection import Selection
 BUDGET: Final = 400
 """About so many rules are written down in all."""
 
-LEAST: Final = 4
+LEAST: Final = 2
 """So many are written down for each permission in any case."""
 
 

@@ -6,15 +6,19 @@ import json
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any
+from unittest import mock
 
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from p0_access.permissions.permission import Permission, column, connect, relation
+from p0_access.routing import selection
 from p0_access.routing.decide import route
 from p0_access.routing.decision import Automatic, Denied, NeedsApproval, Question, Requestor
+from p0_access.routing.index import Names
 from p0_access.routing.load import load
+from p0_access.routing.patterns import Part, parse_pattern
 from p0_access.routing.rules import RuleSet
 
 SCHEMAS, RELATIONS, COLUMNS = ["a", "b"], ["x", "yx"], ["c", "d", "e"]
@@ -222,3 +226,23 @@ def test_implied_permissions_change_nothing(document: dict[str, Any], question: 
 def test_the_same_question_has_the_same_answer(document: dict[str, Any], question: Question) -> None:
     rules = loaded(document)
     assert route(rules, question) == route(rules, question) == route(loaded(document), question)
+
+
+@UNHURRIED
+@given(documents(), QUESTIONS)
+def test_looking_columns_up_changes_nothing(document: dict[str, Any], question: Question) -> None:
+    plain = route(loaded(document), question)
+    with mock.patch.object(selection, "FEW", -1):
+        assert route(loaded(document), question) == plain
+
+
+NAMED = st.text("ab", max_size=4)
+GLOBS = st.text("ab*?", min_size=1, max_size=5).map(lambda text: parse_pattern(text, "name").parts[0])
+
+
+@given(st.lists(GLOBS, max_size=6), NAMED)
+def test_a_look_up_leaves_out_no_pattern_that_fits(parts: list[Part], name: str) -> None:
+    names: Names[int] = Names()
+    for number, part in enumerate(parts):
+        names.add(part, number)
+    assert {number for number, part in enumerate(parts) if part.fits(name)} <= set(names.near(name))
