@@ -97,7 +97,7 @@ class CombinedReader:
         async with self._connections.reader(catalog.database) as connection:
             await postgres.check_search_path(connection, path)
             trees = [await _tree(connection, each, path) for each in understood]
-            found = await names.lookup(connection, trees)
+            found = await names.lookup(connection, catalog, trees)
             shown = [
                 await _beneath(connection, catalog, each, tree, found)
                 for each, tree in zip(understood, trees, strict=True)

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from p0_access.permissions.builtin import OPAQUE_FUNCTIONS
+from p0_access.permissions.builtin import OPAQUE_FUNCTIONS, SCHEMAS
 from p0_access.permissions.catalog import Catalog
 from p0_access.permissions.permission import Kind, Permission, canonical, connect, usage
 from p0_access.permissions.reading import Refused, StatementReading
@@ -77,7 +77,7 @@ def stand_in(refused: Refused, piece: Piece, shown: Shown, catalog: Catalog) -> 
         return None
     theirs = required.charged(shown.tree, shown.names, runs=piece.runs)
     called = [each.schema for each in required.functions(shown.tree, shown.names) if not each.system]
-    schemas = {*_schemas(theirs), *called, *(shown.names.type_schemas or ())}
+    schemas = {*_schemas(theirs), *called, *_type_schemas(shown)}
     if not schemas <= set(catalog.schemas):
         return None
     return Merged(
@@ -85,6 +85,10 @@ def stand_in(refused: Refused, piece: Piece, shown: Shown, catalog: Catalog) -> 
         reached=required.reached(shown.tree, shown.names),
         lacking=theirs,
     )
+
+
+def _type_schemas(shown: Shown) -> set[str]:
+    return {shown.names.types[each] for each in shown.tree.types if each in shown.names.types} - SCHEMAS
 
 
 def _shows_all(shown: Shown) -> bool:

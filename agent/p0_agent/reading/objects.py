@@ -23,13 +23,10 @@ from p0_agent.postgres.connections import Connection
 from p0_agent.postgres.queries import query
 from p0_agent.reading.names import Names
 from p0_agent.reading.required import functions
-from p0_agent.reading.tree import Tree
+from p0_agent.reading.tree import FIRST_OWN_OID, Tree
 
 MAX_ROUNDS: Final = 16
 """Of functions that name functions that name functions."""
-
-FIRST_OWN_OID: Final = 16384
-"""FirstNormalObjectId: what has a lower OID came with PostgreSQL."""
 
 _WRITES: Final = 1 | 4 | 8 | 16
 _COMPILED: Final = frozenset({"c", "internal"})
@@ -143,7 +140,7 @@ def _has_depth(tree: Tree, names: Names) -> bool:
         or any(not each.system for each in functions(tree, names))
         or any(
             found.row_security or found.kind in ("v", "m")
-            for found in map(names.relation.get, tree.relations)
+            for found in map(names.relations.get, tree.relations)
             if found is not None and not found.system
         )
     )

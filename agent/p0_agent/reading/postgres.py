@@ -31,6 +31,9 @@ MAX_NOTICES: Final = 8
 
 _PRINTER: Final = "elog_node_display"
 _TRUNCATION: Final = "truncate_identifier"
+_MEASUREMENTS: Final = frozenset({"exec_parse_message", "ShowUsage"})
+"""Who says how long it took, where the server logs durations or statistics, which a session cannot switch off."""
+
 
 _SETTINGS: Final = {
     "transaction_read_only": "on",
@@ -185,9 +188,16 @@ async def _parse(connection: Connection, text: str, types: Sequence[int]) -> Non
     raise RefusedByPostgresError(state, int(position) if position else None)
 
 
+def _aside(notice: _Notice) -> bool:
+    if notice.severity == "LOG":
+        return notice.function in _MEASUREMENTS and notice.context is None
+    return notice.severity == "NOTICE" and notice.function == _TRUNCATION
+
+
 def _only_tree(said: Sequence[_Notice]) -> str:
-    """The text of the one tree, if nothing else was said. (That a long name is cut, the scanner itself may say.)"""
-    heard = [each for each in said if not (each.function == _TRUNCATION and each.severity == "NOTICE")]
+    """The text of the one tree, if nothing else was said. (That a long name is cut, the scanner itself may say; how
+    long it took, the server.)"""
+    heard = [each for each in said if not _aside(each)]
     if len(heard) == 1 and len(said) < MAX_NOTICES:
         (only,) = heard
         genuine = only.severity == "LOG" and only.function == _PRINTER and only.context is None

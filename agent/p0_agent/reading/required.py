@@ -49,10 +49,9 @@ def reached(tree: Tree, names: Names) -> tuple[Permission, ...]:
 
 def functions(tree: Tree, names: Names) -> Iterator[NamedFunction]:
     """The functions that run: those called, and those behind operators."""
-    behind = names.operators or {}
     try:
-        for oid in sorted(tree.functions | {behind[each] for each in tree.operators}):
-            yield names.function[oid]
+        for oid in sorted(tree.functions | {names.operators[each] for each in tree.operators}):
+            yield names.functions[oid]
     except KeyError:
         raise CatalogMovedError from None
 
@@ -74,7 +73,7 @@ def least(permissions: Iterable[Permission]) -> tuple[Permission, ...]:
 
 def _mentioned(mentions: Iterable[Mention], names: Names) -> Iterator[Permission]:
     for mention in mentions:
-        found = names.relation.get(mention.relation)
+        found = names.relations.get(mention.relation)
         if found is None:
             raise CatalogMovedError
         if mention.required & ~_KNOWN_BITS:
@@ -119,7 +118,7 @@ def _drawn(draws: Iterable[Draw], names: Names, already: Iterable[Permission]) -
     for use, oid in draws:
         uses.setdefault(oid, set()).add(use)
     for oid, wanted in uses.items():
-        found = names.relation.get(oid)
+        found = names.relations.get(oid)
         if found is None:
             raise CatalogMovedError
         held = {

@@ -20,6 +20,9 @@ from p0_agent.reading.nodes import Datum, Node, TreeError, Value, parse
 VERSIONS: Final = range(14, 19)
 """The major versions whose trees were looked at."""
 
+FIRST_OWN_OID: Final = 16384
+"""FirstNormalObjectId: what has a lower OID came with PostgreSQL."""
+
 WHOLE_ROW: Final = 0
 _FIRST_ATTRIBUTE: Final = 7
 """FirstLowInvalidHeapAttributeNumber, negated: bit 7 is the whole row, bits below it are system columns."""

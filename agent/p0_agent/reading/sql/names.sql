@@ -37,8 +37,8 @@ SELECT pg_catalog.json_build_object(
       'oid', f.oid::bigint, 'schema', f.schema, 'name', f.name, 'types', f.types, 'language', f.language,
       'public', f.public, 'system', f.system, 'security_definer', f.security_definer))
     FROM function f),
-  'type_schemas', (
-    SELECT pg_catalog.json_agg(DISTINCT n.nspname)
+  'types', (
+    SELECT pg_catalog.json_object_agg(t.oid, n.nspname)
     FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
-    WHERE t.oid = ANY(%(types)s::bigint[]::oid[]) AND n.nspname NOT IN ('pg_catalog', 'information_schema')),
+    WHERE t.oid = ANY(%(types)s::bigint[]::oid[])),
   'operators', (SELECT pg_catalog.json_object_agg(o.oid, o.function::bigint) FROM operator o))::text

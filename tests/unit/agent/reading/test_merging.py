@@ -78,7 +78,12 @@ def shown(
         relation(2, "numbers", kind="S"),
         relation(3, "pg_authid", "name", "hash", schema="pg_catalog"),
     )
-    names = Names(relations=relations, functions=functions, operators={})
+    names = Names(
+        relations={each.oid: each for each in relations},
+        functions={each.oid: each for each in functions},
+        operators={},
+        types={},
+    )
     return Shown(tree=tree, names=names, beneath=beneath or Beneath())
 
 

@@ -1,0 +1,105 @@
+"""PostgreSQL's own reading against a bare Parse of the same statements on the same connection."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final
+
+import psycopg
+from psycopg import generators, sql
+
+from bench.harness import Table
+from p0_access.permissions.catalog import Catalog
+from p0_access.secret import Secret
+from p0_agent.postgres.connections import Account, Connection, Connections
+from p0_agent.reading import names, postgres
+from p0_agent.reading.cutting import pieces
+from p0_agent.reading.piece import Piece
+from p0_demo.postgres import EmbeddedPostgres
+
+TITLE: Final = "PostgreSQL's reading: a statement analysed by the server, and its tree decoded"
+
+CASES: Final = Path(__file__).parent.parent / "tests" / "inference_cases"
+THEMES: Final = ("select", "session", "utility", "views_and_functions", "writing")
+SCHEMAS: Final = ("hr", "public", "shop", "util")
+PATH: Final = ("public",)
+ROUNDS: Final = 5
+LIMIT: Final = 0.002
+
+
+async def run(table: Table) -> None:
+    password = Secret("bench")
+    async with EmbeddedPostgres(settings={"fsync": "off"}) as server:
+        superuser = await psycopg.AsyncConnection.connect(**server.superuser(), autocommit=True)
+        await superuser.execute((CASES / "schema.sql").read_bytes())
+        await superuser.execute(sql.SQL("CREATE ROLE bench LOGIN PASSWORD {}").format(password.reveal()))
+        await superuser.execute(
+            sql.SQL("GRANT USAGE ON SCHEMA {} TO bench").format(sql.SQL(", ").join(map(sql.Identifier, SCHEMAS)))
+        )
+        await superuser.close()
+        account = Account(host=server.host, port=server.port, user="bench", password=password, sslmode="disable")
+        connections = Connections(agent=account, reader=account, home="postgres")
+        try:
+            async with connections.reader("postgres") as connection:
+                await _measure(table, connection)
+        finally:
+            await connections.close()
+
+
+async def _measure(table: Table, connection: Connection) -> None:
+    known = [each for each in _pieces() if await _reads(connection, each)]
+
+    async def bare(piece: Piece) -> None:
+        connection.pgconn.send_prepare(b"", (piece.analysed or "").encode())
+        await connection.wait(generators.execute(connection.pgconn))
+
+    async def analysed(piece: Piece) -> None:
+        await postgres.analyse(connection, piece, PATH)
+
+    async def named(piece: Piece) -> None:
+        await postgres.check_search_path(connection, PATH)
+        catalog = Catalog(database="postgres", version="", server_version=18, schemas=SCHEMAS, relations=())
+        await names.lookup(connection, catalog, [await postgres.analyse(connection, piece, PATH)])
+
+    async def known_names(piece: Piece) -> None:
+        await postgres.check_search_path(connection, PATH)
+        await names.lookup(connection, remembering, [await postgres.analyse(connection, piece, PATH)])
+
+    remembering = Catalog(database="postgres", version="", server_version=18, schemas=SCHEMAS, relations=())
+
+    table.add("bare Parse", await _times(known, bare), baseline=True)
+    table.add("analysed and decoded", await _times(known, analysed), limit=LIMIT)
+    table.add("and its path and names, known", await _times(known, known_names))
+    table.add("and its path and names, looked up", await _times(known, named))
+
+
+def _pieces() -> list[Piece]:
+    found: list[Piece] = []
+    for theme in THEMES:
+        for block in (CASES / f"{theme}.txt").read_text(encoding="utf-8").strip().split("\n\n"):
+            text = "\n".join(line for line in block.split("\n") if not line.startswith("    "))
+            found += [each for each in pieces(text) if each.analysed is not None]
+    return found
+
+
+async def _reads(connection: Connection, piece: Piece) -> bool:
+    try:
+        await postgres.analyse(connection, piece, PATH)
+    except postgres.RefusedByPostgresError:
+        return False
+    return True
+
+
+async def _times(known: list[Piece], action: Callable[[Piece], Awaitable[None]]) -> list[float]:
+    """The median time of each statement."""
+    taken = []
+    for piece in known:
+        rounds = []
+        for _ in range(ROUNDS):
+            start = time.perf_counter()
+            await action(piece)
+            rounds.append(time.perf_counter() - start)
+        taken.append(sorted(rounds)[ROUNDS // 2])
+    return taken
