@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -62,3 +64,34 @@ async def test_rules_change_while_everything_runs() -> None:
         denied = await ask(stage, "select 3")
         assert (denied.status, denied.out) == (77, "")
         assert "Not today." in denied.err
+
+
+async def test_a_requestor_sees_who_is_waited_for_and_every_rule_that_was_considered(stage: Stage) -> None:
+    asked = await ask(stage, "select phone from enterprise.customers where id = 8")
+    assert asked.status == 75, asked
+    (rid,) = set(re.findall(r"r-[a-z2-7]{8}", asked.err))
+    shown = await p0(stage, DANA, "show", rid)
+    because = "1 of privacy (rule customers-pii) because enterprise.customers.phone is pii"
+    assert f"waits for  {because}" in shown.out, shown
+    assert "rules considered" not in shown.out
+    for arguments in (("show", rid, "--trace"), ("rules", "explain", rid)):
+        told = await p0(stage, DANA, *arguments)
+        assert told.status == 0, told
+        assert "no-direct-writes-to-ledger: no: the relation is not ledger.*" in told.out
+        assert "customers-pii: matches: enterprise.customers.phone is pii" in told.out
+    assert (await p0(stage, DANA, "relinquish", rid)).status == 0
+
+
+async def test_new_rules_are_held_against_what_was_asked_for(stage: Stage, tmp_path: Path) -> None:
+    asked = await ask(stage, "select phone from enterprise.customers where id = 9")
+    assert asked.status == 75, asked
+    old = (stage.directory / "rules.yaml").read_text()
+    new, export = tmp_path / "new.yaml", tmp_path / "export.jsonl"
+    new.write_text(old)
+    same = await p0(stage, DANA, "rules", "replay", str(new), "--save", str(export), "--fail-on", "any")
+    assert same.status == 0, same
+    assert "0 would be decided otherwise" in same.out
+    new.write_text(old.replace("tags: [pii]}", 'tags: [pii], relations: ["no.such"]}'))
+    wider = await p0(stage, DANA, "rules", "replay", str(new), "--from", str(export))
+    assert wider.status == 1, wider
+    assert "becomes automatic: SELECT (phone) on enterprise.customers" in wider.out
