@@ -49,3 +49,10 @@ class DatabaseWanted(Message):
 def error_content(error: P0Error) -> Content:
     """What happened, and what to do about it."""
     return joined((safe(str(error)), safe(f" ({error.hint})" if error.hint else "")))
+
+
+def signed_out(error: P0Error) -> bool:
+    """Whether signing in again is what would help."""
+    from p0_launcher.errors import NotSignedInError
+
+    return isinstance(error, NotSignedInError)

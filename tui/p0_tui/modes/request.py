@@ -8,14 +8,12 @@ is not the one on the screen.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import ClassVar, Final
 
-import msgspec
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, Vertical
-from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Input
 
@@ -26,6 +24,7 @@ from p0_access.permissions.catalog import Catalog
 from p0_access.routing.durations import parse_duration, spell_duration
 from p0_tui.backend import Backend, Draft
 from p0_tui.drafts import Drafts
+from p0_tui.modes.following import Following
 from p0_tui.modes.messages import DatabaseWanted, Failed, ListsChanged, Tell
 from p0_tui.names import identifier
 from p0_tui.paint import verdict_line
@@ -39,10 +38,6 @@ from p0_tui.widgets.editor import Editor
 from p0_tui.widgets.pane import Pane
 from p0_tui.widgets.permissions import PermissionsPanel, Shown
 from p0_tui.widgets.safe_input import SafeInput
-from p0_tui.widgets.status import StatusPane
-
-if TYPE_CHECKING:
-    from p0_launcher.access import Access
 
 READ_DELAY: Final = 0.06
 CHECK_DELAY: Final = 0.12
@@ -58,13 +53,6 @@ class RequestMode(Container):
         Binding("escape", "leave", "Back to the query", show=False),
     ]
 
-    class Ready(Message):
-        """An access is open; psql can be opened on it."""
-
-        def __init__(self, access: Access) -> None:
-            super().__init__()
-            self.access = access
-
     def __init__(
         self,
         backend: Backend,
@@ -78,14 +66,12 @@ class RequestMode(Container):
         self._backend = backend
         self._drafts = drafts
         self._preview = Preview(reader)
-        self._clock = clock
         self._load_catalog = load_catalog
         self._database = ""
         self._recent = -1
         self._typed = 0
-        self._tabs = False
         self._submitting = False
-        self._followed: RequestView | None = None
+        self._following = Following(backend, clock=clock, id="status-pane")
         self._pending: dict[str, Timer] = {}
 
     # --- what is on it
@@ -111,14 +97,13 @@ class RequestMode(Container):
             )
         with Vertical(id="right"):
             yield Pane(safe("Permissions"), PermissionsPanel(id="permissions"), jump="p", id="permissions-pane")
-            yield Pane(safe("Status"), StatusPane(id="status"), jump="s", id="status-pane")
+            yield self._following
 
     def on_mount(self) -> None:
         draft = self._drafts.current
         self.query_one("#filter").display = False
         self._fill(draft)
         self.screen.set_focus(self.query_one(Editor))
-        self.set_interval(1.0, self._tick)
 
     def start(self) -> None:
         """After the first paint, with the parser loaded: colours, and the first reading."""
@@ -127,15 +112,9 @@ class RequestMode(Container):
 
     def show_as_tabs(self, tabs: bool) -> None:  # noqa: FBT001 - one question, asked by name
         """Where permissions and status share one place, each names the other."""
-        self._tabs = tabs
-        self._title_right_panes()
-
-    def _title_right_panes(self) -> None:
-        status = "Status" if self._followed is None else f"Status · {self._followed.rid}"
-        other = safe(" │ ^O s status") if self._tabs else EMPTY
+        other = safe(" │ ^O s status") if tabs else EMPTY
         self.query_one("#permissions-pane", Pane).set_title(joined((safe("Permissions"), other)))
-        other = safe(" │ ^O p permissions") if self._tabs else EMPTY
-        self.query_one("#status-pane", Pane).set_title(joined((safe(status), other)))
+        self._following.show_as_tab(tabs)
 
     @property
     def database(self) -> str:
@@ -149,10 +128,13 @@ class RequestMode(Container):
     def show_databases(self, databases: Sequence[DatabaseView]) -> None:
         self.query_one(CatalogTree).show_databases(databases)
 
+    def event(self, event: Event) -> None:
+        self._following.event(event)
+
     @property
     def followed(self) -> RequestView | None:
         """The request that the status pane shows."""
-        return self._followed
+        return self._following.request
 
     def draft(self) -> Draft:
         """What stands in the editor, the reason and the TTL now."""
@@ -330,7 +312,8 @@ class RequestMode(Container):
         finally:
             self._submitting = False
         if view is not None:
-            self.follow(view)
+            self._following.follow(view)
+            self.screen.add_class("show-status")
             self.post_message(ListsChanged())
 
     async def _ask(self, draft: Draft) -> RequestView | None:
@@ -350,13 +333,12 @@ class RequestMode(Container):
             return None
         if (now != before or now[0] is Verdict.DENIED) and not await self._confirmed(before is not None, now[0]):
             return None
-        status = self.query_one("#status-pane", Pane)
-        status.set_foot(safe("submitting…"))
+        self._following.set_foot(safe("submitting…"))
         self.query_one("#reason-pane", Pane).set_foot(EMPTY)
         try:
             view = await self._backend.submit(draft)
         finally:
-            status.set_foot(EMPTY)
+            self._following.set_foot(EMPTY)
         self._drafts.submitted(draft)
         self._recent = -1
         return view
@@ -379,54 +361,6 @@ class RequestMode(Container):
     def _refuse(self, text: str, focus: str) -> None:
         self.screen.set_focus(self.query_one(focus))
         self.post_message(Tell(safe(text), bad=True))
-
-    # --- following
-
-    def follow(self, view: RequestView) -> None:
-        """Shows `view` in the status pane, live, and opens its access as soon as there is one."""
-        self._show_status(view)
-        self.screen.add_class("show-status")
-        if not view.state.final:
-            self._open(view.rid)
-
-    def event(self, event: Event) -> None:
-        """Something happened to some request; if it is this one, it shows at once, and whole a moment later."""
-        followed = self._followed
-        if followed is None or event.rid != followed.rid:
-            return
-        if all(event.seq != known.seq for known in followed.events):
-            events = (*followed.events, event)
-            self._show_status(msgspec.structs.replace(followed, state=event.state, events=events))
-        self._refetch(event.rid)
-
-    @work(exclusive=True, group="refetch")
-    async def _refetch(self, rid: str) -> None:
-        try:
-            view = await self._backend.request(rid)
-        except P0Error:
-            return  # the connection's own state says so already, and it will be fetched again
-        if self._followed is not None and self._followed.rid == rid:
-            self._show_status(view)
-
-    @work(exclusive=True, group="open")
-    async def _open(self, rid: str) -> None:
-        try:
-            access = await self._backend.open(rid)
-        except P0Error as error:
-            self.post_message(Failed(error))
-        else:
-            self.post_message(self.Ready(access))
-        self._refetch(rid)
-
-    def _show_status(self, view: RequestView) -> None:
-        self._followed = view
-        self._title_right_panes()
-        self.query_one(StatusPane).show(view, self._clock())
-
-    def _tick(self) -> None:
-        """Ages and countdowns, once a second while a request is on its way or open."""
-        if self._followed is not None and not self._followed.state.final:
-            self.query_one(StatusPane).show(self._followed, self._clock())
 
     # --- drafts
 

@@ -6,8 +6,8 @@ It owns what the modes share: the facts, the connection, and the terminal while 
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, Final
+from collections.abc import Callable
+from typing import ClassVar, Final
 
 from textual import events, on, work
 from textual.app import ComposeResult
@@ -23,26 +23,26 @@ from p0_tui.drafts import Drafts
 from p0_tui.external_editor import edit_text
 from p0_tui.facts import Facts
 from p0_tui.live import Connection, Live
+from p0_tui.modes.following import Following
 from p0_tui.modes.history import HistoryMode
 from p0_tui.modes.inbox import InboxMode
-from p0_tui.modes.messages import DatabaseWanted, Failed, ListsChanged, OpenPsql, Tell, error_content
+from p0_tui.modes.messages import DatabaseWanted, Failed, ListsChanged, OpenPsql, Tell, error_content, signed_out
 from p0_tui.modes.mine import MineMode
 from p0_tui.modes.request import RequestMode
+from p0_tui.psql import Run, run_psql
 from p0_tui.reader import Reader
 from p0_tui.safe import joined, safe
 from p0_tui.screens.choose_database import ChooseDatabaseScreen
 from p0_tui.screens.help import HelpScreen
 from p0_tui.screens.jump import JumpScreen
 from p0_tui.screens.sign_in import SignInScreen
-from p0_tui.times import clock as time_left
+from p0_tui.screens.work_keys import COMMON_JUMPS, DRAFT_JUMPS, FIRST_FOCUS, HINTS, JUMPS
+from p0_tui.widgets.banner import ReadyBanner
 from p0_tui.widgets.editor import Editor
 from p0_tui.widgets.header import MODES, HeaderBar, Mode, ModeTab, Target
-from p0_tui.widgets.key_hints import Hint, KeyHints
-from p0_tui.widgets.pane import Pane
+from p0_tui.widgets.key_hints import KeyHints
+from p0_tui.widgets.pane import pane_of
 from p0_tui.widgets.prose import Prose
-
-if TYPE_CHECKING:
-    from p0_launcher.access import Access
 
 LISTS_DELAY: Final = 0.15
 COMPACT_BELOW: Final = 110
@@ -51,36 +51,6 @@ MIN_WIDTH: Final = 60
 MIN_HEIGHT: Final = 18
 
 _OPENS: Final = frozenset({State.ACTIVE, State.APPROVED})
-
-Run = Callable[..., Awaitable[int]]
-"""Runs a program on the terminal: (argv, environment=, descriptors=) → exit status."""
-
-_HINTS: Final[Mapping[Mode, Sequence[Hint]]] = {
-    "request": (("^J", "submit"), ("F2", "psql"), ("^O", "jump"), ("^E", "$EDITOR"), ("/", "filter")),
-    "mine": (("Enter", "psql"), ("d d", "give back"), ("y", "copy"), ("e", "edit"), ("^O", "jump")),
-    "inbox": (("A", "approve"), ("X", "deny"), ("Enter", "read"), ("^O", "jump"), ("R", "refresh")),
-    "history": (("/", "filter"), ("Enter", "read"), ("^O", "jump"), ("R", "refresh")),
-}
-_COMMON_JUMPS: Final = (("1", "Request"), ("2", "Mine"), ("3", "Inbox"), ("4", "History"), ("d", "database"))
-_JUMPS: Final[Mapping[Mode, Sequence[tuple[str, str, str]]]] = {
-    "request": (
-        ("c", "catalog", "#catalog"),
-        ("q", "query", "#editor"),
-        ("r", "reason", "#reason"),
-        ("p", "permissions", "#permissions"),
-        ("s", "status", "#status"),
-    ),
-    "mine": (("l", "list", "#mine-list"), ("t", "details", "#mine-detail")),
-    "inbox": (("l", "list", "#inbox-list"), ("t", "review", "#review")),
-    "history": (("l", "list", "#history-list"), ("t", "details", "#history-detail")),
-}
-_DRAFT_JUMPS: Final = (("[", "older draft"), ("]", "newer draft"))
-_FIRST_FOCUS: Final[Mapping[Mode, str]] = {
-    "request": "#editor",
-    "mine": "#mine-list",
-    "inbox": "#inbox-list",
-    "history": "#history-list",
-}
 
 
 class WorkScreen(Screen[None]):
@@ -115,7 +85,6 @@ class WorkScreen(Screen[None]):
     ) -> None:
         super().__init__()
         self._backend = backend
-        self._clock = clock
         self._run = run
         self._copy = copy
         self._facts = Facts(backend)
@@ -127,7 +96,7 @@ class WorkScreen(Screen[None]):
         self._wanted = database or drafts.current.database
         self._drafts = drafts
         self._connection = Connection(state="connecting")
-        self._access: Access | None = None
+        self._banner = ReadyBanner(clock)
         self._asking_to_sign_in = False
         self._live = Live(
             backend,
@@ -143,12 +112,11 @@ class WorkScreen(Screen[None]):
         yield HeaderBar()
         with ContentSwitcher(initial="request", id="modes"):
             yield self._request
-        yield Prose(id="banner")
+        yield self._banner
         yield KeyHints()
         yield Prose(safe("Too small for p0 tui: enlarge the terminal, or use p0 request.", "bold"), id="too-small")
 
     def on_mount(self) -> None:
-        self.query_one("#banner").display = False
         self._show_header()
         self._show_mode()
         self.call_after_refresh(self._start)
@@ -165,7 +133,6 @@ class WorkScreen(Screen[None]):
         self._request.start()
         if self._drafts.problem:
             self.post_message(Tell(safe(self._drafts.problem), bad=True))
-        self.set_interval(1.0, self._show_banner)
         self._stay_connected()
 
     def on_resize(self, event: events.Resize) -> None:
@@ -183,14 +150,14 @@ class WorkScreen(Screen[None]):
     def action_mode(self, mode: Mode) -> None:
         self.query_one(ContentSwitcher).current = mode
         self._show_mode()
-        self.set_focus(self.query_one(_FIRST_FOCUS[mode]))
+        self.set_focus(self.query_one(FIRST_FOCUS[mode]))
 
     @on(ModeTab.Picked)
     def _mode_picked(self, message: ModeTab.Picked) -> None:
         self.action_mode(message.mode)
 
     def _show_mode(self) -> None:
-        self.query_one(KeyHints).show_hints(_HINTS[self.mode])
+        self.query_one(KeyHints).show_hints(HINTS[self.mode])
         self._show_header()
 
     def _show_header(self) -> None:
@@ -201,24 +168,7 @@ class WorkScreen(Screen[None]):
         header.show_modes(self.mode, counts, narrow=self.size.width < FULL_NAMES_FROM)
         me = self._facts.me
         who = None if me is None else me.subject.email or me.subject.sub
-        header.show_state(None if narrow else who, [self._agent_state(), self._live_state()])
-
-    def _agent_state(self) -> Content:
-        view = self._facts.database(self._request.database)
-        if view is None:
-            return safe("")
-        if not view.online:
-            return safe("agent ✗ away", "bold $text-error")
-        return safe("agent ✓", "$text-success") if view.rules_match else safe("▲ rules differ", "bold $text-warning")
-
-    def _live_state(self) -> Content:
-        match self._connection.state:
-            case "live":
-                return safe("live ✓", "$text-success")
-            case "connecting":
-                return safe("connecting…", "$foreground-muted")
-            case "offline":
-                return safe("✗ offline", "bold $text-error")
+        header.show_state(None if narrow else who, self._facts.database(self._request.database), self._connection)
 
     # --- the line to the server
 
@@ -242,7 +192,7 @@ class WorkScreen(Screen[None]):
             self.post_message(Tell(safe("Connected again.")))
             self._request.recheck()
         elif connection.state == "offline" and connection.problem is not None:
-            if _is_signed_out(connection.problem):
+            if signed_out(connection.problem):
                 self._ask_to_sign_in(connection.problem)
             elif was != "offline":
                 text = joined((safe("Offline, trying again: "), error_content(connection.problem)))
@@ -307,7 +257,7 @@ class WorkScreen(Screen[None]):
 
     @on(Failed)
     def _failed(self, message: Failed) -> None:
-        if _is_signed_out(message.error):
+        if signed_out(message.error):
             self._ask_to_sign_in(message.error)
         else:
             self._tell(Tell(error_content(message.error), bad=True))
@@ -341,22 +291,11 @@ class WorkScreen(Screen[None]):
 
     # --- psql
 
-    @on(RequestMode.Ready)
-    def _ready(self, message: RequestMode.Ready) -> None:
-        self._access = message.access
+    @on(Following.Ready)
+    def _ready(self, message: Following.Ready) -> None:
+        self._banner.show_access(message.access)
         self.app.bell()
-        self._show_banner()
         self._refresh_lists()
-
-    def _show_banner(self) -> None:
-        banner = self.query_one("#banner", Prose)
-        access = self._access
-        if access is not None and access.not_after <= self._clock():
-            access = self._access = None
-        banner.display = access is not None
-        if access is not None:
-            left = time_left(access.not_after - self._clock())
-            banner.show(safe(f"● READY  F2 opens psql on {access.database}  ⏳ {left} left", "bold"))
 
     def action_psql(self) -> None:
         rid = self._psql_target()
@@ -373,8 +312,8 @@ class WorkScreen(Screen[None]):
         if self.mode == "mine":
             chosen = self._mine.chosen
             return chosen.rid if chosen is not None and chosen.state in _OPENS else None
-        if self._access is not None:
-            return self._access.rid
+        if self._banner.access is not None:
+            return self._banner.access.rid
         followed = self._request.followed
         if followed is not None and followed.state is State.ACTIVE:
             return followed.rid
@@ -388,18 +327,10 @@ class WorkScreen(Screen[None]):
     @work(exclusive=True, group="psql")
     async def _open_psql(self, rid: str) -> None:
         try:
-            access = await self._backend.open(rid)
-            launch = self._backend.psql(access)
+            status = await run_psql(self._backend, rid, self._run)
         except P0Error as error:
             self.post_message(Failed(error))
             return
-        try:
-            status = await self._run(launch.arguments, environment=launch.environment, descriptors=launch.descriptors)
-        except OSError as error:
-            self._tell(Tell(safe(f"psql could not be started: {error.strerror}"), bad=True))
-            return
-        finally:
-            launch.close()
         if status != 0:
             self._tell(Tell(safe(f"psql ended with status {status}."), bad=True))
         self._refresh_lists()
@@ -412,14 +343,14 @@ class WorkScreen(Screen[None]):
 
     def action_jump(self) -> None:
         """At once, not in a worker: the label may be typed before the labels are drawn."""
-        panes = [(key, name) for key, name, _ in _JUMPS[self.mode]]
-        drafts = _DRAFT_JUMPS if self.mode == "request" else ()
-        self.app.push_screen(JumpScreen((*_COMMON_JUMPS, *panes, *drafts)), self._jump)
+        panes = [(key, name) for key, name, _ in JUMPS[self.mode]]
+        drafts = DRAFT_JUMPS if self.mode == "request" else ()
+        self.app.push_screen(JumpScreen((*COMMON_JUMPS, *panes, *drafts)), self._jump)
 
     def _jump(self, key: str | None) -> None:
         if key is None:
             return
-        selector = next((selector for known, _, selector in _JUMPS[self.mode] if known == key), None)
+        selector = next((selector for known, _, selector in JUMPS[self.mode] if known == key), None)
         if selector is not None:
             self._focus(selector)
         elif key == "d":
@@ -441,18 +372,18 @@ class WorkScreen(Screen[None]):
             self._focus("#editor" if self.has_class("show-catalog") else "#catalog")
 
     def action_next_pane(self) -> None:
-        selectors = [selector for _, _, selector in _JUMPS[self.mode]]
+        selectors = [selector for _, _, selector in JUMPS[self.mode]]
         within = [
             index
             for index, selector in enumerate(selectors)
-            if self.focused is not None and _pane(self.query_one(selector)) is _pane(self.focused)
+            if self.focused is not None and pane_of(self.query_one(selector)) is pane_of(self.focused)
         ]
         self._focus(selectors[(within[0] + 1) % len(selectors)] if within else selectors[0])
 
     def action_zoom(self) -> None:
         if self.maximized is not None:
             self.minimize()
-        elif self.focused is not None and (pane := _pane(self.focused)) is not None:
+        elif self.focused is not None and (pane := pane_of(self.focused)) is not None:
             self.maximize(pane)
 
     def action_help(self) -> None:
@@ -470,15 +401,3 @@ class WorkScreen(Screen[None]):
         else:
             editor.text = text
         self.set_focus(editor)
-
-
-def _is_signed_out(error: P0Error) -> bool:
-    from p0_launcher.errors import NotSignedInError
-
-    return isinstance(error, NotSignedInError)
-
-
-def _pane(widget: object) -> Pane | None:
-    while widget is not None and not isinstance(widget, Pane):
-        widget = getattr(widget, "parent", None)
-    return widget

@@ -11,6 +11,8 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
 
+from p0_access.messages.views import DatabaseView
+from p0_tui.live import Connection
 from p0_tui.safe import EMPTY, joined, safe
 from p0_tui.widgets.prose import Prose
 
@@ -78,7 +80,22 @@ class HeaderBar(Horizontal):
                 joined((safe(f"{mark}{number} {shown}"), safe(f" {count}●", "bold $text-warning") if count else EMPTY))
             )
 
-    def show_state(self, who: str | None, parts: list[Content]) -> None:
-        """`who` only where there is room; `parts` are short states such as `live ✓`."""
-        shown = [part for part in (safe(who or "", "$foreground-muted"), *parts) if part.plain]
-        self.query_one("#who", Prose).show(joined(shown, "  "))
+    def show_state(self, who: str | None, database: DatabaseView | None, connection: Connection) -> None:
+        """`who` only where there is room."""
+        parts = (safe(who or "", "$foreground-muted"), _agent_state(database), _LIVE[connection.state])
+        self.query_one("#who", Prose).show(joined([part for part in parts if part.plain], "  "))
+
+
+def _agent_state(database: DatabaseView | None) -> Content:
+    if database is None:
+        return EMPTY
+    if not database.online:
+        return safe("agent ✗ away", "bold $text-error")
+    return safe("agent ✓", "$text-success") if database.rules_match else safe("▲ rules differ", "bold $text-warning")
+
+
+_LIVE = {
+    "live": safe("live ✓", "$text-success"),
+    "connecting": safe("connecting…", "$foreground-muted"),
+    "offline": safe("✗ offline", "bold $text-error"),
+}

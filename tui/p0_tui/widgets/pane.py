@@ -55,3 +55,8 @@ class Pane(Vertical):
 
     def _show_title(self) -> None:
         self.border_title = joined((safe("▸" if self._within else ""), self._title, self._jump))
+
+
+def pane_of(widget: Widget) -> Pane | None:
+    """The pane that `widget` is in."""
+    return next((node for node in widget.ancestors_with_self if isinstance(node, Pane)), None)

@@ -1,0 +1,36 @@
+"""The work screen's keys as tables: hints, jump labels, and what has the focus first in each mode."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from p0_tui.widgets.header import Mode
+from p0_tui.widgets.key_hints import Hint
+
+HINTS: Final[Mapping[Mode, Sequence[Hint]]] = {
+    "request": (("^J", "submit"), ("F2", "psql"), ("^O", "jump"), ("^E", "$EDITOR"), ("/", "filter")),
+    "mine": (("Enter", "psql"), ("d d", "give back"), ("y", "copy"), ("e", "edit"), ("^O", "jump")),
+    "inbox": (("A", "approve"), ("X", "deny"), ("Enter", "read"), ("^O", "jump"), ("R", "refresh")),
+    "history": (("/", "filter"), ("Enter", "read"), ("^O", "jump"), ("R", "refresh")),
+}
+COMMON_JUMPS: Final = (("1", "Request"), ("2", "Mine"), ("3", "Inbox"), ("4", "History"), ("d", "database"))
+JUMPS: Final[Mapping[Mode, Sequence[tuple[str, str, str]]]] = {
+    "request": (
+        ("c", "catalog", "#catalog"),
+        ("q", "query", "#editor"),
+        ("r", "reason", "#reason"),
+        ("p", "permissions", "#permissions"),
+        ("s", "status", "#status"),
+    ),
+    "mine": (("l", "list", "#mine-list"), ("t", "details", "#mine-detail")),
+    "inbox": (("l", "list", "#inbox-list"), ("t", "review", "#review")),
+    "history": (("l", "list", "#history-list"), ("t", "details", "#history-detail")),
+}
+DRAFT_JUMPS: Final = (("[", "older draft"), ("]", "newer draft"))
+FIRST_FOCUS: Final[Mapping[Mode, str]] = {
+    "request": "#editor",
+    "mine": "#mine-list",
+    "inbox": "#inbox-list",
+    "history": "#history-list",
+}
