@@ -4,6 +4,7 @@
   fail with "tuple concurrently updated", so all of them pass through here; `writing` also takes the lock that keeps a
   second agent out.
 - `control()`: one connection to the home database, for the ledger, sessions, and roles as such. Never kept for long.
+  `look()` is the same one without a transaction.
 - `reader(database)`: a connection as the reader, who may read no table; the only one on which SQL of others may be
   analysed. One a database, for one task at a time.
 - `visiting(database)`: short-lived, as the agent, to databases that are not managed.
@@ -73,6 +74,12 @@ class Connections:
     async def control(self) -> AsyncIterator[Connection]:
         """In the home database, in a transaction that is committed at the end."""
         async with self._use("control", self._agent, LIMITS, self.home) as connection, connection.transaction():
+            yield connection
+
+    @asynccontextmanager
+    async def look(self) -> AsyncIterator[Connection]:
+        """The connection of `control`, outside a transaction: what stands alone takes no BEGIN and COMMIT."""
+        async with self._use("control", self._agent, LIMITS, self.home) as connection:
             yield connection
 
     @asynccontextmanager

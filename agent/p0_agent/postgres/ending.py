@@ -59,7 +59,7 @@ async def end_access(
         dropped = await _kill_and_undo(connections, database, login, set_role)
         logins = {present.get(login), login_oid} - {None}
         sets = {present.get(set_role), set_oid} - {None}
-        async with connections.control() as connection:
+        async with connections.look() as connection:
             cursor = await connection.execute(
                 query("residue"), {"login": login, "logins": list(logins), "sets": list(sets)}
             )
@@ -112,24 +112,24 @@ async def _drop(connections: Connections, connection: Connection, roles: list[st
 
 async def _fence(connections: Connections, login: str, set_role: str) -> dict[str, int]:
     """Returns the OIDs of those of the two roles that exist."""
-    async with connections.control() as connection:
+    async with connections.look() as connection:
         cursor = await connection.execute(
             "SELECT rolname::text, oid::bigint FROM pg_catalog.pg_roles WHERE rolname = ANY(%s)", ([login, set_role],)
         )
         oids = {str(name): int(str(oid)) for name, oid in await cursor.fetchall()}
         if login in oids:
-            await connection.execute(sql.SQL("ALTER ROLE {} NOLOGIN").format(sql.Identifier(login)))
+            fence = sql.SQL("ALTER ROLE {} NOLOGIN").format(sql.Identifier(login))
             if set_role in oids:
-                await connection.execute(
-                    sql.SQL("REVOKE {} FROM {}").format(sql.Identifier(set_role), sql.Identifier(login))
-                )
+                # In one message, and so in one transaction.
+                fence += sql.SQL("; REVOKE {} FROM {}").format(sql.Identifier(set_role), sql.Identifier(login))
+            await connection.execute(fence)
     return oids
 
 
 async def _kill(connections: Connections, login: str) -> None:
     deadline = time.monotonic() + KILL_SECONDS
     for pause in chain(POLL_SECONDS, repeat(POLL_SECONDS[-1])):
-        async with connections.control() as connection:
+        async with connections.look() as connection:
             pids = await _sessions(connection, login)
             if not pids:
                 return
@@ -153,7 +153,7 @@ async def _sessions(connection: Connection, login: str) -> list[int]:
 
 async def _roll_back_prepared(connections: Connections, login: str) -> None:
     """A prepared transaction outlives its session, holds locks, and could be committed later by anybody of its name."""
-    async with connections.control() as connection:
+    async with connections.look() as connection:
         cursor = await connection.execute(
             "SELECT gid, database::text FROM pg_catalog.pg_prepared_xacts WHERE owner = %s", (login,)
         )

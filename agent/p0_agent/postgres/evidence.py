@@ -53,7 +53,7 @@ class Evidence:
         return self._grown(LogHead(n=n, h=b64u(h)))
 
     async def head(self) -> LogHead:
-        async with self._connections.control() as connection:
+        async with self._connections.look() as connection:
             last = await self._last(connection)
         if last is None:
             raise EvidenceError("the evidence log is empty", code="evidence_empty", hint="was its database restored?")
@@ -67,7 +67,7 @@ class Evidence:
 
     async def entries(self, *, first: int = 0, limit: int = MAX_PAGE) -> tuple[LogEntry, ...]:
         """At most `limit` entries from number `first` on, in order."""
-        async with self._connections.control() as connection:
+        async with self._connections.look() as connection:
             return await _entries(connection, first, min(limit, MAX_PAGE))
 
     async def _last(self, connection: Connection) -> LogEntry | None:

@@ -109,7 +109,7 @@ class Ledger:
         return entry
 
     async def get(self, rh: str) -> Entry | None:
-        async with self._connections.control() as connection:
+        async with self._connections.look() as connection:
             return await _one(connection, _BY_HASH, rh)
 
     async def admit(self, rh: str, admission: str, stage: Literal["admitted", "approved", "denied"], now: int) -> Entry:
@@ -144,7 +144,7 @@ class Ledger:
             return (*present, approval)
 
     async def approvals(self, rh: str) -> tuple[Approved, ...]:
-        async with self._connections.control() as connection:
+        async with self._connections.look() as connection:
             return await _approvals(connection, rh)
 
     async def seal(self, rh: str, credential: str, now: int, *, attempt: int) -> Entry:
@@ -187,11 +187,11 @@ class Ledger:
         return await self._list(sql.SQL("WHERE stage IN ('claimed', 'admitted', 'approved')"))
 
     async def _step(self, rh: str, allowed: tuple[Stage, ...], to: Stage, now: int, **columns: str | None) -> Entry:
-        async with self._connections.control() as connection:
+        async with self._connections.look() as connection:
             return await _advance(connection, rh, allowed, to, now, **columns)
 
     async def _list(self, where: sql.SQL, *parameters: object) -> tuple[Entry, ...]:
-        async with self._connections.control() as connection:
+        async with self._connections.look() as connection:
             return await _many(
                 connection, where + sql.SQL(" ORDER BY coalesce(not_after, claimed_at), rh"), *parameters
             )

@@ -29,7 +29,7 @@ from p0_agent.postgres.errors import DatabaseBusyError, GrantError
 from p0_agent.postgres.grants import check_grantable, grant, held, is_granted, lacking
 from p0_agent.postgres.ledger import note_roles, record_provisioned
 from p0_agent.postgres.names import is_login_name, set_role_name
-from p0_agent.postgres.roles import administer, drop_owned, exists, has_set_option, membership
+from p0_agent.postgres.roles import administration, drop_owned, exists, has_set_option, membership
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,8 +96,8 @@ async def _ensure_set(
     """The set role exists and holds exactly what is wanted: made if it is new, put right if it is not what it was."""
     granted = [permission for permission in wanted if is_granted(permission)]
     if not await exists(connection, set_role):
-        await connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(set_role)))
-        await administer(connection, set_role)
+        create = sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(set_role))
+        await connection.execute(sql.SQL("; ").join([create, administration(connection, set_role)]))
         await grant(connection, set_role, granted)
         await _require_exact(connection, set_role, granted)
     elif await difference(connection, set_role, granted):
@@ -163,12 +163,11 @@ async def _create_login(connection: Connection, order: Order, set_role: str, ver
     ]
     for name, value in _settings(order).items():
         statements.append(sql.SQL("ALTER ROLE {} SET {} = {}").format(login, sql.Identifier(name), value))
-    statements.append(note_roles(order.rh))
+    statements += [administration(connection, order.login), note_roles(order.rh)]
     try:
         await connection.execute(sql.SQL("; ").join(statements))
     except sqlstate.UndefinedObject as error:
         raise DatabaseBusyError("another agent dropped the set role meanwhile", code="set_role_gone") from error
-    await administer(connection, order.login)
 
 
 def _settings(order: Order) -> dict[str, sql.Composable]:

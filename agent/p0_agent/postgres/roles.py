@@ -28,9 +28,9 @@ def membership(connection: Connection, role: str, member: sql.Composable) -> sql
     return sql.SQL("GRANT {} TO {}" + options).format(sql.Identifier(role), member)
 
 
-async def administer(connection: Connection, role: str) -> None:
-    """Lets the agent end the sessions of a role that it has just made, and drop what the role owns."""
-    await connection.execute(membership(connection, role, sql.SQL("CURRENT_USER")))
+def administration(connection: Connection, role: str) -> sql.Composed:
+    """GRANT that lets the agent end the sessions of a role that it has just made, and drop what the role owns."""
+    return membership(connection, role, sql.SQL("CURRENT_USER"))
 
 
 async def drop_owned(connections: Connections, connection: Connection, roles: Sequence[str]) -> None:
