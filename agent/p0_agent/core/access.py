@@ -17,8 +17,8 @@ from p0_access.routing.decision import Automatic, Decision, Denied, NeedsApprova
 from p0_agent.core import ceiling
 from p0_agent.core.acts import admission_of, known, request_of, requestor, verified
 from p0_agent.core.answer import Answer
-from p0_agent.core.approvals import Allowed, granted
 from p0_agent.core.context import Context
+from p0_agent.core.counting import Allowed, granted
 from p0_agent.core.needs import read, search_path
 from p0_agent.core.window import in_window
 from p0_agent.errors import RefusedError, Step, at

@@ -8,8 +8,8 @@ from p0_access.proof import jws
 from p0_access.routing.approvals import may_review
 from p0_agent.core.acts import admission_of, known, requestor, verified
 from p0_agent.core.answer import Answer
-from p0_agent.core.approvals import asked_by
 from p0_agent.core.context import Context
+from p0_agent.core.counting import asked_by
 from p0_agent.core.standing import stands
 from p0_agent.errors import RefusedError, Step, at
 from p0_agent.postgres.ending import Ended

@@ -6,8 +6,8 @@ from typing import Final
 
 from p0_access.messages.job import Outcome
 from p0_agent.core.answer import Answer
-from p0_agent.core.approvals import progress
 from p0_agent.core.context import Context
+from p0_agent.core.counting import progress
 from p0_agent.postgres.ledger import Entry, Stage
 
 _OUTCOMES: Final[dict[Stage, Outcome]] = {

@@ -1,0 +1,91 @@
+"""How far people's approvals have come: counted from the ledger, where they were written after they were verified."""
+
+from __future__ import annotations
+
+import msgspec
+
+from p0_access.encoding import decode
+from p0_access.messages.job import Progress
+from p0_access.messages.records import Admission, Approval
+from p0_access.permissions.permission import Permission
+from p0_access.proof import jws
+from p0_access.routing.approvals import Tally, VerifiedApproval, tally
+from p0_access.routing.decision import Automatic, NeedsApproval, Requestor
+from p0_agent.core.acts import admission_of
+from p0_agent.core.context import Context
+from p0_agent.errors import RefusedError, Step
+from p0_agent.postgres.ledger import Approved, Entry
+
+
+class Allowed(msgspec.Struct, frozen=True, kw_only=True):
+    """What a decision, by rule or by people, comes to. `ttl` in seconds; `not_after` is a window's end, if any."""
+
+    permissions: tuple[Permission, ...]
+    ttl: int
+    not_after: int | None
+
+
+async def granted(entry: Entry, admission: Admission, context: Context) -> Allowed:
+    """What may be provisioned. Anything short of a verdict that is met is a refusal."""
+    match admission.rules.decision:
+        case Automatic(ttl=ttl, not_after=not_after):
+            return Allowed(permissions=admission.permissions, ttl=ttl, not_after=not_after)
+        case NeedsApproval() as decision:
+            count = count_of(decision, admission, await context.cluster.ledger.approvals(entry.rh))
+            if not count.complete or count.struck:
+                raise _short_of("not everybody has approved all of it", "not_approved")
+            return Allowed(permissions=count.permissions, ttl=count.ttl, not_after=decision.not_after)
+        case _:
+            raise _short_of("the rules deny it", "denied")
+
+
+async def progress(entry: Entry, context: Context) -> tuple[Progress, ...]:
+    """How far each requirement is; nothing where nobody is asked."""
+    if entry.admission is None:
+        return ()
+    admission = admission_of(entry, context)
+    decision = admission.rules.decision
+    if not isinstance(decision, NeedsApproval):
+        return ()
+    return progress_of(count_of(decision, admission, await context.cluster.ledger.approvals(entry.rh)))
+
+
+def count_of(decision: NeedsApproval, admission: Admission, approvals: tuple[Approved, ...]) -> Tally:
+    return tally(
+        decision,
+        requestor=asked_by(admission),
+        granted=admission.permissions,
+        approvals=[_verified(approval) for approval in approvals],
+    )
+
+
+def asked_by(admission: Admission) -> Requestor:
+    """The requestor, as the rules saw them."""
+    subject = admission.subject
+    return Requestor(iss=subject.iss, sub=subject.sub, email=subject.email, groups=admission.groups)
+
+
+def progress_of(count: Tally) -> tuple[Progress, ...]:
+    return tuple(
+        Progress(
+            rule=counted.requirement.rule,
+            count=counted.way.count,
+            by=tuple(person.email or person.sub for person in counted.by),
+        )
+        for counted in count.counted
+    )
+
+
+def _verified(approval: Approved) -> VerifiedApproval:
+    """From the ledger, where it was written after it was verified."""
+    record = jws.unverified_record(approval.record, Approval)
+    return VerifiedApproval(
+        by=decode(approval.verified, Requestor),
+        decision=record.decision,
+        permissions=record.permissions,
+        ttl=record.ttl,
+    )
+
+
+def _short_of(message: str, code: str) -> RefusedError:
+    return RefusedError(message, step=Step.APPROVALS, code=code)
