@@ -1,9 +1,10 @@
-"""A value that must never be shown: its `repr` and `str` are redacted, and it compares in constant time."""
+"""Values that must never be shown: their `repr` and `str` are redacted, also where Rich or a traceback prints them."""
 
 from __future__ import annotations
 
 import hmac
-from typing import Final, NoReturn
+from collections.abc import Iterator
+from typing import Any, Final, NoReturn
 
 
 class Secret:
@@ -36,3 +37,18 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a secret is never pickled")
+
+
+class Hidden:
+    """For records that hold secrets: whoever prints one, in a log, a traceback or through Rich, sees only its type.
+
+    msgspec gives its structs a `__rich_repr__` of all members; this one comes first.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(…)"
+
+    def __rich_repr__(self) -> Iterator[tuple[str, Any]]:
+        return iter(())

@@ -15,6 +15,7 @@ from p0_access.encoding import b64u_decode
 from p0_access.messages.identity import Identity
 from p0_access.messages.records import Subject
 from p0_access.proof.keys import SigningKey
+from p0_access.secret import Hidden
 from p0_launcher.acts import Signer
 from p0_launcher.errors import NotSignedInError
 from p0_launcher.wallet import StoredSession, Wallet
@@ -23,16 +24,13 @@ MARGIN: Final = 90
 """Seconds that a token must still hold when it is sent: it is verified at the server and again at the agent."""
 
 
-class Refreshed(msgspec.Struct, frozen=True, kw_only=True):
+class Refreshed(Hidden, msgspec.Struct, frozen=True, kw_only=True):
     """What a refresh gives: a verified ID token, and the refresh token's successor if the provider rotates them."""
 
     id_token: str
     expires: int
     groups: tuple[str, ...]
     refresh_token: str | None
-
-    def __repr__(self) -> str:
-        return "Refreshed(…)"
 
 
 class Refresher(Protocol):

@@ -21,7 +21,7 @@ import msgspec
 from p0_access.encoding import decode, encode
 from p0_access.errors import MalformedError
 from p0_access.messages.records import CredentialPlaintext, LogHead, Subject
-from p0_access.secret import Secret
+from p0_access.secret import Hidden, Secret
 from p0_launcher.errors import ConfigurationError, UnavailableError
 from p0_launcher.storage import SecretStore
 
@@ -31,9 +31,8 @@ LOCK_SECONDS: Final = 20.0
 MAX_WALLET_BYTES: Final = 1024 * 1024
 
 
-class _Kept(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(…)"
+class _Kept(Hidden, msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is kept is never shown."""
 
 
 class StoredSession(_Kept, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
+from p0_access.secret import Hidden
 
-class Identity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+
+class Identity(Hidden, msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Unverified until `p0_access.proof.identity.verify` has seen it.
 
     `bind` is base64url of the committed bytes, `id_token` the original token whose nonce commits to it;
@@ -17,9 +19,6 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     id_token: str
     fresh: str | None = None
     step_up: str | None = None
-
-    def __repr__(self) -> str:
-        return "Identity(…)"
 
 
 class SignedAct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

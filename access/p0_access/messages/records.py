@@ -14,6 +14,7 @@ from msgspec import UNSET, Meta, UnsetType
 from p0_access.permissions.permission import Permission
 from p0_access.permissions.reading import ReadingWarning
 from p0_access.routing.decision import Decision
+from p0_access.secret import Hidden
 
 MAX_SQL_BYTES = 64 * 1024
 MAX_REASON = 2_000
@@ -192,7 +193,7 @@ class Credential(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     log: LogHead
 
 
-class CredentialPlaintext(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class CredentialPlaintext(Hidden, msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is sealed. `sslrootcert` is PEM text or null; `not_after` is when the login ends."""
 
     host: str
@@ -204,9 +205,6 @@ class CredentialPlaintext(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     channel_binding: Literal["require", "prefer", "disable"]
     sslrootcert: str | None
     not_after: Seconds
-
-    def __repr__(self) -> str:
-        return f"CredentialPlaintext(user={self.user!r}, host={self.host!r}, password=…)"
 
 
 class DroppedSet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
+from p0_access.secret import Hidden
 from p0_launcher.errors import ConfigurationError, NotSignedInError
 
 HOST: Final = "127.0.0.1"
@@ -26,14 +27,11 @@ _PAGE: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><title>p0
 <body style="font: 16px/1.5 system-ui; max-width: 32em; margin: 4em auto"><p>{}</p></body></html>"""
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class Answer(Hidden, msgspec.Struct, frozen=True, kw_only=True):
     """The provider's answer to this sign-in; `iss` is unverified, and None when it names none."""
 
     code: str
     iss: str | None
-
-    def __repr__(self) -> str:
-        return "Answer(…)"
 
 
 class Callback:

@@ -15,6 +15,7 @@ from p0_access.errors import MalformedError, P0Error
 from p0_access.messages.identity import Identity
 from p0_access.proof.id_token import KeySet, TrustedIssuer
 from p0_access.proof.identity import VerifiedIdentity, verify_identity
+from p0_access.secret import Hidden
 from p0_launcher.errors import ConfigurationError, NotSignedInError, UnavailableError, UnverifiedError
 from p0_launcher.http import httpx
 from p0_launcher.network import is_loopback
@@ -40,14 +41,11 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     authorization_response_iss_parameter_supported: bool = False
 
 
-class Tokens(msgspec.Struct, frozen=True, kw_only=True):
+class Tokens(Hidden, msgspec.Struct, frozen=True, kw_only=True):
     """A token endpoint's answer. The access token is of no use here."""
 
     id_token: str
     refresh_token: str | None = None
-
-    def __repr__(self) -> str:
-        return "Tokens(…)"
 
 
 class _TokenError(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,7 +21,7 @@ from msgspec import UNSET
 
 from p0_access.messages.records import What
 from p0_access.permissions.reading import DEFAULT_SEARCH_PATH
-from p0_access.secret import Secret
+from p0_access.secret import Hidden, Secret
 from p0_launcher.access import Access
 from p0_launcher.errors import ConfigurationError
 
@@ -36,7 +36,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     file: bool
 
 
-class Launch(msgspec.Struct, frozen=True, kw_only=True):
+class Launch(Hidden, msgspec.Struct, frozen=True, kw_only=True):
     """A psql ready to start. `descriptors` must be inherited under the same numbers, and closed by whoever starts psql
     without becoming it."""
 
@@ -48,9 +48,6 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     def close(self) -> None:
         for descriptor in self.descriptors:
             os.close(descriptor)
-
-    def __repr__(self) -> str:
-        return f"Launch(program={self.program!r})"
 
 
 def prepare(

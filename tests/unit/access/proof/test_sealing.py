@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 
 import pytest
+import rich.pretty
 
 from p0_access.encoding import b64u
 from p0_access.errors import ProofError
@@ -50,7 +51,7 @@ def test_it_opens_with_nothing_else() -> None:
 
 
 def test_secrets_are_not_shown() -> None:
-    assert "correct horse" not in repr(PLAINTEXT)
+    assert "correct horse" not in repr(PLAINTEXT) + str(PLAINTEXT) + rich.pretty.pretty_repr(PLAINTEXT)
     secret = Secret("correct horse")
     assert "correct" not in repr(secret) + str(secret)
     with pytest.raises(TypeError):
