@@ -40,6 +40,11 @@ def children() -> list[int]:
     return [pid for pid in found if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
+def ended(pid: int) -> bool:
+    """Whether a child has ended, and waits for its parent to notice."""
+    return "(zombie)" in Path(f"/proc/{pid}/status").read_text()
+
+
 async def test_a_child_that_is_killed_costs_its_statement_only(child: ReadingChild) -> None:
     (reading,) = await child.read(GOOD, CATALOG, ("public",))
     assert isinstance(reading, StatementReading)
@@ -53,8 +58,8 @@ async def test_a_child_that_is_killed_costs_its_statement_only(child: ReadingChi
     assert (await child.read(GOOD, CATALOG, ("public",)))[0] == reading
     (pid,) = children()
     os.kill(pid, signal.SIGKILL)
-    while "(zombie)" not in Path(f"/proc/{pid}/status").read_text():
-        pass  # until it has ended, and waits for its parent to notice
+    while not ended(pid):
+        pass
     assert (await child.read(GOOD, CATALOG, ("public",)))[0] == reading
 
 
