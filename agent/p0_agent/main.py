@@ -22,7 +22,14 @@ EX_GAPS: Final = 1
 EX_UNAVAILABLE: Final = 69
 EX_CONFIG: Final = 78
 
-app = typer.Typer(no_args_is_help=True, help="The worker beside the database, and its set-up.")
+app = typer.Typer(
+    name="p0 agent",
+    help="The worker beside the database, and its set-up.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
 
 ConfigOption = Annotated[
     Path, typer.Option("--config", envvar="P0_AGENT_CONFIG", help="The agent's configuration (TOML).")
