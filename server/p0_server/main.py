@@ -26,7 +26,13 @@ EXIT_CONFIGURATION: Final = 78
 
 _LOG: Final = logging.getLogger(__name__)
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="The control plane.")
+app = typer.Typer(
+    help="The control plane.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
 
 
 @app.callback()
