@@ -23,6 +23,7 @@ from p0_access.proof.possession import verify_possession
 from p0_server.config import AgentSettings, Settings
 from p0_server.errors import ForbiddenError, ServerError, UnauthorizedError
 from p0_server.jwks import KeyFetcher
+from p0_server.rate import RateCap
 from p0_server.store.protocol import Store
 
 MAX_REMEMBERED: Final = 4_096
@@ -54,6 +55,7 @@ class Authenticator:
         self._store = store
         self._keys = keys
         self._clock = clock
+        self._rates = RateCap()
         self._remembered: OrderedDict[bytes, VerifiedIdentity] = OrderedDict()
 
     async def person(self, call: Call) -> VerifiedIdentity:
@@ -66,6 +68,7 @@ class Authenticator:
             identity = decode(b64u_decode(credential), Identity, max_bytes=MAX_CREDENTIAL_CHARS)
             found = await self.identity(identity)
             await self._possession(call, found.key, credential)
+            self._rates.take(f"{found.subject.iss}#{found.subject.sub}", self._clock())
         except ServerError:
             raise
         except P0Error as error:
@@ -84,6 +87,7 @@ class Authenticator:
             )
         try:
             await self._possession(call, agent.jwk, thumbprint)
+            self._rates.take(thumbprint, self._clock())
         except ServerError:
             raise
         except P0Error as error:

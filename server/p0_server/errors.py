@@ -7,7 +7,8 @@ ServerError                  base; `status` is the HTTP status it is answered wi
 ├── ForbiddenError           known, but not allowed                                    (403)
 ├── NotFoundError            not there, or not to be seen, which look alike            (404)
 ├── ConflictError            the state of things does not allow it                     (409)
-└── UnprocessableError       understood, and not acceptable                            (422)
+├── UnprocessableError       understood, and not acceptable                            (422)
+└── TooManyCallsError        more often than one identity may call                     (429)
 """
 
 from __future__ import annotations
@@ -49,3 +50,7 @@ class ConflictError(ServerError):
 
 class UnprocessableError(ServerError):
     status = 422
+
+
+class TooManyCallsError(ServerError):
+    status = 429

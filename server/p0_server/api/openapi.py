@@ -29,6 +29,7 @@ _REASONS: Final = {
     409: "The state of things does not allow it",
     413: "Too large",
     422: "Understood, and not acceptable",
+    429: "More often than one identity may call",
     503: "Something that is needed does not answer",
 }
 
@@ -87,8 +88,8 @@ def _responses(operation: Operation) -> dict[str, Any]:
             found[status]["content"] = {operation.media_type: {"schema": {"type": "string"}}}
         elif type_ is not None:
             found[status]["content"] = _json(type_)
-    errors = {400, *operation.errors} | ({401, 503} if operation.caller == "person" else set())
-    errors |= {401, 403} if operation.caller == "agent" else set()
+    errors = {400, *operation.errors} | ({401, 429, 503} if operation.caller == "person" else set())
+    errors |= {401, 403, 429} if operation.caller == "agent" else set()
     errors |= {413} if operation.body is not None else set()
     for status in errors:
         found[status] = {"description": _REASONS[status], "content": _json(ErrorBody)}
