@@ -181,7 +181,7 @@ async def test_plain_http_for_other_machines_is_refused(stopped: Plane) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"stor": "x"}, "did you mean 'store'?"),
+        ({"stor": "x"}, "Did you mean 'store'?"),
         ({"listen": "8400"}, "'8400' is not an address to listen on"),
         ({"rules": "none.yaml"}, "cannot read the rules"),
     ],

@@ -29,10 +29,14 @@ class RequestList(LineView):
         self._all: tuple[RequestSummary, ...] = ()
         self._words: tuple[str, ...] = ()
         self._requests: tuple[RequestSummary, ...] = ()
+        self._visited = False
+
+    def on_focus(self) -> None:
+        self._visited = True
 
     def show(self, requests: Sequence[RequestSummary]) -> None:
-        """The cursor stays on the request that it was on."""
-        chosen = self.chosen
+        """The cursor stays on the request that it was on; before anybody has been here, it is on the newest."""
+        chosen = self.chosen if self._visited else None
         self._all = tuple(requests)
         self._apply(None if chosen is None else chosen.rid)
 
@@ -79,7 +83,8 @@ class RequestList(LineView):
         before = self.chosen
         self._requests = tuple(item for item in self._all if self._matches(item))
         index = next((at for at, item in enumerate(self._requests) if item.rid == rid), None)
-        self.set_reactive(LineView.cursor, self.cursor if index is None else index)
+        stay = self.cursor if self._visited else 0
+        self.set_reactive(LineView.cursor, stay if index is None else index)
         self.lines_changed()
         if self.chosen != before:
             self.post_message(self.Moved(self))
