@@ -58,7 +58,8 @@ async def _run(*, keep: bool) -> int:
         return 0
     sys.stderr.write("\np0 demo: stopping, and cleaning up\n")
     showing.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
+    # A terminal's Ctrl-C goes to the command that is running, too; that it ended is no failure of the tour then.
+    with contextlib.suppress(asyncio.CancelledError, P0Error):
         await showing
     return 0 if keep else EX_INTERRUPTED
 
