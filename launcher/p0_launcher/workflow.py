@@ -34,6 +34,9 @@ from p0_launcher.review import admitted
 from p0_launcher.session import Session
 from p0_launcher.wallet import Awaited, Held, Wallet
 
+AGENT_SECONDS: Final = 5
+"""How long the agent is given for its own answer, even by who does not want to wait for people."""
+
 RETRY_SECONDS: Final = (0.5, 1.0, 2.0, 4.0, 5.0)
 """Pauses between attempts while the server does not answer; the last one repeats."""
 
@@ -154,7 +157,8 @@ class Workflow:
         )
         async with self._wallet.changing() as draft:
             draft.contents = draft.contents.with_awaited(awaited)
-        view = await self._hand_in(act, awaited, MAX_WAIT if database.online else 0, patience, on_progress)
+        hold = min(MAX_WAIT, max(AGENT_SECONDS, math.ceil(patience))) if database.online else 0
+        view = await self._hand_in(act, awaited, hold, patience, on_progress)
         on_progress(Submitted(view=view, agent_online=database.online))
         return view
 
