@@ -42,7 +42,7 @@ class Lending(App):
             nonlocal ticks
             while True:
                 ticks += 1
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0)
         ticking = asyncio.create_task(tick())
         status = await lend(
             self, [sys.executable, "-c", CHILD, str(held)], environment={"HELD": "environment"}, descriptors=[held]

@@ -293,7 +293,7 @@ async def test_the_query_goes_to_the_editor_and_comes_back(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = tmp_path / "ed"
-    program.write_text(f"#!{sys.executable}\nimport sys\nopen(sys.argv[1], 'a').write(' limit 1\\n')\n")
+    program.write_text("#!/bin/sh\nprintf ' limit 1\\n' >> \"$1\"\n")
     program.chmod(0o755)
     monkeypatch.setenv("EDITOR", str(program))
     monkeypatch.delenv("VISUAL", raising=False)
