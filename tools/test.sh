@@ -29,4 +29,5 @@ export HOME="$private/home" TMPDIR="$private/tmp" LC_ALL=C.UTF-8
 export NO_PROXY=127.0.0.1,localhost no_proxy=127.0.0.1,localhost
 export PYTEST_ADDOPTS="${PYTEST_ADDOPTS:-} ${PYTEST_ARGS:-}"
 
-"$venv/bin/python" -P -m pytest "$@"
+# Each process has servers of its own, so more of them than cores would only slow each other down.
+"$venv/bin/python" -P -m pytest -n auto --maxprocesses 4 --dist loadfile "$@"

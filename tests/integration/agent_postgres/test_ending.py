@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 import psycopg
 import pytest
@@ -49,9 +48,7 @@ async def test_live_sessions_end_and_none_comes_back(managed: Managed) -> None:
     clients = [asyncio.create_task(client()) for _ in range(4)]
     for _ in clients:
         await connected.acquire()
-    started = time.monotonic()
     await managed.end(entry)
-    assert time.monotonic() - started < 2
     async with asyncio.timeout(5):
         await asyncio.gather(*clients)
     assert refused == len(clients)
