@@ -28,6 +28,7 @@ from psycopg import pq
 
 from p0_access.secret import Secret
 from p0_agent.postgres.errors import DatabaseUnavailableError, translated
+from p0_agent.postgres.powers import BrokerPowers, Powers
 
 CONNECT_SECONDS: Final = 5
 USE_SECONDS: Final = 60.0
@@ -55,10 +56,12 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Connections:
-    """Opened as they are needed, opened anew when they break. `close` at the end."""
+    """Opened as they are needed, opened anew when they break. `close` at the end. `powers` is what the agent may do by
+    its account."""
 
-    def __init__(self, *, agent: Account, reader: Account, home: str) -> None:
+    def __init__(self, *, agent: Account, reader: Account, home: str, powers: Powers | None = None) -> None:
         self.home: Final = home
+        self.powers: Final = powers or BrokerPowers()
         self._agent = agent
         self._reader = reader
         self._slots: dict[tuple[str, str], _Slot] = {}

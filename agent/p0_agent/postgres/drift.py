@@ -12,8 +12,9 @@ could. A set role is compared as a whole, in the database it is for.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from typing import Final
 
 import msgspec
 from psycopg import sql
@@ -22,12 +23,15 @@ from psycopg.rows import class_row
 from p0_access.encoding import decode
 from p0_access.permissions.permission import Permission
 from p0_agent.errors import TransientError
-from p0_agent.postgres.connections import Connection, Connections, writing
+from p0_agent.postgres.connections import Connections, writing
 from p0_agent.postgres.errors import GrantError, PostgresError
 from p0_agent.postgres.ledger import MAX_GRANTED_BYTES
 from p0_agent.postgres.provision import difference, put_right
 from p0_agent.postgres.queries import query
 from p0_agent.postgres.roles import exists
+
+LISTS: Final = frozenset({"search_path"})
+"""Settings that are lists of names."""
 
 
 class Drift(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +70,7 @@ async def find_drift(connections: Connections) -> tuple[Drift, ...]:
 async def _logins(connections: Connections) -> list[Drift]:
     found: list[Drift] = []
     async with connections.control() as connection, connection.cursor(row_factory=class_row(_Login)) as cursor:
-        await cursor.execute(query("drift"))
+        await cursor.execute(query("drift"), {"maker": connections.powers.maker})
         changed = await cursor.fetchall()
     for login in changed:
         found += [Drift(rh=login.rh, login=login.login, what=what, mended=False) for what in login.grave]
@@ -74,7 +78,7 @@ async def _logins(connections: Connections) -> list[Drift]:
             continue
         try:
             async with connections.turn(login.login), connections.control() as connection:
-                await _restore(connection, login)
+                await connection.execute(_restored(connections, login))
             mended = True
         except TransientError:
             continue
@@ -87,28 +91,20 @@ async def _logins(connections: Connections) -> list[Drift]:
     return found
 
 
-async def _restore(connection: Connection, login: _Login) -> None:
-    """End and settings as they were made; settings as PostgreSQL noted them, which need not be read to be set again."""
-    role = sql.Identifier(login.login)
-    if login.other_end:
-        until = sql.Literal(datetime.fromtimestamp(login.not_after, UTC).isoformat())
-        await connection.execute(sql.SQL("ALTER ROLE {} VALID UNTIL {}").format(role, until))
-    if not login.other_settings:
-        return
-    for database in login.elsewhere:
-        await connection.execute(
-            sql.SQL("ALTER ROLE {} IN DATABASE {} RESET ALL").format(role, sql.Identifier(database))
-        )
-    await connection.execute(sql.SQL("ALTER ROLE {} RESET ALL").format(role))
+def _restored(connections: Connections, login: _Login) -> sql.Composed:
+    """End and settings as they were made."""
+    settings: dict[str, tuple[str, ...]] = {}
     for setting in login.settings:
         name, _, value = setting.partition("=")
-        await connection.execute("SELECT pg_catalog.set_config(%s, %s, true)", (name, value))
-        await connection.execute(sql.SQL("ALTER ROLE {} SET {} FROM CURRENT").format(role, sql.Identifier(name)))
-    # The same values, perhaps spelled otherwise: 15min for 900s.
-    await connection.execute(
-        "UPDATE p0.request SET settings = (SELECT s.setconfig FROM pg_catalog.pg_db_role_setting s"
-        " JOIN pg_catalog.pg_roles r ON r.oid = s.setrole WHERE r.rolname = login AND s.setdatabase = 0) WHERE rh = %s",
-        (login.rh,),
+        settings[name] = _listed(value) if name in LISTS else (value,)
+    return connections.powers.restore(login.login, login.not_after, settings, elsewhere=login.elsewhere)
+
+
+def _listed(value: str) -> tuple[str, ...]:
+    """The names in a list as PostgreSQL notes it: each in double quotes where it must be."""
+    return tuple(
+        quoted.replace('""', '"') if plain == "" else plain
+        for quoted, plain in re.findall(r'"((?:[^"]|"")*)"|([^",\s]+)', value)
     )
 
 

@@ -24,7 +24,7 @@ from psycopg import sql
 from p0_agent.postgres.connections import Connection, Connections, writing
 from p0_agent.postgres.errors import EndIncompleteError
 from p0_agent.postgres.queries import query
-from p0_agent.postgres.roles import drop_owned, exists, has_set_option
+from p0_agent.postgres.roles import as_login, drop_owned, exists
 
 KILL_SECONDS: Final = 10.0
 POLL_SECONDS: Final = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.05)
@@ -71,10 +71,10 @@ async def end_access(
 async def drop_unused_set(connections: Connections, *, database: str, set_role: str) -> bool:
     """Drops a set role that no login is a member of (any more). False: there is one, or the role is gone."""
     async with connections.writer(database) as connection, writing(connection):
-        if not await _is_unused(connection, set_role, login=None):
+        if not await _is_unused(connections, connection, set_role, login=None):
             return False
         await drop_owned(connections, connection, [set_role])
-        await connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(set_role)))
+        await connection.execute(connections.powers.drop([set_role]))
         return True
 
 
@@ -89,7 +89,7 @@ async def _kill_and_undo(connections: Connections, database: str, login: str, se
             try:
                 async with writing(connection):
                     roles = [role for role in (login,) if await exists(connection, role)]
-                    if not spared and await _is_unused(connection, set_role, login=login):
+                    if not spared and await _is_unused(connections, connection, set_role, login=login):
                         roles.append(set_role)
                     if await _drop(connections, connection, roles, login):
                         return roles
@@ -106,7 +106,7 @@ async def _drop(connections: Connections, connection: Connection, roles: list[st
         await drop_owned(connections, connection, roles)
         if await _sessions(connection, login):
             return False
-        await connection.execute(sql.SQL("DROP ROLE {}").format(sql.SQL(", ").join(map(sql.Identifier, roles))))
+        await connection.execute(connections.powers.drop(roles))
     return True
 
 
@@ -118,11 +118,8 @@ async def _fence(connections: Connections, login: str, set_role: str) -> dict[st
         )
         oids = {str(name): int(str(oid)) for name, oid in await cursor.fetchall()}
         if login in oids:
-            fence = sql.SQL("ALTER ROLE {} NOLOGIN").format(sql.Identifier(login))
-            if set_role in oids:
-                # In one message, and so in one transaction.
-                fence += sql.SQL("; REVOKE {} FROM {}").format(sql.Identifier(set_role), sql.Identifier(login))
-            await connection.execute(fence)
+            # In one message, and so in one transaction.
+            await connection.execute(connections.powers.fence(login, set_role if set_role in oids else None))
     return oids
 
 
@@ -133,7 +130,7 @@ async def _kill(connections: Connections, login: str) -> None:
             pids = await _sessions(connection, login)
             if not pids:
                 return
-            await connection.execute("SELECT pg_catalog.pg_terminate_backend(pid) FROM unnest(%s) AS pid", (pids,))
+            await connection.execute(connections.powers.kill(login))
         if time.monotonic() > deadline:
             raise EndIncompleteError(
                 f"{len(pids)} sessions of {login} did not end within {KILL_SECONDS:.0f} s", code="sessions_remain"
@@ -158,23 +155,19 @@ async def _roll_back_prepared(connections: Connections, login: str) -> None:
             "SELECT gid, database::text FROM pg_catalog.pg_prepared_xacts WHERE owner = %s", (login,)
         )
         prepared = [(str(gid), str(database)) for gid, database in await cursor.fetchall()]
-        if prepared and has_set_option(connection):
-            await connection.execute(sql.SQL("GRANT {} TO CURRENT_USER WITH SET TRUE").format(sql.Identifier(login)))
     for gid, database in prepared:
-        async with connections.visiting(database) as connection:
-            # As the login, literal utility commands only: whatever could run its functions would run them as it.
-            await connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(login)))
+        async with as_login(connections, login, database) as connection:
             await connection.execute(sql.SQL("ROLLBACK PREPARED {}").format(sql.Literal(gid)))
 
 
-async def _is_unused(connection: Connection, set_role: str, *, login: str | None) -> bool:
+async def _is_unused(connections: Connections, connection: Connection, set_role: str, *, login: str | None) -> bool:
     """The set role exists and nobody but the agent, and perhaps `login`, is its member."""
     cursor = await connection.execute(
         "SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_auth_members m"
         " JOIN pg_catalog.pg_roles member ON member.oid = m.member"
-        " WHERE m.roleid = s.oid AND member.rolname <> current_user AND member.rolname IS DISTINCT FROM %s)"
+        " WHERE m.roleid = s.oid AND member.rolname <> %s AND member.rolname IS DISTINCT FROM %s)"
         " FROM pg_catalog.pg_roles s WHERE s.rolname = %s",
-        (login, set_role),
+        (connections.powers.maker, login, set_role),
     )
     row = await cursor.fetchone()
     return row is not None and row[0] is True

@@ -1,4 +1,4 @@
-"""Permissions as GRANT statements, and read back from the catalogs.
+"""Permissions granted, and read back from the catalogs.
 
 PostgreSQL accepts a GRANT of what one does not hold with no more than a warning, and privileges move and vanish with
 renamed and recreated objects. So nothing is believed: `held` says what a role has in access lists, `lacking` what it
@@ -7,10 +7,9 @@ has not in effect.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from itertools import groupby
-from typing import Final, LiteralString
+from typing import Final
 
 import msgspec
 from psycopg import errors as sqlstate
@@ -22,15 +21,7 @@ from p0_access.permissions.permission import Kind, Permission, canonical
 from p0_agent.postgres.connections import Connection
 from p0_agent.postgres.errors import GrantError
 from p0_agent.postgres.queries import query
-
-_GRANTABLE: Final[Mapping[Kind, Mapping[str, LiteralString]]] = {
-    Kind.DATABASE: {"CONNECT": "CONNECT"},
-    Kind.SCHEMA: {"USAGE": "USAGE"},
-    Kind.RELATION: {name: name for name in ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES")},
-    Kind.COLUMN: {name: name for name in ("SELECT", "INSERT", "UPDATE", "REFERENCES")},
-    Kind.SEQUENCE: {name: name for name in ("USAGE", "SELECT", "UPDATE")},
-}
-"""What is granted, and its word in SQL. TRIGGER is left out: it is a way to other people's privileges."""
+from p0_agent.postgres.statements import is_granted
 
 _PUBLIC_ONLY: Final = {Kind.FUNCTION: "EXECUTE"}
 """What is never granted, since everybody has it or the agent could not give it; it must be in effect all the same."""
@@ -70,21 +61,12 @@ def check_grantable(database: str, permissions: Iterable[Permission]) -> tuple[P
     return wanted
 
 
-def is_granted(permission: Permission) -> bool:
-    """Whether it is had by a grant, as opposed to what must be PUBLIC's already."""
-    return permission.privilege in _GRANTABLE.get(permission.kind, {})
-
-
-async def grant(connection: Connection, role: str, permissions: Sequence[Permission]) -> None:
-    """Grants `permissions` (canonical, each `is_granted`) in one round trip, in the caller's transaction. Raises
-    `GrantError` where PostgreSQL would only warn."""
-    statements = [
-        _statement(list(group), role)
-        for _, group in groupby(permissions, key=lambda item: (item.kind, item.schema, item.object))
-    ]
+async def execute_grants(connection: Connection, statements: sql.Composed) -> None:
+    """Executes what grants, in one round trip and in the caller's transaction. Raises `GrantError` where PostgreSQL
+    would only warn."""
     async with warnings_are_errors(connection):
         try:
-            await connection.execute(sql.SQL("; ").join(statements))
+            await connection.execute(statements)
         except (sqlstate.UndefinedTable, sqlstate.UndefinedColumn, sqlstate.InvalidSchemaName) as error:
             raise GrantError(
                 f"an object is not there: {error.diag.message_primary}",
@@ -130,40 +112,6 @@ async def warnings_are_errors(connection: Connection) -> AsyncIterator[None]:
             code="agent_lacks_privilege",
             hint="run the output of `p0 agent bootstrap-sql` again; it covers objects made since",
         )
-
-
-def _statement(group: list[Permission], role: str) -> sql.Composed:
-    """One GRANT for all privileges on one object."""
-    kind, schema, name = group[0].kind, group[0].schema, group[0].object or ""
-    if kind is Kind.COLUMN:
-        by_privilege: dict[str, list[sql.Identifier]] = {}
-        for item in group:
-            by_privilege.setdefault(item.privilege, []).append(sql.Identifier(item.column or ""))
-        privileges = [
-            sql.SQL("{} ({})").format(_word(kind, privilege), sql.SQL(", ").join(columns))
-            for privilege, columns in by_privilege.items()
-        ]
-    else:
-        privileges = [sql.Composed([_word(kind, item.privilege)]) for item in group]
-    return sql.SQL("GRANT {} ON {} {} TO {}").format(
-        sql.SQL(", ").join(privileges),
-        _NOUNS[kind],
-        sql.Identifier(name) if schema is None else sql.Identifier(schema, name),
-        sql.Identifier(role),
-    )
-
-
-_NOUNS: Final = {
-    Kind.DATABASE: sql.SQL("DATABASE"),
-    Kind.SCHEMA: sql.SQL("SCHEMA"),
-    Kind.RELATION: sql.SQL("TABLE"),
-    Kind.COLUMN: sql.SQL("TABLE"),
-    Kind.SEQUENCE: sql.SQL("SEQUENCE"),
-}
-
-
-def _word(kind: Kind, privilege: str) -> sql.SQL:
-    return sql.SQL(_GRANTABLE[kind][privilege])
 
 
 def _arrays(permissions: Sequence[Permission]) -> dict[str, list[object]]:

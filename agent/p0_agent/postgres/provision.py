@@ -26,10 +26,12 @@ from p0_access.secret import Secret
 from p0_agent.postgres import scram
 from p0_agent.postgres.connections import Connection, Connections, writing
 from p0_agent.postgres.errors import DatabaseBusyError, GrantError
-from p0_agent.postgres.grants import check_grantable, grant, held, is_granted, lacking
+from p0_agent.postgres.grants import check_grantable, execute_grants, held, lacking
 from p0_agent.postgres.ledger import note_roles, record_provisioned
 from p0_agent.postgres.names import is_login_name, set_role_name
-from p0_agent.postgres.roles import administration, drop_owned, exists, has_set_option, membership
+from p0_agent.postgres.powers import NewLogin
+from p0_agent.postgres.roles import drop_owned, exists, has_set_option
+from p0_agent.postgres.statements import is_granted
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,9 +87,9 @@ async def open_access(
         async with writing(target):
             await _ensure_set(connections, target, set_role, wanted)
             if order.database == connections.home:
-                return await _open_login(target, order, set_role, verifier, password, now)
+                return await _open_login(connections, target, order, set_role, verifier, password, now)
         async with connections.writer(connections.home) as home, writing(home):
-            return await _open_login(home, order, set_role, verifier, password, now)
+            return await _open_login(connections, home, order, set_role, verifier, password, now)
 
 
 async def _ensure_set(
@@ -96,9 +98,8 @@ async def _ensure_set(
     """The set role exists and holds exactly what is wanted: made if it is new, put right if it is not what it was."""
     granted = [permission for permission in wanted if is_granted(permission)]
     if not await exists(connection, set_role):
-        create = sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(set_role))
-        await connection.execute(sql.SQL("; ").join([create, administration(connection, set_role)]))
-        await grant(connection, set_role, granted)
+        await connection.execute(connections.powers.make_set(set_role, shared=has_set_option(connection)))
+        await execute_grants(connection, connections.powers.grant(set_role, granted))
         await _require_exact(connection, set_role, granted)
     elif await difference(connection, set_role, granted):
         # Grants follow columns through renames, vanish with dropped objects, and can be added to by others.
@@ -113,7 +114,7 @@ async def put_right(
 ) -> None:
     """Makes an existing set role hold exactly `granted`, in the caller's transaction; `GrantError` if it cannot be."""
     await drop_owned(connections, connection, [set_role])
-    await grant(connection, set_role, granted)
+    await execute_grants(connection, connections.powers.grant(set_role, granted))
     await _require_exact(connection, set_role, granted)
 
 
@@ -124,7 +125,13 @@ async def _require_exact(connection: Connection, set_role: str, granted: Sequenc
 
 
 async def _open_login(
-    connection: Connection, order: Order, set_role: str, verifier: str, password: Secret, now: int
+    connections: Connections,
+    connection: Connection,
+    order: Order,
+    set_role: str,
+    verifier: str,
+    password: Secret,
+    now: int,
 ) -> Opened:
     granted = [
         permission for permission in check_grantable(order.database, order.permissions) if is_granted(permission)
@@ -141,44 +148,40 @@ async def _open_login(
     if entry.login != order.login or entry.set_role != set_role or entry.not_after is None:
         raise GrantError("the request was provisioned before with other permissions", code="provisioned_differently")
     if await exists(connection, order.login):
-        password_of = sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(order.login), sql.Literal(verifier))
-        await connection.execute(sql.SQL("; ").join([password_of, note_roles(order.rh)]))
+        act = connections.powers.renew_password(order.login, verifier)
     else:
-        await _create_login(connection, order, set_role, verifier, entry.not_after)
+        login = _login(order, set_role, verifier, entry.not_after)
+        act = connections.powers.make_login(login, shared=has_set_option(connection))
+    try:
+        await connection.execute(sql.SQL("; ").join([act, note_roles(order.rh)]))
+    except sqlstate.UndefinedObject as error:
+        raise DatabaseBusyError("another agent dropped the set role meanwhile", code="set_role_gone") from error
     await _check_login(connection, order.login, set_role)
     return Opened(
         login=order.login, password=password, set_role=set_role, not_after=entry.not_after, attempt=entry.attempt
     )
 
 
-async def _create_login(connection: Connection, order: Order, set_role: str, verifier: str, not_after: int) -> None:
-    login = sql.Identifier(order.login)
-    until = datetime.fromtimestamp(not_after, UTC).isoformat()
-    statements = [
-        sql.SQL("CREATE ROLE {} LOGIN INHERIT CONNECTION LIMIT {} VALID UNTIL {} PASSWORD {}").format(
-            login, sql.Literal(order.connection_limit), sql.Literal(until), sql.Literal(verifier)
-        ),
-        membership(connection, set_role, login),
-        sql.SQL("COMMENT ON ROLE {} IS {}").format(login, sql.Literal(f"p0 request {order.rid}, until {until}")),
-    ]
-    for name, value in _settings(order).items():
-        statements.append(sql.SQL("ALTER ROLE {} SET {} = {}").format(login, sql.Identifier(name), value))
-    statements += [administration(connection, order.login), note_roles(order.rh)]
-    try:
-        await connection.execute(sql.SQL("; ").join(statements))
-    except sqlstate.UndefinedObject as error:
-        raise DatabaseBusyError("another agent dropped the set role meanwhile", code="set_role_gone") from error
+def _login(order: Order, set_role: str, verifier: str, not_after: int) -> NewLogin:
+    return NewLogin(
+        name=order.login,
+        set_role=set_role,
+        verifier=verifier,
+        not_after=not_after,
+        connection_limit=order.connection_limit,
+        comment=f"p0 request {order.rid}, until {datetime.fromtimestamp(not_after, UTC).isoformat()}",
+        settings=_settings(order),
+    )
 
 
-def _settings(order: Order) -> dict[str, sql.Composable]:
+def _settings(order: Order) -> dict[str, tuple[str, ...]]:
     """Advisory: whoever has the login can change them in a session. They guard against mistakes, not against malice."""
-    path = [sql.Literal(schema) for schema in order.search_path if schema != "pg_temp"]
     return {
-        "statement_timeout": sql.Literal(f"{order.statement_timeout}s"),
-        "idle_in_transaction_session_timeout": sql.Literal(f"{order.idle_in_transaction_timeout}s"),
-        "idle_session_timeout": sql.Literal(f"{order.idle_session_timeout}s"),
-        "default_transaction_read_only": sql.Literal("on" if order.read_only else "off"),
-        "search_path": sql.SQL(", ").join([*path, sql.Literal("pg_temp")]),
+        "statement_timeout": (f"{order.statement_timeout}s",),
+        "idle_in_transaction_session_timeout": (f"{order.idle_in_transaction_timeout}s",),
+        "idle_session_timeout": (f"{order.idle_session_timeout}s",),
+        "default_transaction_read_only": ("on" if order.read_only else "off",),
+        "search_path": (*(schema for schema in order.search_path if schema != "pg_temp"), "pg_temp"),
     }
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final, LiteralString
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
 
 from psycopg import sql
 
@@ -22,15 +23,22 @@ async def exists(connection: Connection, role: str) -> bool:
     return await cursor.fetchone() is not None
 
 
-def membership(connection: Connection, role: str, member: sql.Composable) -> sql.Composed:
-    """GRANT of `role` such that `member` inherits from it and, where the version has it, cannot switch to it."""
-    options: LiteralString = " WITH INHERIT TRUE, SET FALSE" if has_set_option(connection) else ""
-    return sql.SQL("GRANT {} TO {}" + options).format(sql.Identifier(role), member)
+@asynccontextmanager
+async def as_login(connections: Connections, login: str, database: str) -> AsyncIterator[Connection]:
+    """A connection to any database that acts as `login`, which the agent made; outside a transaction.
 
-
-def administration(connection: Connection, role: str) -> sql.Composed:
-    """GRANT that lets the agent end the sessions of a role that it has just made, and drop what the role owns."""
-    return membership(connection, role, sql.SQL("CURRENT_USER"))
+    Only literal utility commands may be run on it: whatever could run the login's functions would run them as it.
+    """
+    async with connections.look() as connection:
+        if has_set_option(connection):
+            await connection.execute(
+                sql.SQL("GRANT {} TO {} WITH SET TRUE").format(
+                    sql.Identifier(login), sql.Identifier(connections.powers.maker)
+                )
+            )
+    async with connections.visiting(database) as connection:
+        await connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(login)))
+        yield connection
 
 
 async def drop_owned(connections: Connections, connection: Connection, roles: Sequence[str]) -> None:
@@ -45,7 +53,7 @@ async def drop_owned(connections: Connections, connection: Connection, roles: Se
         " WHERE s.refclassid = 'pg_catalog.pg_authid'::regclass AND d.datname <> pg_catalog.current_database()",
         (list(roles),),
     )
-    statement = sql.SQL("DROP OWNED BY {}").format(sql.SQL(", ").join(map(sql.Identifier, roles)))
+    statement = connections.powers.clear(roles)
     for (database,) in await cursor.fetchall():
         async with connections.visiting(str(database)) as elsewhere:
             await elsewhere.execute(statement)

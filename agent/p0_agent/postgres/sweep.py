@@ -93,6 +93,11 @@ async def _vanished(connections: Connections, ledger: Ledger) -> list[Entry]:
 
 
 async def _rows(connections: Connections, name: str) -> list[tuple[str, ...]]:
+    parameters = {
+        "login_pattern": LOGIN_PATTERN,
+        "set_pattern": SET_PATTERN,
+        "maker": connections.powers.maker,
+    }
     async with connections.control() as connection:
-        cursor = await connection.execute(query(name), {"login_pattern": LOGIN_PATTERN, "set_pattern": SET_PATTERN})
+        cursor = await connection.execute(query(name), parameters)
         return [tuple(str(value) for value in row) for row in await cursor.fetchall()]

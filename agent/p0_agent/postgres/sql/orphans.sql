@@ -14,6 +14,6 @@ LEFT JOIN LATERAL (
 ) AS g ON true
 WHERE r.rolname ~ %(login_pattern)s
   AND EXISTS (SELECT FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles me ON me.oid = m.member
-              WHERE m.roleid = r.oid AND me.rolname = current_user)
+              WHERE m.roleid = r.oid AND me.rolname = %(maker)s)
   AND NOT EXISTS (SELECT FROM p0.request q WHERE q.login = r.rolname AND q.stage IN ('provisioned', 'sealed', 'ending'))
 ORDER BY 1

@@ -1,0 +1,157 @@
+"""What the agent does to roles, as text of SQL: one method for each act, and nothing else changes a role.
+
+There are two ways to have these powers. `BrokerPowers` are statements of the agent's own, which acts as the broker;
+`p0_agent.postgres.guard` has the other: calls of functions that belong to the broker, which the agent is not.
+Statements may be joined by `;` with others into one message. Nothing here executes one, and what is granted is believed
+by nobody before it was read back (`grants`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final, LiteralString, Protocol
+
+import msgspec
+from psycopg import sql
+
+from p0_access.permissions.permission import Permission
+from p0_access.secret import Hidden
+from p0_agent.postgres.statements import grants
+
+DEFAULT_BROKER: Final = "p0_broker"
+
+
+class NewLogin(Hidden, msgspec.Struct, frozen=True, kw_only=True):
+    """A login to be made. `not_after` is in seconds since the epoch; a setting is a list of values, mostly of one."""
+
+    name: str
+    set_role: str
+    verifier: str
+    not_after: int
+    connection_limit: int
+    comment: str
+    settings: Mapping[str, tuple[str, ...]]
+
+
+class Powers(Protocol):
+    """`shared` says whether the server can share a set role: whether it knows memberships WITH SET FALSE (16 on)."""
+
+    @property
+    def maker(self) -> str:
+        """The role that makes the others and is a member of each: what is the agent's is known by it."""
+
+    def make_set(self, role: str, *, shared: bool) -> sql.Composed:
+        """A role without a login, that holds nothing yet."""
+
+    def grant(self, role: str, permissions: Sequence[Permission]) -> sql.Composed:
+        """Of permissions that are canonical and each `is_granted`, in this database."""
+
+    def make_login(self, login: NewLogin, *, shared: bool) -> sql.Composed:
+        """A login that is a member of its set role, and cannot become it where the version has that."""
+
+    def renew_password(self, login: str, verifier: str) -> sql.Composed: ...
+
+    def restore(
+        self, login: str, not_after: int, settings: Mapping[str, tuple[str, ...]], *, elsewhere: Sequence[str]
+    ) -> sql.Composed:
+        """End and settings as they were made; `elsewhere` are databases that have settings for it."""
+
+    def fence(self, login: str, set_role: str | None) -> sql.Composed:
+        """No new session, and none of the set role's privileges for those that are there."""
+
+    def kill(self, login: str) -> sql.Composed:
+        """Tells every session of the login to end."""
+
+    def clear(self, roles: Sequence[str]) -> sql.Composed:
+        """Drops what the roles own and revokes what they hold in this database and cluster-wide."""
+
+    def drop(self, roles: Sequence[str]) -> sql.Composed:
+        """The roles themselves, which hold nothing any more."""
+
+
+class BrokerPowers:
+    """By the agent as the broker, a role that may make others."""
+
+    def __init__(self, broker: str = DEFAULT_BROKER) -> None:
+        self.maker: Final = broker
+
+    def make_set(self, role: str, *, shared: bool) -> sql.Composed:
+        create = sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(role))
+        return sql.SQL("; ").join([create, self._administer(role, shared=shared)])
+
+    def grant(self, role: str, permissions: Sequence[Permission]) -> sql.Composed:
+        return grants(role, permissions)
+
+    def make_login(self, login: NewLogin, *, shared: bool) -> sql.Composed:
+        name = sql.Identifier(login.name)
+        return sql.SQL("; ").join(
+            [
+                sql.SQL("CREATE ROLE {} LOGIN INHERIT CONNECTION LIMIT {} VALID UNTIL {} PASSWORD {}").format(
+                    name, sql.Literal(login.connection_limit), until(login.not_after), sql.Literal(login.verifier)
+                ),
+                _membership(login.set_role, name, shared=shared),
+                sql.SQL("COMMENT ON ROLE {} IS {}").format(name, sql.Literal(login.comment)),
+                *self._settings(login.name, login.settings),
+                self._administer(login.name, shared=shared),
+            ]
+        )
+
+    def renew_password(self, login: str, verifier: str) -> sql.Composed:
+        return sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(login), sql.Literal(verifier))
+
+    def restore(
+        self, login: str, not_after: int, settings: Mapping[str, tuple[str, ...]], *, elsewhere: Sequence[str]
+    ) -> sql.Composed:
+        name = sql.Identifier(login)
+        return sql.SQL("; ").join(
+            [
+                sql.SQL("ALTER ROLE {} VALID UNTIL {}").format(name, until(not_after)),
+                *(
+                    sql.SQL("ALTER ROLE {} IN DATABASE {} RESET ALL").format(name, sql.Identifier(database))
+                    for database in elsewhere
+                ),
+                sql.SQL("ALTER ROLE {} RESET ALL").format(name),
+                *self._settings(login, settings),
+            ]
+        )
+
+    def fence(self, login: str, set_role: str | None) -> sql.Composed:
+        fence = sql.SQL("ALTER ROLE {} NOLOGIN").format(sql.Identifier(login))
+        if set_role is not None:
+            fence += sql.SQL("; REVOKE {} FROM {}").format(sql.Identifier(set_role), sql.Identifier(login))
+        return fence
+
+    def kill(self, login: str) -> sql.Composed:
+        return sql.SQL(
+            "SELECT pg_catalog.pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a"
+            " JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid WHERE r.rolname = {}"
+        ).format(sql.Literal(login))
+
+    def clear(self, roles: Sequence[str]) -> sql.Composed:
+        return sql.SQL("DROP OWNED BY {}").format(sql.SQL(", ").join(map(sql.Identifier, roles)))
+
+    def drop(self, roles: Sequence[str]) -> sql.Composed:
+        return sql.SQL("DROP ROLE {}").format(sql.SQL(", ").join(map(sql.Identifier, roles)))
+
+    def _administer(self, role: str, *, shared: bool) -> sql.Composed:
+        """Lets the agent end the sessions of a role that it has just made, and drop what the role owns."""
+        return _membership(role, sql.Identifier(self.maker), shared=shared)
+
+    def _settings(self, login: str, settings: Mapping[str, tuple[str, ...]]) -> list[sql.Composed]:
+        return [
+            sql.SQL("ALTER ROLE {} SET {} = {}").format(
+                sql.Identifier(login), sql.Identifier(name), sql.SQL(", ").join(map(sql.Literal, values))
+            )
+            for name, values in settings.items()
+        ]
+
+
+def until(not_after: int) -> sql.Literal:
+    """For VALID UNTIL."""
+    return sql.Literal(datetime.fromtimestamp(not_after, UTC).isoformat())
+
+
+def _membership(role: str, member: sql.Composable, *, shared: bool) -> sql.Composed:
+    options: LiteralString = " WITH INHERIT TRUE, SET FALSE" if shared else ""
+    return sql.SQL("GRANT {} TO {}" + options).format(sql.Identifier(role), member)
