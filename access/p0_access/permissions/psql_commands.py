@@ -10,6 +10,7 @@ import re
 from typing import Final
 
 from p0_access.errors import ReadingError
+from p0_access.permissions.lexer import ALPHANUMERIC
 from p0_access.permissions.places import Places
 from p0_access.permissions.wordlist import words
 
@@ -21,8 +22,7 @@ _DESCRIBE: Final = re.compile(r"d[a-zA-Z]{0,5}[S+x]*\Z")
 _SEND: Final = frozenset({"g", "gx"})
 _COMMAND: Final = re.compile(r"\\([A-Za-z?!;:]+|\\?)([ \t][^\n\r\\]*|)(\\\\)?")
 _INTERPOLATION: Final = re.compile(
-    r":(?:[A-Za-z0-9_\x80-\U0010ffff]+|'[A-Za-z0-9_\x80-\U0010ffff]+'"
-    r'|"[A-Za-z0-9_\x80-\U0010ffff]+"|\{\?[A-Za-z0-9_\x80-\U0010ffff]+\})'
+    rf":(?:{ALPHANUMERIC}+|'{ALPHANUMERIC}+'|\"{ALPHANUMERIC}+\"|\{{\?{ALPHANUMERIC}+\}})"
 )
 
 
