@@ -60,15 +60,32 @@ class Alternative(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     count: int
 
 
+class Escalation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`after` so many seconds from the admission, those of `to` may approve, too."""
+
+    after: int
+    to: Approvers
+
+
+class Emergency(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Some of it is given by break-glass rules: the `notify` groups are told before anything is provisioned, and one of
+    their members other than the requestor reviews it, within `review_within` seconds of its start."""
+
+    rules: tuple[str, ...]
+    notify: tuple[str, ...]
+    review_within: int
+
+
 class Requirement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """`count` different people out of `approvers`, or one of the alternatives `instead`, must approve `permissions`;
-    `rule` demands it. Alternatives are not added up."""
+    `rule` demands it. Alternatives are not added up. With `escalate`, more people may after a while."""
 
     rule: str
     approvers: Approvers
     count: int
     permissions: tuple[Permission, ...]
     instead: tuple[Alternative, ...] = ()
+    escalate: Escalation | None = None
 
     @property
     def ways(self) -> tuple[Alternative, ...]:
@@ -105,18 +122,20 @@ class Automatic(msgspec.Struct, frozen=True, kw_only=True, tag_field="verdict", 
     """Granted without a person. `ttl` in seconds: the least of asked, rules and defaults; `ttl_because` says whose.
 
     `not_after`, in seconds since the epoch: the access ends by then, whenever it starts, since a rule's window closes.
+    With `emergency` it is given by breaking the glass.
     """
 
     ttl: int
     trace: tuple[Traced, ...]
     ttl_because: str = ""
     not_after: int | None = None
+    emergency: Emergency | None = None
 
 
 class NeedsApproval(msgspec.Struct, frozen=True, kw_only=True, tag_field="verdict", tag="approvers"):
     """Every requirement must be met; nobody approves their own, and one human counts once towards each count.
 
-    `ttl`, `ttl_because` and `not_after` as in `Automatic`.
+    `ttl`, `ttl_because`, `not_after` and `emergency` as in `Automatic`.
     """
 
     ttl: int
@@ -124,6 +143,7 @@ class NeedsApproval(msgspec.Struct, frozen=True, kw_only=True, tag_field="verdic
     trace: tuple[Traced, ...]
     ttl_because: str = ""
     not_after: int | None = None
+    emergency: Emergency | None = None
 
 
 class Denied(msgspec.Struct, frozen=True, kw_only=True, tag_field="verdict", tag="deny"):

@@ -1,8 +1,6 @@
 """One rule as a record: for whom, about what, when, and what it says. `docs/rules.md` is the reference for authors.
 
-Every selector that is left out (`None`) does not restrict; an empty one never occurs, since `load` refuses it. What a
-document may not say yet (`break_glass`, `escalate`, `step_up`, `claims`) has no place here: `load` refuses it,
-and a further member of `Approval` or a further field will carry it.
+Every selector that is left out (`None`) does not restrict; an empty one never occurs, since `load` refuses it.
 """
 
 from __future__ import annotations
@@ -11,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from p0_access.routing.decision import Alternative, Approvers
+from p0_access.routing.decision import Alternative, Approvers, Escalation
 from p0_access.routing.patterns import Pattern
 from p0_access.routing.reasons import ReasonForm
 from p0_access.routing.windows import Window
@@ -91,12 +89,26 @@ class Quorum(msgspec.Struct, frozen=True):
 
 
 class People(msgspec.Struct, frozen=True):
-    """Granted once every one of `quorums` is met."""
+    """Granted once every one of `quorums` is met. With `escalate`, more people count towards each after a while."""
 
     quorums: tuple[Quorum, ...]
+    escalate: Escalation | None = None
+
+    @property
+    def everybody(self) -> tuple[Approvers, ...]:
+        later = () if self.escalate is None else (self.escalate.to,)
+        return (*(approvers for quorum in self.quorums for approvers in quorum.everybody), *later)
 
 
-Approval = Auto | Deny | People
+class BreakGlass(msgspec.Struct, frozen=True):
+    """Granted without a person to who asks for it as an emergency. The groups in `notify` are told at once, and have to
+    review it within `review_within` seconds."""
+
+    notify: tuple[str, ...]
+    review_within: int
+
+
+Approval = Auto | Deny | People | BreakGlass
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,3 +132,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     def follows_reach(self) -> bool:
         """Whether it also looks at what is reached, not only at what is granted: denials and tags do."""
         return isinstance(self.approval, Deny) or self.resource.tags is not None
+
+    @property
+    def breaks_glass(self) -> bool:
+        """Whether it is only there for requests that are signed as an emergency."""
+        return isinstance(self.approval, BreakGlass)
