@@ -85,11 +85,13 @@ class Api:
         self._session = session
         self._clock = clock
         self._random = random
+        url = httpx.URL(self._server)
         self._client = httpx.AsyncClient(
             transport=transport,
             timeout=_SECONDS,
             follow_redirects=False,
-            trust_env=not is_loopback(httpx.URL(self._server).host),
+            trust_env=not is_loopback(url.host),
+            verify=url.scheme != "http",  # where there is no TLS, the CA certificates need not be loaded: 40 ms
         )
 
     async def __aenter__(self) -> Self:
