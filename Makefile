@@ -6,10 +6,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt bench lock
+VERSIONS ?= 14 16 17
+.PHONY: help setup demo test test-postgres check fmt bench lock
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 setup: $(STAMP) ## make the virtual environment with the locked packages
 
@@ -19,8 +20,12 @@ $(STAMP): lock.txt pyproject.toml
 demo: $(STAMP) ## everything on this machine: PostgreSQL, sign-in, request, approval, rows, clean end
 	@exec "$(BIN)/p0" demo
 
-test: $(STAMP) ## all tests, against real servers they start and stop themselves
-	@sh tools/test.sh "$(VENV)"
+test: $(STAMP) ## all tests, against real servers they start and stop themselves; those of PostgreSQL on 15 too
+	@older=0; [ -n "$$PYTEST_ARGS" ] || sh tools/test-postgres.sh "$(VENV)" 15 || older=$$?; \
+	sh tools/test.sh "$(VENV)" && exit "$$older"
+
+test-postgres: $(STAMP) ## the tests that face PostgreSQL, on VERSIONS="14 16 17"
+	@sh tools/test-postgres.sh "$(VENV)" $(VERSIONS)
 
 check: $(STAMP) ## formatting, lint, types, import contracts
 	@"$(BIN)/ruff" format --check .
