@@ -66,21 +66,18 @@ def _need_as_json(need: Need) -> dict[str, Any]:
     return _permission_as_json(need.permission) | {"why": list(need.why)}
 
 
-def to_grants(reading: Reading, grantee: str) -> str:
-    """A script that grants `grantee` what all understood statements need; the others are named in comments.
+def to_comment(refused: Refused) -> str:
+    """A line for a script of GRANTs in which a statement has no part."""
+    return f"-- statement {refused.index}: not understood ({refused.code}): {_one_line(refused.message)}"
 
-    One GRANT for each object. For `any_column`, which no GRANT can say, the table's name stands in a comment with what
-    has to be chosen.
+
+def to_grants(permissions: Iterable[Permission], grantee: str) -> tuple[str, ...]:
+    """The lines of a script that grants `grantee` the permissions, one GRANT for each object.
+
+    For `any_column`, which no GRANT can say, the table's name stands in a comment with what has to be chosen.
     """
     lines: list[str] = []
-    permissions: dict[Permission, None] = {}
-    for statement in reading:
-        if isinstance(statement, Refused):
-            lines.append(
-                f"-- statement {statement.index}: not understood ({statement.code}): {_one_line(statement.message)}"
-            )
-        else:
-            permissions.update(dict.fromkeys(statement.permissions))
+    permissions = dict.fromkeys(permissions)
     groups: dict[tuple[str, str], list[Permission]] = {}
     for permission in sorted(permissions, key=_grant_order):
         if permission.kind is Kind.ROLE:
@@ -92,7 +89,7 @@ def to_grants(reading: Reading, grantee: str) -> str:
             groups.setdefault((_NOUNS[permission.kind], _object(permission)), []).append(permission)
     for (noun, name), group in groups.items():
         lines.append(f"GRANT {', '.join(_privileges(group))} ON {noun} {name} TO {quoted(grantee)};")
-    return "".join(f"{line}\n" for line in lines)
+    return tuple(lines)
 
 
 _ORDER: Final = [Kind.DATABASE, Kind.SCHEMA, Kind.ANY_COLUMN, Kind.RELATION, Kind.COLUMN]

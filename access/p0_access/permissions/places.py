@@ -7,12 +7,16 @@ from bisect import bisect_right
 
 
 class Places:
-    """One text's arithmetic. Lines end with a line feed; lines and columns are 1-based and count characters."""
+    """One text's arithmetic. Lines end with a line feed; lines and columns are 1-based and count characters.
 
-    __slots__ = ("_ends", "_starts", "text")
+    `line` and `column` say where the text begins, if it is a part of another."""
 
-    def __init__(self, text: str) -> None:
+    __slots__ = ("_column", "_ends", "_line", "_starts", "text")
+
+    def __init__(self, text: str, *, line: int = 1, column: int = 1) -> None:
         self.text = text
+        self._line = line
+        self._column = column
         # The byte offset after each character; None where bytes and characters are the same.
         self._ends = None if text.isascii() else _ends(text)
         self._starts: list[int] | None = None
@@ -27,7 +31,11 @@ class Places:
         if self._starts is None:
             self._starts = _line_starts(self.text)
         line = bisect_right(self._starts, character)
-        return line, character - self._starts[line - 1] + 1
+        return self.moved(line, character - self._starts[line - 1] + 1)
+
+    def moved(self, line: int, column: int) -> tuple[int, int]:
+        """A line and column of the text by itself, in the text that it is a part of."""
+        return line + self._line - 1, column + (self._column - 1 if line == 1 else 0)
 
 
 def _ends(text: str) -> list[int]:

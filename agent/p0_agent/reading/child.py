@@ -167,11 +167,12 @@ def _serve(pipe: Connection) -> None:
             if catalog is not None:
                 for text in question.texts:
                     readings = read(text, catalog, search_path=question.search_path, index_from=len(understood))
-                    understood += _with_pieces(text, with_second_opinion(readings))
+                    understood += with_pieces(text, with_second_opinion(readings))
             pipe.send_bytes(_ENCODER.encode(understood))
 
 
-def _with_pieces(text: str, readings: Reading) -> list[Understood]:
+def with_pieces(text: str, readings: Reading) -> list[Understood]:
+    """The readings of a text's statements, each with what PostgreSQL can be asked of it."""
     from p0_agent.reading.cutting import pieces
 
     found: tuple[Piece | None, ...]

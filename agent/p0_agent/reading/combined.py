@@ -96,28 +96,21 @@ class CombinedReader:
                 raise each.reading.error()
         async with self._connections.reader(catalog.database) as connection:
             await postgres.check_search_path(connection, path)
-            trees = [await _tree(connection, each, path) for each in understood]
+            trees = [await analysed(connection, each, path) for each in understood]
             found = await names.lookup(connection, catalog, trees)
             shown = [
-                await _beneath(connection, catalog, each, tree, found)
+                await beneath(connection, catalog, each, tree, found)
                 for each, tree in zip(understood, trees, strict=True)
             ]
             for each in understood:
-                await _check_names(connection, each, path)
+                await check_names(connection, each, path)
         merged = [self._merged(each, part, catalog) for each, part in zip(understood, shown, strict=True)]
-        return _together(understood, merged, shown, catalog)
+        return _request(understood, merged, shown, catalog)
 
     def _merged(self, understood: Understood, shown: Shown, catalog: Catalog) -> Merged:
-        reading, piece = understood.reading, understood.piece or Piece()
+        reading = understood.reading
         self.counts.statements += 1
-        if isinstance(reading, Refused):
-            found = stand_in(reading, piece, shown, catalog)
-            if found is None:
-                raise reading.error()
-        elif piece.analysed is None:
-            found = Merged(permissions=reading.permissions, reached=reading.reached)
-        else:
-            found = merge(reading, piece, shown)
+        found = together(understood, shown, catalog)
         if found.differs or isinstance(reading, Refused):
             self.counts.differences += 1
             log.warning(
@@ -133,7 +126,20 @@ class CombinedReader:
         return found
 
 
-async def _tree(connection: Connection, understood: Understood, path: Sequence[str]) -> Tree:
+def together(understood: Understood, shown: Shown, catalog: Catalog) -> Merged:
+    """Both readings of one statement as one; raises the kernel's refusal where PostgreSQL's reading is not enough."""
+    reading, piece = understood.reading, understood.piece or Piece()
+    if isinstance(reading, Refused):
+        found = stand_in(reading, piece, shown, catalog)
+        if found is None:
+            raise reading.error()
+        return found
+    if piece.analysed is None:
+        return Merged(permissions=reading.permissions, reached=reading.reached)
+    return merge(reading, piece, shown)
+
+
+async def analysed(connection: Connection, understood: Understood, path: Sequence[str]) -> Tree:
     """PostgreSQL's tree, or that there is none to have. A refusal of the kernel's goes first: it may give hints."""
     reading, piece = understood.reading, understood.piece
     if piece is None or piece.opaque:
@@ -168,12 +174,13 @@ def _placed(error: postgres.RefusedByPostgresError, reading: StatementReading, p
     )
 
 
-async def _beneath(
+async def beneath(
     connection: Connection, catalog: Catalog, understood: Understood, tree: Tree, found: names.Names
 ) -> Shown:
+    """What PostgreSQL and its catalog show of one statement whose names were looked up."""
     piece = understood.piece or Piece()
     written = _written(understood.reading) if piece.analysed is None else ()
-    beneath = await objects.beneath(
+    found_beneath = await objects.beneath(
         connection,
         catalog,
         tree,
@@ -182,7 +189,7 @@ async def _beneath(
         relations=written,
         routines=[name for _, name in piece.routines],
     )
-    return Shown(tree=tree, names=found, beneath=beneath)
+    return Shown(tree=tree, names=found, beneath=found_beneath)
 
 
 def _written(reading: StatementReading | Refused) -> tuple[str, ...]:
@@ -193,7 +200,7 @@ def _written(reading: StatementReading | Refused) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-async def _check_names(connection: Connection, understood: Understood, path: Sequence[str]) -> None:
+async def check_names(connection: Connection, understood: Understood, path: Sequence[str]) -> None:
     """PostgreSQL must find the relations that a utility statement names where the kernel found them."""
     reading, piece = understood.reading, understood.piece
     if piece is None or not piece.relations or isinstance(reading, Refused):
@@ -208,7 +215,7 @@ async def _check_names(connection: Connection, understood: Understood, path: Seq
         )
 
 
-def _together(
+def _request(
     understood: Sequence[Understood], merged: Sequence[Merged], shown: Sequence[Shown], catalog: Catalog
 ) -> RequestReading:
     warnings: dict[ReadingWarning, None] = {}

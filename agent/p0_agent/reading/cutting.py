@@ -27,13 +27,31 @@ MAX_CUTS: Final = 32
 
 def pieces(text: str) -> tuple[Piece, ...]:
     """One piece for each statement of a text, in order; none for a text that the guard or the parser refuses."""
-    try:
-        sql = guard(text)
-        found = parse(sql, Places(sql))
-    except ReadingError:
-        return ()
-    prepared: dict[str, Piece] = {}
-    return tuple(_piece(sql[each.start : each.end].strip(), each.kind, each.node, prepared) for each in found)
+    return Cutter().pieces(text)
+
+
+class Cutter:
+    """Cuts text after text of one session: what one prepares, the next may execute."""
+
+    def __init__(self) -> None:
+        self._prepared: dict[str, Piece] = {}
+
+    def pieces(self, text: str) -> tuple[Piece, ...]:
+        """As the function of that name."""
+        try:
+            sql = guard(text)
+            found = parse(sql, Places(sql))
+        except ReadingError:
+            return ()
+        return tuple(_piece(sql[each.start : each.end].strip(), each.kind, each.node, self._prepared) for each in found)
+
+    def piece(self, statement: str) -> Piece | None:
+        """The piece of one statement; None if that cannot be told."""
+        try:
+            found = self.pieces(statement)
+        except (LookupError, RecursionError, ValueError):  # a tree of a shape that nobody thought of
+            return None
+        return found[0] if len(found) == 1 else None
 
 
 def _piece(text: str, kind: str, node: Node, prepared: dict[str, Piece]) -> Piece:

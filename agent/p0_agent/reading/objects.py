@@ -35,7 +35,8 @@ _WORD: Final = re.compile(r"\w+")
 
 class Definition(msgspec.Struct, frozen=True, kw_only=True):
     """`relation` is what a view, rule, trigger, policy or expression belongs to. `expression` is the kind of a default,
-    check or index that is no object of its own. `for_reader`: a policy that names the agent's own reader."""
+    check or index that is no object of its own. `for_reader`: a policy that names the agent's own reader. `in_force` is
+    false of a policy that does not bind whoever asks, and so stands in no tree."""
 
     kind: str
     oid: int
@@ -44,6 +45,7 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
     definition: str
     language: str | None
     for_reader: bool
+    in_force: bool = True
 
 
 class Beneath(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -75,7 +77,7 @@ class Beneath(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return "\n".join(
             each.definition.lower()
             for each in self.definitions
-            if not (each.kind in ("view", "policy", "rule") and each.relation in self.shown)
+            if not (each.kind in ("view", "policy", "rule") and each.relation in self.shown and each.in_force)
         )
 
     @cached_property

@@ -29,6 +29,9 @@ LOCK_TIMEOUT: Final = "300ms"
 MAX_NOTICES: Final = 8
 """More than one is too many; more than this is not even kept."""
 
+REFUSED: Final = "postgres_refuses"
+"""The code of a `RefusedByPostgresError`."""
+
 _PRINTER: Final = "elog_node_display"
 _TRUNCATION: Final = "truncate_identifier"
 _MEASUREMENTS: Final = frozenset({"exec_parse_message", "ShowUsage"})
@@ -56,7 +59,7 @@ class RefusedByPostgresError(AgentError):
             name = psycopg.errors.lookup(sqlstate).__name__
         except KeyError:
             name = "an error of its own"
-        super().__init__(f"PostgreSQL does not accept it: {name} ({sqlstate})", code="postgres_refuses")
+        super().__init__(f"PostgreSQL does not accept it: {name} ({sqlstate})", code=REFUSED)
         self.sqlstate = sqlstate
         self.position = position
 

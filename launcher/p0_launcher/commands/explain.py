@@ -3,39 +3,38 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import typer
 
-from p0_access.errors import MalformedError
 from p0_launcher.commands.common import in_order, out, profile, run
 from p0_launcher.commands.sources import read_text
 from p0_launcher.completion import databases
-from p0_launcher.errors import ConfigurationError, UsageError
+from p0_launcher.errors import UsageError
+from p0_launcher.explaining import NewSession, json_lines, over_catalog, over_database, statements
 
 if TYPE_CHECKING:
-    from p0_access.permissions.catalog import Catalog
-    from p0_access.permissions.reading import Reading
+    from p0_access.permissions.permission import Permission
+    from p0_access.permissions.reading import Reading, Refused
     from p0_access.routing.decision import Decision
 
 FORMATS: Final = ("table", "json", "sql")
+INPUTS: Final = ("sql", "jsonl")
 
-
-class _Draft(NamedTuple):
-    """Texts that are explained together; a `name` is echoed with each of their statements."""
-
-    texts: tuple[str, ...]
-    search_path: tuple[str, ...] | None
-    name: Any = None
+Given = Sequence[tuple[str, str]]
+"""-c and -f, in order."""
 
 
 class _Explained(NamedTuple):
-    """`decision` is the server's preview; None without a server, or where something was not understood."""
+    """`name` is what a line of JSON is called; `decision` is the server's preview; None without a server, or where
+    something was not understood."""
 
-    draft: _Draft
     reading: Reading
-    decision: Decision | None
+    name: Any = None
+    decision: Decision | None = None
 
 
 def explain(
@@ -45,6 +44,10 @@ def explain(
         str | None,
         typer.Option("-d", "--database", metavar="NAME", envvar="P0_DATABASE", autocompletion=databases),
     ] = None,
+    dsn: Annotated[
+        str | None, typer.Option(metavar="DSN", help="Read over a connection of your own; PostgreSQL reads it, too.")
+    ] = None,
+    static: Annotated[bool, typer.Option("--static", help="With --dsn: leave PostgreSQL's own reading out.")] = False,
     catalog: Annotated[
         str | None, typer.Option(metavar="FILE", help="Read offline, over what `p0 ls NAME --json` printed.")
     ] = None,
@@ -63,118 +66,136 @@ def explain(
 ) -> None:
     """Say what SQL needs and why, and how a request for it would be routed.
 
-    With -d the server reads it; with --catalog this machine does, without a network. -o json prints one line for each
-    statement, -o sql the GRANTs.
+    With -d the server reads it; with --catalog this machine does, without a network; with --dsn this machine and the
+    database. -o json prints one line for each statement, -o sql the GRANTs.
 
     Example: p0 explain -d mydatabase -c "select name from enterprise.markets"
     """
-    if output not in FORMATS or lines not in {"sql", "jsonl"}:
+    if output not in FORMATS or lines not in INPUTS:
         raise UsageError("-o is table, json or sql; -i is sql or jsonl", code="usage")
+    if dsn is not None and catalog is not None:
+        raise UsageError("--dsn or --catalog, not both", code="usage")
     path = None if search_path is None else tuple(part.strip() for part in search_path.split(","))
-    texts = [read_text(value) if name == "file" else value for name, value in in_order(ctx, command=command, file=file)]
-    if not texts:
+    given = list(in_order(ctx, command=command, file=file))
+    if not given:
         raise UsageError("which SQL?", code="usage", hint="-c 'select …', -f FILE, or -f - for the standard input")
-    drafts = list(_from_json_lines(texts, path)) if lines == "jsonl" else [_Draft(tuple(texts), path)]
     database = database or os.environ.get("P0_DATABASE")
-    if catalog is not None:
-        known = _catalog(catalog)
-        explained = [_offline(draft, known) for draft in drafts]
+    by_line = lines == "jsonl"
+    if dsn is not None:
+        explained = _here(over_database(dsn, static=static), given, path, by_line=by_line)
+    elif catalog is not None:
+        explained = _here(over_catalog(catalog), given, path, by_line=by_line)
     elif database is not None:
-        explained = run(_online(database, drafts, reason or os.environ.get("P0_REASON")))
+        explained = _online(database, given, path, reason or os.environ.get("P0_REASON"), by_line=by_line)
     else:
         raise UsageError("over which database?", code="usage", hint="-d NAME, or --catalog FILE without a network")
-    for line in _printed(explained, output, grantee, trace=trace):
-        out(line)
-    _raise_refusal(explained)
+    refused = run(_print(explained, _Printer(output, grantee, trace=trace)))
+    if refused is not None:
+        raise refused.error()
 
 
-def _from_json_lines(texts: Sequence[str], path: tuple[str, ...] | None) -> Iterator[_Draft]:
-    """`--search-path` overrides what the lines say."""
-    import msgspec
-
-    from p0_access.encoding import strict_json
-
-    for number, line in enumerate((line for text in texts for line in text.splitlines() if line.strip()), start=1):
-        try:
-            given = strict_json(line.encode())
-            sql = msgspec.convert(given["sql"], str)
-            own = msgspec.convert(given.get("search_path"), tuple[str, ...] | None)
-        except (MalformedError, msgspec.ValidationError, KeyError, TypeError, AttributeError) as error:
-            raise UsageError(f'line {number} of the input is not an object with a text "sql"', code="usage") from error
-        yield _Draft((sql,), own if path is None else path, given.get("id"))
-
-
-def _catalog(name: str) -> Catalog:
-    from p0_access.encoding import decode
-    from p0_access.permissions.catalog import Catalog
-    from p0_launcher.catalogs import MAX_CATALOG_BYTES
-
-    try:
-        return decode(read_text(name), Catalog, max_bytes=MAX_CATALOG_BYTES)
-    except MalformedError as error:
-        raise ConfigurationError(
-            f"{name} is not a catalog: {error}", code="catalog_malformed", hint="p0 ls NAME --json prints one"
-        ) from error
+async def _here(
+    opened: AbstractAsyncContextManager[NewSession], given: Given, path: tuple[str, ...] | None, *, by_line: bool
+) -> AsyncIterator[_Explained]:
+    """Statement by statement. Each line of JSON is a session of its own; `--search-path` overrides what lines say."""
+    async with opened as new_session:
+        if not by_line:
+            session = new_session(path)
+            for part in statements(given):
+                yield _Explained(await session.read(part.text, line=part.line, column=part.column))
+            return
+        for each in json_lines(given):
+            if each.problem is not None:
+                yield _Explained((_malformed(each.sql, each.problem),))
+                continue
+            session = new_session(each.search_path if path is None else path)
+            yield _Explained(await session.read(each.sql, line=1, column=1), each.name)
 
 
-def _offline(draft: _Draft, catalog: Catalog) -> _Explained:
-    from p0_access.permissions.infer import read
-    from p0_access.permissions.reading import DEFAULT_SEARCH_PATH
-    from p0_access.permissions.second_opinion import with_second_opinion
-
-    reading: Reading = ()
-    for text in draft.texts:
-        reading += read(text, catalog, search_path=draft.search_path or DEFAULT_SEARCH_PATH, index_from=len(reading))
-    return _Explained(draft, with_second_opinion(reading), None)
-
-
-async def _online(database: str, drafts: Sequence[_Draft], reason: str | None) -> list[_Explained]:
+async def _online(
+    database: str, given: Given, path: tuple[str, ...] | None, reason: str | None, *, by_line: bool
+) -> AsyncIterator[_Explained]:
+    """All texts together, or each line of JSON by itself."""
     from p0_launcher.connection import connect
 
     async with connect(profile()) as connection:
         await connection.workflow.database(database)
-        found = []
-        for draft in drafts:
-            answer = await connection.api.explain(database, draft.texts, search_path=draft.search_path, reason=reason)
-            found.append(_Explained(draft, answer.statements, answer.decision))
-        return found
+        if not by_line:
+            texts = tuple(read_text(value) if name == "file" else value for name, value in given)
+            answer = await connection.api.explain(database, texts, search_path=path, reason=reason)
+            yield _Explained(answer.statements, None, answer.decision)
+            return
+        for each in json_lines(given):
+            if each.problem is not None:
+                yield _Explained((_malformed(each.sql, each.problem),))
+                continue
+            own = each.search_path if path is None else path
+            answer = await connection.api.explain(database, (each.sql,), search_path=own, reason=reason)
+            yield _Explained(answer.statements, each.name, answer.decision)
 
 
-def _printed(explained: Sequence[_Explained], output: str, grantee: str, *, trace: bool) -> Iterator[str]:
-    from p0_access.permissions.explain import to_grants, to_json_lines, to_table
+def _malformed(text: str, problem: str) -> Refused:
+    from p0_access.permissions.reading import Refused
 
-    if output == "sql":
-        yield to_grants(tuple(one for item in explained for one in item.reading), grantee).rstrip("\n")
-        return
-    for draft, reading, decision in explained:
-        if output == "table":
-            yield "\n".join((*to_table(reading), *_verdict(decision, trace=trace)))
-        elif draft.name is None:
-            yield from to_json_lines(reading)
+    return Refused(index=0, text=text, code="malformed_line", message=problem, hint=None, line=1, column=1)
+
+
+async def _print(explained: AsyncIterator[_Explained], printer: _Printer) -> Refused | None:
+    """Prints each as it comes; the first that was not understood, for the status and stderr."""
+    from p0_access.permissions.reading import Refused
+
+    first: Refused | None = None
+    async for each in explained:
+        printer.take(each)
+        first = first or next((one for one in each.reading if isinstance(one, Refused)), None)
+    printer.end()
+    return first
+
+
+class _Printer:
+    """Writes to stdout what was explained, at once but for GRANTs, which are of all statements together."""
+
+    def __init__(self, output: str, grantee: str, *, trace: bool) -> None:
+        self._output = output
+        self._grantee = grantee
+        self._trace = trace
+        self._permissions: dict[Permission, None] = {}
+
+    def take(self, explained: _Explained) -> None:
+        from p0_access.permissions.explain import to_comment, to_json_lines, to_table
+        from p0_access.permissions.reading import Refused
+
+        reading, name, decision = explained
+        if self._output == "json":
+            for line in to_json_lines(reading):
+                out(line if name is None else _with_id(line, name))
+        elif self._output == "table":
+            for line in (*to_table(reading), *self._verdict(decision)):
+                out(line)
         else:
-            yield from (_with_id(line, draft.name) for line in to_json_lines(reading))
+            for each in reading:
+                if isinstance(each, Refused):
+                    out(to_comment(each))
+                else:
+                    self._permissions.update(dict.fromkeys(each.permissions))
+        sys.stdout.flush()
+
+    def end(self) -> None:
+        if self._output == "sql":
+            from p0_access.permissions.explain import to_grants
+
+            for line in to_grants(self._permissions, self._grantee):
+                out(line)
+
+    def _verdict(self, decision: Decision | None) -> Sequence[str]:
+        if decision is None:
+            return ()
+        from p0_launcher.render import decision_lines, trace_lines
+
+        return ("", *decision_lines(decision), *(("", *trace_lines(decision)) if self._trace else ()))
 
 
 def _with_id(line: str, name: object) -> str:
     import msgspec
 
     return msgspec.json.encode({"id": name, **msgspec.json.decode(line)}).decode()
-
-
-def _verdict(decision: Decision | None, *, trace: bool) -> Iterator[str]:
-    if decision is not None:
-        from p0_launcher.render import decision_lines, trace_lines
-
-        yield ""
-        yield from decision_lines(decision)
-        if trace:
-            yield ""
-            yield from trace_lines(decision)
-
-
-def _raise_refusal(explained: Sequence[_Explained]) -> None:
-    """The status says whether everything was understood; the first thing that was not is told on stderr too."""
-    from p0_access.permissions.reading import needed
-
-    for item in explained:
-        needed(item.reading)

@@ -5,6 +5,6 @@ resolve names (parse_clause.c, parse_relation.c), `expressions` and `functions` 
 parse_func.c), `charges` is the permission info of range tables (execMain.c). Whatever they do not know is refused.
 """
 
-from p0_access.permissions.infer.read import read
+from p0_access.permissions.infer.read import TextReader, read
 
-__all__ = ["read"]
+__all__ = ["TextReader", "read"]

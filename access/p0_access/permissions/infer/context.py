@@ -44,6 +44,13 @@ class Session:
         self.prepared: dict[str, Node] = {}
         self.cursors: set[str] = set()
 
+    def copy(self) -> Session:
+        """The same again, on its own."""
+        found = Session()
+        found.prepared.update(self.prepared)
+        found.cursors.update(self.cursors)
+        return found
+
 
 class Context:
     """One statement's, or one body's: that of a view or function which the statement uses.

@@ -15,6 +15,7 @@ from p0_access.permissions.parse import Statement, parse
 from p0_access.permissions.permission import Permission, canonical, connect
 from p0_access.permissions.places import Places
 from p0_access.permissions.reading import DEFAULT_SEARCH_PATH, Need, Reading, Refused, StatementReading, Why
+from p0_access.permissions.splitting import split
 
 MAX_SHOWN: Final = 2_000
 """Characters of a text that is refused as a whole."""
@@ -25,29 +26,78 @@ def read(
 ) -> Reading:
     """What each statement of `sql` needs, or why it is not understood; never raises.
 
-    A text that the guard or the parser refuses is one Refused as a whole. Statements are numbered from `index_from`.
+    Statements are numbered from `index_from`.
     """
-    places = Places(sql)
-    try:
-        statements = parse(guard(sql), places)
-    except ReadingError as error:
-        return (
-            Refused(
-                index=index_from,
-                text=sql[:MAX_SHOWN],
-                code=error.code,
-                message=str(error),
-                hint=error.hint,
-                line=error.line,
-                column=error.column,
-            ),
+    return TextReader(catalog, search_path, index_from=index_from).read(sql)
+
+
+class TextReader:
+    """Reads text after text of one session: what one prepares or declares, the next may use."""
+
+    def __init__(
+        self, catalog: Catalog, search_path: Sequence[str] = DEFAULT_SEARCH_PATH, *, index_from: int = 0
+    ) -> None:
+        self._catalog = catalog
+        self._path = tuple(search_path)
+        self._session = Session()
+        self._index = index_from
+
+    def read(self, sql: str, *, line: int = 1, column: int = 1) -> Reading:
+        """The text's statements, numbered on; `line` and `column` are where it begins. Never raises.
+
+        Where the parser refuses the text, each part between semicolons is read by itself.
+        """
+        try:
+            return self._parsed(sql, line, column)
+        except ReadingError as error:
+            whole = self._refused(sql, error)
+        if whole.code == "too_long":
+            self._index += 1
+            return (whole,)
+        found: list[StatementReading | Refused] = []
+        before = self._index
+        session = self._session.copy()
+        for part in split(sql):
+            at = Places(sql, line=line, column=column).moved(part.line, part.column)
+            try:
+                found += self._parsed(part.text, *at)
+            except ReadingError as error:
+                found.append(self._refused(part.text, error))
+                self._index += 1
+        if not any(isinstance(each, Refused) for each in found):  # then the cuts are wrong, not the parser
+            self._index, self._session = before + 1, session
+            return (whole,)
+        return tuple(found)
+
+    def _parsed(self, sql: str, line: int, column: int) -> Reading:
+        places = Places(sql, line=line, column=column)
+        statements = parse(_guarded(sql, places), places)
+        first = self._index
+        self._index += len(statements)
+        return tuple(
+            _read_one(index, statement, places, Context(self._catalog, self._path, session=self._session))
+            for index, statement in enumerate(statements, first)
         )
-    path = tuple(search_path)
-    session = Session()
-    return tuple(
-        _read_one(index, statement, places, Context(catalog, path, session=session))
-        for index, statement in enumerate(statements, index_from)
-    )
+
+    def _refused(self, sql: str, error: ReadingError) -> Refused:
+        return Refused(
+            index=self._index,
+            text=sql[:MAX_SHOWN],
+            code=error.code,
+            message=str(error),
+            hint=error.hint,
+            line=error.line,
+            column=error.column,
+        )
+
+
+def _guarded(sql: str, places: Places) -> str:
+    """Past the guard, which knows nothing of where the text begins."""
+    try:
+        return guard(sql)
+    except ReadingError as error:
+        line, column = places.moved(error.line, error.column)
+        raise ReadingError(str(error), code=error.code, hint=error.hint, line=line, column=column) from error
 
 
 def _read_one(index: int, statement: Statement, places: Places, context: Context) -> StatementReading | Refused:

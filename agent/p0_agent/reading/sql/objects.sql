@@ -119,6 +119,7 @@ WITH RECURSIVE written (oid) AS (
 SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
   'kind', o.kind, 'oid', o.oid::bigint, 'relation', o.relation::bigint, 'name', o.name, 'definition', o.definition,
   'language', o.language,
+  'in_force', o.kind <> 'policy' OR pg_catalog.row_security_active(o.relation),
   'for_reader', o.kind = 'policy' AND EXISTS (
     SELECT FROM pg_catalog.pg_policy p JOIN pg_catalog.pg_roles u ON u.oid = ANY(p.polroles)
     WHERE p.oid = o.oid AND u.rolname = session_user)

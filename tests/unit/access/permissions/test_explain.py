@@ -3,12 +3,12 @@
 import json
 
 from p0_access.permissions.catalog import Catalog
-from p0_access.permissions.explain import quoted, to_grants, to_json_lines, to_table
+from p0_access.permissions.explain import quoted, to_comment, to_grants, to_json_lines, to_table
 from p0_access.permissions.infer import read
 from p0_access.permissions.parse import parse
 from p0_access.permissions.permission import Kind, Permission
 from p0_access.permissions.places import Places
-from p0_access.permissions.reading import Need, StatementReading, Why
+from p0_access.permissions.reading import Need, Refused, StatementReading, Why
 
 
 def test_json_lines(shop_catalog: Catalog) -> None:
@@ -48,8 +48,9 @@ def test_grants_are_grouped_quoted_and_parse(shop_catalog: Catalog) -> None:
         select util.secret(1);
         vacuum;
     """
-    script = to_grants(read(text, shop_catalog), 'an "odd" role')
-    lines = script.splitlines()
+    reading = read(text, shop_catalog)
+    understood = [each for each in reading if isinstance(each, StatementReading)]
+    lines = to_grants((item for each in understood for item in each.permissions), 'an "odd" role')
     assert 'GRANT SELECT ("select", "ÁÉ") ON TABLE "hr"."Weird Table" TO "an ""odd"" role";' in lines
     assert 'GRANT DELETE, SELECT ("job") ON TABLE "hr"."worker" TO "an ""odd"" role";' in lines
     assert 'GRANT SELECT ("id"), UPDATE ("note", "total") ON TABLE "shop"."orders" TO "an ""odd"" role";' in lines
@@ -57,12 +58,16 @@ def test_grants_are_grouped_quoted_and_parse(shop_catalog: Catalog) -> None:
     assert 'GRANT EXECUTE ON FUNCTION "util"."secret"(integer) TO "an ""odd"" role";' in lines
     assert 'GRANT CONNECT ON DATABASE "mydb" TO "an ""odd"" role";' in lines
     assert any(line.startswith("-- choose any one column") and '"public"."users"' in line for line in lines)
-    assert any(line.startswith("-- statement 6: not understood (unsupported_statement)") for line in lines)
+    (refused,) = [each for each in reading if isinstance(each, Refused)]
+    assert to_comment(refused).startswith("-- statement 6: not understood (unsupported_statement)")
+    script = "\n".join(lines)
     assert {each.kind for each in parse(script, Places(script))} == {"GrantStmt"}
 
 
 def test_a_line_end_in_a_name_cannot_leave_a_comment(shop_catalog: Catalog) -> None:
-    script = to_grants(read('select * from "x\nDROP TABLE y; --"', shop_catalog), "r")
+    (refused,) = read('select * from "x\nDROP TABLE y; --"', shop_catalog)
+    assert isinstance(refused, Refused)
+    script = to_comment(refused)
     assert parse(script, Places(script)) == ()
 
 

@@ -1,6 +1,5 @@
 """Reading as a whole: numbering, refusals of whole texts, names looked up along a search path, speed."""
 
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -79,12 +78,16 @@ def test_nothing_is_nothing(text: str, shop_catalog: Catalog) -> None:
     assert read(text, shop_catalog) == ()
 
 
-def test_a_text_that_does_not_parse_is_refused_as_a_whole(shop_catalog: Catalog) -> None:
-    (refused,) = read("select 1;\nselct 2", shop_catalog, index_from=3)
+def test_a_statement_that_does_not_parse_is_refused_by_itself(shop_catalog: Catalog) -> None:
+    first, refused, last = read("select 1;\n selct 2; select nam\nfrom hr.person", shop_catalog, index_from=3)
+    assert isinstance(first, StatementReading)
+    assert first.index == 3
     assert isinstance(refused, Refused)
-    assert (refused.index, refused.code, refused.line, refused.column) == (3, "syntax_error", 2, 1)
+    assert (refused.index, refused.code, refused.line, refused.column) == (4, "syntax_error", 2, 2)
+    assert isinstance(last, Refused)
+    assert (last.index, last.code, last.line, last.column) == (5, "unknown_column", 2, 18)
     error = refused.error()
-    assert (error.code, error.line, error.column) == ("syntax_error", 2, 1)
+    assert (error.code, error.line, error.column) == ("syntax_error", 2, 2)
 
 
 def test_places_count_characters_after_other_alphabets(shop_catalog: Catalog) -> None:
