@@ -10,18 +10,32 @@ from typing import Literal
 
 import msgspec
 
-from p0_access.permissions.permission import Kind, Permission, canonical
+from p0_access.permissions.permission import Kind, Permission, canonical, relation
 from p0_access.routing.decision import Alternative, Approvers, Decision, NeedsApproval, Requestor, Requirement
 from p0_access.routing.people import is_approver, qualified
 
 
+class Absent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An approver who has somebody stand in for them: in all that they may approve, or only as one of `groups`."""
+
+    person: Requestor
+    groups: tuple[str, ...] | None = None
+
+
 class VerifiedApproval(msgspec.Struct, frozen=True, kw_only=True):
-    """One person's signed word on one admission. `ttl` is in seconds."""
+    """One person's signed word on one admission. `ttl` is in seconds; it came `after` so many from the admission.
+
+    They stand in for all of `in_place_of`. `within`: it was signed in advance, and is a word only on requirements about
+    nothing but these permissions.
+    """
 
     by: Requestor
     decision: Literal["approve", "deny"]
     permissions: tuple[Permission, ...]
     ttl: int
+    after: int = 0
+    in_place_of: tuple[Absent, ...] = ()
+    within: tuple[Permission, ...] | None = None
 
 
 class Counted(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,23 +85,23 @@ def tally(
     2. Who is an approver of no requirement has no say. An approver of another issuer than the requestor's is one only
        where the requirement names the issuer: the same human may have an account with each.
     3. Any denial by somebody with a say is final.
-    4. One human counts once towards a requirement, under whatever names. People of different issuers can't be told
+    4. One human counts once towards a requirement, under whatever names. Who stands in for somebody counts as that
+       person, so that the two are one; nobody stands in for the requestor. People of different issuers can't be told
        apart for certain, so a requirement counts those of one issuer: the one with the most. Of its ways, one must be
-       met by itself.
+       met by itself. Once its escalation is due, who comes then may be one of those, too.
     5. What is granted is what every approval with a say allows, for the least time; one more approval never adds to it.
     """
     cast = list(approvals)
-    humans = _Humans([requestor, *(item.by for item in cast)])
+    humans = _Humans([requestor, *(person for item in cast for person in _named_by(item))])
     heard = [
         item
         for item in cast
         if not humans.same(item.by, requestor)  # 1
-        and any(_counts(way.approvers, item.by, requestor) for each in decision.requirements for way in each.ways)  # 2
+        and any(_says(item, each, way, requestor, humans) for each in decision.requirements for way in each.ways)  # 2
     ]
     denied_by = next((item.by for item in heard if item.decision == "deny"), None)  # 3
     approving = [item for item in heard if item.decision == "approve"]
-    people = [item.by for item in approving]
-    counted = tuple(_nearest(each, people, requestor, humans) for each in decision.requirements)  # 4
+    counted = tuple(_nearest(each, approving, requestor, humans) for each in decision.requirements)  # 4
     allowed = _allowed(granted, approving)  # 5
     complete = denied_by is None and all(each.met for each in counted)
     return Tally(
@@ -100,12 +114,22 @@ def tally(
     )
 
 
-def may_review(decision: Decision | None, person: Requestor, *, requestor: Requestor) -> bool:
-    """Whether `person` is among those who could approve: an approver of some requirement, and not the requestor."""
-    return (
-        isinstance(decision, NeedsApproval)
-        and not _Humans([requestor, person]).same(requestor, person)
-        and any(_counts(way.approvers, person, requestor) for each in decision.requirements for way in each.ways)
+def may_review(
+    decision: Decision | None,
+    person: Requestor,
+    *,
+    requestor: Requestor,
+    after: int = 0,
+    in_place_of: tuple[Absent, ...] = (),
+) -> bool:
+    """Whether `person` is among those who could approve `after` so many seconds: an approver of some requirement, or
+    stands in for one, and not the requestor."""
+    if not isinstance(decision, NeedsApproval):
+        return False
+    word = VerifiedApproval(by=person, decision="approve", permissions=(), ttl=0, after=after, in_place_of=in_place_of)
+    humans = _Humans([requestor, *_named_by(word)])
+    return not humans.same(requestor, person) and any(
+        _says(word, each, way, requestor, humans) for each in decision.requirements for way in each.ways
     )
 
 
@@ -116,10 +140,63 @@ def who(requirement: Requirement) -> str:
 
 
 def _who(way: Alternative) -> str:
-    approvers = way.approvers
+    return f"{way.count} of {named(way.approvers)}"
+
+
+def named(approvers: Approvers) -> str:
+    """`dba, sre or dana@corp.example`."""
     names = [*approvers.groups, *(subject.partition("#")[2] or subject for subject in approvers.subjects)]
-    named = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
-    return f"{way.count} of {named}"
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+class _Word(msgspec.Struct, frozen=True):
+    """Somebody's word on one requirement: in their own right, or else in place of one of `absent`."""
+
+    by: Requestor
+    absent: tuple[Requestor, ...] = ()
+
+
+def _says(
+    item: VerifiedApproval, requirement: Requirement, way: Alternative, requestor: Requestor, humans: _Humans
+) -> _Word | None:
+    """What `item` is towards `requirement` by this way of it; None where it is nothing."""
+    if item.within is not None and not _covers(item.within, requirement.permissions):
+        return None
+    escalate = requirement.escalate
+    due = escalate is not None and item.after >= escalate.after
+    asked = (way.approvers, escalate.to) if escalate is not None and due else (way.approvers,)
+    if any(_counts(approvers, item.by, requestor) for approvers in asked):
+        return _Word(item.by)
+    absent = tuple(
+        each.person
+        for each in item.in_place_of
+        if each.person.iss == item.by.iss
+        and not humans.same(each.person, requestor)
+        and any(_counts(_as(approvers, each), each.person, requestor) for approvers in asked)
+    )
+    return _Word(item.by, absent) if absent else None
+
+
+def _as(approvers: Approvers, absent: Absent) -> Approvers:
+    """What of `approvers` somebody may be who stands in for `absent`."""
+    if absent.groups is None:
+        return approvers
+    groups = tuple(group for group in approvers.groups if group in absent.groups)
+    return Approvers(groups=groups, issuer=approvers.issuer)
+
+
+def _covers(allowed: Sequence[Permission], needed: Sequence[Permission]) -> bool:
+    """Whether `needed` is all in `allowed`, where a permission on a relation is one on each of its columns."""
+    known = set(allowed)
+    return all(
+        item in known
+        or (item.kind is Kind.COLUMN and relation(item.schema or "", item.object or "", item.privilege) in known)
+        for item in needed
+    )
+
+
+def _named_by(item: VerifiedApproval) -> tuple[Requestor, ...]:
+    return (item.by, *(each.person for each in item.in_place_of))
 
 
 def _counts(approvers: Approvers, person: Requestor, requestor: Requestor) -> bool:
@@ -129,19 +206,28 @@ def _counts(approvers: Approvers, person: Requestor, requestor: Requestor) -> bo
     return named or person.iss == requestor.iss
 
 
-def _nearest(requirement: Requirement, people: Sequence[Requestor], requestor: Requestor, humans: _Humans) -> Counted:
+def _nearest(
+    requirement: Requirement, approving: Sequence[VerifiedApproval], requestor: Requestor, humans: _Humans
+) -> Counted:
     ways = []
     for way in requirement.ways:
-        by = _count([person for person in people if _counts(way.approvers, person, requestor)], humans)
+        words = [_says(item, requirement, way, requestor, humans) for item in approving]
+        by = _count([word for word in words if word is not None], humans)
         ways.append(Counted(requirement=requirement, way=way, by=by))
     return min(ways, key=lambda counted: (counted.left, -len(counted.by)))
 
 
-def _count(people: Sequence[Requestor], humans: _Humans) -> tuple[Requestor, ...]:
-    """Different people of one issuer."""
+def _count(words: Sequence[_Word], humans: _Humans) -> tuple[Requestor, ...]:
+    """Different people of one issuer. Who stands in comes after those who speak for themselves, and counts only where
+    neither they nor whom they stand in for has been counted."""
     by_issuer: dict[str, dict[int, Requestor]] = {}
-    for person in people:
-        by_issuer.setdefault(person.iss, {}).setdefault(humans.of(person), person)
+    taken: set[int] = set()
+    for word in sorted(words, key=lambda word: bool(word.absent)):  # stable: otherwise in the order they came
+        own = humans.of(word.by)
+        free = [own] if not word.absent else [humans.of(each) for each in word.absent if humans.of(each) not in taken]
+        if own not in taken and free:
+            taken.update({own, free[0]})
+            by_issuer.setdefault(word.by.iss, {})[own] = word.by
     most = max(by_issuer.values(), key=len, default={})
     return tuple(most.values())
 

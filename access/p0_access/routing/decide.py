@@ -8,6 +8,9 @@
 5. One denial denies; else every requirement must be met; only what is all automatic is automatic, and never with an
    unknown reach.
 6. The time is the least of what is asked and every cap, and doesn't outlive a rule's window.
+
+A request that is signed as an emergency is held against every denial first, then against the break-glass rules, then
+against the others; any other request against all but the break-glass rules.
 """
 
 from __future__ import annotations
@@ -17,12 +20,21 @@ from math import ceil
 from operator import itemgetter
 
 from p0_access.permissions.permission import Kind, Permission
-from p0_access.routing.decision import Automatic, Decision, Denied, NeedsApproval, Question, Requirement
+from p0_access.routing.decision import (
+    Automatic,
+    Decision,
+    Denied,
+    Emergency,
+    NeedsApproval,
+    Question,
+    Requirement,
+)
 from p0_access.routing.matching import spell
 from p0_access.routing.routed import Implied, Routed, Ruled, Undecidable, carried, route_granted, route_reached
-from p0_access.routing.rule import Deny, People
+from p0_access.routing.rule import BreakGlass, Deny, People
 from p0_access.routing.rules import RuleSet
 from p0_access.routing.selection import Selection
+from p0_access.routing.stepping_up import of_approvers, of_requestor
 from p0_access.routing.trace import trace
 
 
@@ -30,19 +42,31 @@ def route(rules: RuleSet, question: Question) -> Decision:
     """Decide `question`, whose `at` must know its time zone. The reason is not looked at: see `reason_problem`."""
     if question.at.tzinfo is None:
         raise ValueError("an instant without a time zone")
-    selection = Selection(rules, question)
+    selection = _selection(rules, question)
     found = [*route_granted(question, selection), *route_reached(question, selection)]  # 1 to 4
     traced = trace(found, selection)
-    requirements = _requirements(found, selection, carried(question))  # 5
+    requirements = _requirements(found, selection, question)  # 5
     denials = tuple(_denials(found, selection))
     if not denials and not requirements and question.reach_unknown:
         denials = ("what this reaches is not known in full, and no rule asks anybody to look at it",)
     if denials:
         return Denied(reasons=denials, trace=traced)
     ttl, because, not_after = _limits(found, question, selection)  # 6
+    emergency = _emergency(found, selection)
+    step_up = of_requestor(selection.rules[at].step_up for at in _deciding(found))
     if requirements:
-        return NeedsApproval(ttl=ttl, requirements=requirements, trace=traced, ttl_because=because, not_after=not_after)
-    return Automatic(ttl=ttl, trace=traced, ttl_because=because, not_after=not_after)
+        return NeedsApproval(
+            ttl=ttl,
+            requirements=requirements,
+            trace=traced,
+            ttl_because=because,
+            not_after=not_after,
+            emergency=emergency,
+            step_up=step_up,
+        )
+    return Automatic(
+        ttl=ttl, trace=traced, ttl_because=because, not_after=not_after, emergency=emergency, step_up=step_up
+    )
 
 
 def reason_problem(rules: RuleSet, question: Question) -> str | None:
@@ -55,7 +79,7 @@ def reason_problem(rules: RuleSet, question: Question) -> str | None:
     given = bool(question.reason.strip())
     if rules.defaults.require_reason and not given:
         return "a reason is required"
-    selection = Selection(rules, question)
+    selection = _selection(rules, question)
     found = [*route_granted(question, selection), *route_reached(question, selection)]
     for rule in (selection.rules[at] for at in _deciding(found)):
         if rule.require_reason and not given:
@@ -65,14 +89,30 @@ def reason_problem(rules: RuleSet, question: Question) -> str | None:
     return None
 
 
+def _selection(rules: RuleSet, question: Question) -> Selection:
+    return Selection(rules.emergency if question.break_glass else rules.ordinary, question)
+
+
+def _emergency(found: Iterable[Routed], selection: Selection) -> Emergency | None:
+    """What the deciding break-glass rules demand together: everybody is told, and the shortest time to review holds."""
+    deciding = [selection.rules[at] for at in _deciding(found)]
+    broken = [(rule.name, rule.approval) for rule in deciding if isinstance(rule.approval, BreakGlass)]
+    if not broken:
+        return None
+    return Emergency(
+        rules=tuple(name for name, _ in broken),
+        notify=tuple(dict.fromkeys(group for _, glass in broken for group in glass.notify)),
+        review_within=min(glass.review_within for _, glass in broken),
+    )
+
+
 def _deciding(found: Iterable[Routed]) -> list[int]:
     return sorted({item.rule for item in found if isinstance(item, Ruled) and item.rule is not None})
 
 
-def _requirements(
-    found: Sequence[Routed], selection: Selection, everything: tuple[Permission, ...]
-) -> tuple[Requirement, ...]:
+def _requirements(found: Sequence[Routed], selection: Selection, question: Question) -> tuple[Requirement, ...]:
     """In order of the rules. What is reached belongs to no single permission, so it is asked about with everything."""
+    everything = carried(question)
     asked: dict[int, list[Permission]] = {}
     for item in found:
         if isinstance(item, Ruled) and item.rule is not None:
@@ -90,6 +130,8 @@ def _requirements(
                     count=each.count,
                     permissions=permissions,
                     instead=each.instead,
+                    escalate=rule.approval.escalate,
+                    step_up=of_approvers(rule.step_up, question, for_writes=selection.set.defaults.step_up_for_writes),
                 )
                 for each in rule.approval.quorums
             ]

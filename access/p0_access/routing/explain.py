@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from p0_access.routing.approvals import who
+from p0_access.routing.approvals import named, who
 from p0_access.routing.decision import Automatic, Decision, Denied, NeedsApproval, Requirement, Traced
 from p0_access.routing.durations import spell_duration
 from p0_access.routing.matching import spell
@@ -23,9 +23,9 @@ def explain(decision: Decision) -> tuple[str, ...]:
     if isinstance(decision, Automatic):
         rules = dict.fromkeys(item.rule for item in decision.trace if item.rule is not None)
         noun = "rule" if len(rules) == 1 else "rules"
-        return (f"automatic for {_limit(decision)}, by {noun} {spell(rules, 'and')}",)
+        return (f"automatic for {_limit(decision)}, by {noun} {spell(rules, 'and')}", *_emergency(decision))
     lines = [f"needs approval: {asked(each, decision.trace)}" for each in decision.requirements]
-    return (*lines, f"for {_limit(decision)}")
+    return (*lines, f"for {_limit(decision)}", *_emergency(decision))
 
 
 def asked(requirement: Requirement, trace: Sequence[Traced]) -> str:
@@ -38,7 +38,7 @@ def asked(requirement: Requirement, trace: Sequence[Traced]) -> str:
         if entry.matched
     )
     because = f" because {spell(reasons, 'and')}" if reasons else ""
-    return f"{who(requirement)} (rule {requirement.rule}){because}"
+    return f"{who(requirement)} (rule {requirement.rule}){because}{_later(requirement)}"
 
 
 def explain_trace(trace: Sequence[Traced]) -> tuple[str, ...]:
@@ -56,6 +56,21 @@ def _explain_traced(item: Traced) -> Iterator[str]:
         yield f"  {each.rule}: matches: {each.because}" if each.matched else f"  {each.rule}: no: {each.because}"
     if item.omitted:
         yield f"  and {item.omitted} more rules that do not match"
+
+
+def _later(requirement: Requirement) -> str:
+    if requirement.escalate is None:
+        return ""
+    return f"; after {spell_duration(requirement.escalate.after)} also {named(requirement.escalate.to)}"
+
+
+def _emergency(decision: Automatic | NeedsApproval) -> tuple[str, ...]:
+    emergency = decision.emergency
+    if emergency is None:
+        return ()
+    told = spell(emergency.notify, "and")
+    within = spell_duration(emergency.review_within)
+    return (f"breaks the glass: {told} are told at once, and review it within {within}",)
 
 
 def _limit(decision: Automatic | NeedsApproval) -> str:

@@ -155,6 +155,10 @@ class Fields:
         """A text read by `parse`, whose `ValueError` is put at its place."""
         return self._by(parse, key, self.need(key))
 
+    def names(self, parse: Callable[[str], T]) -> tuple[T, ...]:
+        """Every key, read by `parse`, whose `ValueError` is put at its place."""
+        return tuple(self._by(parse, key.text, key) for key, _ in self.entries.values())
+
     def _by(self, parse: Callable[[str], T], key: str, node: Node) -> T:
         text = self.text(key, node)
         try:

@@ -10,7 +10,7 @@ from typing import Any, Final, get_args
 
 import msgspec
 
-from p0_access.routing.rule import RequestKind
+from p0_access.routing.rule import RequestKind, Signer
 from p0_access.routing.windows import DAYS
 
 MAX_COUNT: Final = 20
@@ -21,7 +21,7 @@ PRIVILEGES: Final = (
     "CONNECT", "TEMPORARY", "EXECUTE", "MEMBER",
 )  # fmt: skip
 KINDS: Final[tuple[RequestKind, ...]] = get_args(RequestKind)
-VERDICTS: Final = ("auto", "deny", "approvers", "all", "any")
+VERDICTS: Final = ("auto", "deny", "approvers", "all", "any", "break_glass")
 
 NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 TAG: Final = r"[a-z][a-z0-9_-]{0,62}"
@@ -81,6 +81,11 @@ DOCUMENT: Final = Table(
             "additionalProperties": {"type": "array", "items": {"type": "string", "minLength": 1}},
             "description": "A name for columns: schema.relation.column. [] declares a tag that only comments give.",
         },
+        "databases": {
+            "type": "object",
+            "additionalProperties": {"$ref": "#/$defs/database"},
+            "description": "What holds for a database whatever the rules say of it; a name, or a pattern in quotes.",
+        },
         "rules": {
             "type": "array",
             "minItems": 1,
@@ -96,7 +101,20 @@ DEFAULTS: Final = Table(
     keys={
         "max_ttl": duration("The longest access where no rule is stricter; 1h if left out."),
         "require_reason": flag("Every request needs a reason."),
+        "step_up_for_writes": flag("Approvals of what may write need a sign-in of their own; true if left out."),
+        "pending_for": duration("How long a request may wait for those who are asked; a day if left out."),
     },
+)
+
+DATABASE: Final = Table(
+    what="a database",
+    keys={
+        "catalog": {
+            "enum": ["open"],
+            "description": "open: everybody who is signed in may see the database and the names in it.",
+        },
+    },
+    required=("catalog",),
 )
 
 RULE: Final = Table(
@@ -171,6 +189,36 @@ QUORUM: Final = Table(
     required=("approvers",),
 )
 
+ESCALATE: Final = Table(
+    what="escalate",
+    keys={
+        "after": duration("How long after the agent has admitted the request."),
+        "to": refer("approvers", "Who may approve then, beside those who were asked first."),
+    },
+    required=("after", "to"),
+)
+
+BREAK_GLASS: Final = Table(
+    what="break_glass",
+    keys={
+        "notify": texts("Groups that are told at once, one of whose members reviews it."),
+        "review_within": duration("How long a review may take."),
+        "max_ttl": duration("The longest access."),
+    },
+    required=("notify", "review_within"),
+)
+
+SIGNERS: Final[tuple[Signer, ...]] = get_args(Signer)
+
+STEP_UP: Final = Table(
+    what="step_up",
+    keys={
+        "of": words("Whose acts need it; approvers, or the requestor where nobody approves, if left out.", SIGNERS),
+        "acr": texts("The provider must say one of these of the sign-in, in its claim acr."),
+        "amr": texts("The provider must say one of these, in its claim amr."),
+    },
+)
+
 APPROVAL: Final = Table(
     what="approval",
     keys={
@@ -189,20 +237,22 @@ APPROVAL: Final = Table(
             "items": {"$ref": "#/$defs/quorum"},
             "description": "One of these is enough.",
         },
+        "break_glass": refer("break_glass", "Granted to who asks for it as an emergency, and reviewed afterwards."),
         "count": _COUNT,
+        "escalate": refer("escalate", "Who may approve, too, if nobody has for a while."),
         "max_ttl": duration("The longest access."),
         "require_reason": flag("The request needs a reason."),
         "reason": texts("The reason must name one of these, such as OPS-#; # stands for digits."),
-    },
-    later={
-        "break_glass": "leave it out; who needs access in an emergency asks for it by another rule",
-        "escalate": "name those who step in among the approvers",
-        "step_up": "leave it out; approvers sign with the key of their session",
+        "step_up": {
+            "oneOf": [{"type": "boolean"}, {"$ref": "#/$defs/step_up"}],
+            "description": "Who signs signs in for it: approvers, or the requestor where nobody approves.",
+        },
     },
 )
 
 NAMED: Final = {
     "defaults": DEFAULTS,
+    "database": DATABASE,
     "rule": RULE,
     "requestor": REQUESTOR,
     "resource": RESOURCE,
@@ -210,6 +260,9 @@ NAMED: Final = {
     "when": WHEN,
     "approvers": APPROVERS,
     "quorum": QUORUM,
+    "escalate": ESCALATE,
+    "break_glass": BREAK_GLASS,
+    "step_up": STEP_UP,
     "approval": APPROVAL,
 }
 """Every table but the document's own, by the name that others refer to it with."""

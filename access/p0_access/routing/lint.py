@@ -14,7 +14,7 @@ import msgspec
 from p0_access.routing.durations import spell_duration
 from p0_access.routing.patterns import Part, Pattern
 from p0_access.routing.people import qualified_issuer
-from p0_access.routing.rule import Access, Deny, People, Requestors, Resource, Rule
+from p0_access.routing.rule import Access, BreakGlass, Deny, People, Requestors, Resource, Rule
 from p0_access.routing.rules import RuleSet
 
 Code = Literal["unreachable", "unknown_group", "unused_tag", "idle_max_ttl"]
@@ -37,9 +37,16 @@ def lint(rules: RuleSet, *, groups: Collection[str] | None = None) -> tuple[Find
 
 
 def _unreachable(rules: RuleSet) -> Iterator[Finding]:
-    """Each against all before it: quadratic, for an author's terminal and CI."""
+    """Each against all before it: quadratic, for an author's terminal and CI. In an emergency denials come first, so
+    there only denials take from them."""
+    emergencies = any(rule.breaks_glass for rule in rules.rules)
+
+    def before(rule: Rule, position: int) -> list[Rule]:
+        denies = emergencies and isinstance(rule.approval, Deny)
+        return [each for each in rules.rules[:position] if not denies or isinstance(each.approval, Deny)]
+
     for position, rule in enumerate(rules.rules):
-        cover = next((earlier for earlier in rules.rules[:position] if covers(earlier, rule)), None)
+        cover = next((earlier for earlier in before(rule, position) if covers(earlier, rule)), None)
         if cover is not None:
             message = f'rule "{rule.name}" is never reached: "{cover.name}" on line {cover.line} takes all of it'
             yield Finding(code="unreachable", line=rule.line, message=message)
@@ -64,8 +71,9 @@ def _unknown_groups(rules: RuleSet, groups: Collection[str]) -> Iterator[Finding
     for rule in rules.rules:
         named = set() if rule.requestors is None else set(rule.requestors.groups)
         if isinstance(rule.approval, People):
-            for quorum in rule.approval.quorums:
-                named.update(*(approvers.groups for approvers in quorum.everybody))
+            named.update(*(approvers.groups for approvers in rule.approval.everybody))
+        if isinstance(rule.approval, BreakGlass):
+            named.update(rule.approval.notify)
         for group in sorted(named - set(groups)):
             message = f'rule "{rule.name}" names the group "{group}", which nobody is in'
             yield Finding(code="unknown_group", line=rule.line, message=message)
@@ -74,12 +82,19 @@ def _unknown_groups(rules: RuleSet, groups: Collection[str]) -> Iterator[Finding
 def covers(wide: Rule, narrow: Rule) -> bool:
     """Whether `wide` matches wherever `narrow` does; False when it is not certain."""
     return (
-        (wide.when is None or wide.when == narrow.when)
+        _comes_first(wide, narrow)
+        and (wide.when is None or wide.when == narrow.when)
         and (wide.follows_reach or not narrow.follows_reach)
         and _people(wide.requestors, narrow.requestors)
         and _access(wide.access, narrow.access)
         and _resource(wide, narrow)
     )
+
+
+def _comes_first(wide: Rule, narrow: Rule) -> bool:
+    """Whether `wide`, which stands before `narrow`, is also held against every request before it: in an emergency
+    break-glass rules come before others, and denials before all; at other times they aren't there."""
+    return isinstance(wide.approval, Deny) or wide.breaks_glass == narrow.breaks_glass
 
 
 def _people(wide: Requestors | None, narrow: Requestors | None) -> bool:

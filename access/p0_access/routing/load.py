@@ -14,24 +14,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from p0_access.encoding import sha256_b64u
 from p0_access.routing import grammar
-from p0_access.routing.decision import Alternative, Approvers
 from p0_access.routing.document import Listing, Mapping, Node, Scalar, parse_document
 from p0_access.routing.fields import Fields, did_you_mean
 from p0_access.routing.patterns import Pattern, PatternError, parse_email, parse_function, parse_pattern
-from p0_access.routing.people import parse_approver, parse_group, parse_issuer, parse_subject
+from p0_access.routing.people import parse_group, parse_issuer, parse_subject
 from p0_access.routing.reasons import parse_form
-from p0_access.routing.rule import (
-    Access,
-    Approval,
-    Auto,
-    Deny,
-    People,
-    Quorum,
-    Requestors,
-    Resource,
-    Rule,
-)
-from p0_access.routing.rules import DEFAULT_MAX_TTL, Defaults, RuleSet
+from p0_access.routing.rule import Access, BreakGlass, Requestors, Resource, Rule
+from p0_access.routing.rules import DEFAULT_MAX_TTL, DEFAULT_PENDING_FOR, Defaults, RuleSet
+from p0_access.routing.verdicts import max_ttl, parse_stepping_up, parse_verdict
 from p0_access.routing.windows import DAYS, MINUTES_A_DAY, Window, parse_days, parse_hours
 
 _NAME: Final = re.compile(rf"{grammar.NAME}\Z")
@@ -50,7 +40,12 @@ def load(data: bytes, *, source: str) -> RuleSet:
     defaults = _defaults(root)
     tags = _tags(root)
     return RuleSet(
-        source=source, sha256=sha256_b64u(data), defaults=defaults, tags=tags, rules=_rules(root, tuple(tags))
+        source=source,
+        sha256=sha256_b64u(data),
+        defaults=defaults,
+        tags=tags,
+        rules=_rules(root, tuple(tags)),
+        open_catalogs=_open_catalogs(root),
     )
 
 
@@ -60,7 +55,10 @@ def _defaults(root: Fields) -> Defaults:
         return Defaults()
     fields = Fields.of(grammar.DEFAULTS, node, source=root.source)
     return Defaults(
-        max_ttl=fields.duration("max_ttl") or DEFAULT_MAX_TTL, require_reason=fields.boolean("require_reason")
+        max_ttl=fields.duration("max_ttl") or DEFAULT_MAX_TTL,
+        require_reason=fields.boolean("require_reason"),
+        pending_for=fields.duration("pending_for") or DEFAULT_PENDING_FOR,
+        step_up_for_writes=fields.boolean("step_up_for_writes", default=True),
     )
 
 
@@ -80,6 +78,17 @@ def _tags(root: Fields) -> dict[str, tuple[Pattern, ...]]:
         else:
             found[key.text] = fields.items(key.text, _columns) or ()
     return found
+
+
+def _open_catalogs(root: Fields) -> tuple[Pattern, ...]:
+    node = root.get("databases")
+    if node is None:
+        return ()
+    names = list(node.entries) if isinstance(node, Mapping) else []
+    fields = Fields(node, what="databases", source=root.source, known=names or ("a database with what holds for it",))
+    for _, value in fields.entries.values():
+        Fields.of(grammar.DATABASE, value, source=root.source).parsed("catalog", _openness)
+    return fields.names(_one("database"))
 
 
 def _rules(root: Fields, tags: tuple[str, ...]) -> tuple[Rule, ...]:
@@ -103,18 +112,27 @@ def _rule(node: Node, source: str, tags: tuple[str, ...]) -> Rule:
     fields = Fields.of(grammar.RULE, node, source=source)
     name = fields.parsed("name", _name)
     access = _access(fields)
+    resource = _resource(fields, tags, access)
     approval = Fields.of(grammar.APPROVAL, fields.need("approval"), source=source)
+    verdict = parse_verdict(approval)
+    if isinstance(verdict, BreakGlass) and resource.relations is None:
+        fields.fail(
+            fields.need("resource"),
+            "break_glass without relations would open everything",
+            'say which: relations: ["enterprise.*"]',
+        )
     return Rule(
         name=name,
         line=node.line,
         requestors=_requestors(fields),
-        resource=_resource(fields, tags, access),
+        resource=resource,
         access=access,
         when=_when(fields),
-        approval=_approval(approval),
-        max_ttl=approval.duration("max_ttl"),
-        require_reason=approval.boolean("require_reason"),
+        approval=verdict,
+        max_ttl=max_ttl(approval),
+        require_reason=approval.boolean("require_reason") or isinstance(verdict, BreakGlass),
         reason=approval.items("reason", parse_form) or (),
+        step_up=parse_stepping_up(approval),
     )
 
 
@@ -191,59 +209,6 @@ def _when(rule: Fields) -> Window | None:
     )
 
 
-def _approval(fields: Fields) -> Approval:
-    said = [key for key in grammar.VERDICTS if key in fields]
-    if len(said) != 1:
-        fields.fail(
-            fields.node, f"approval takes exactly one of {', '.join(grammar.VERDICTS)}", "auto: true, for example"
-        )
-    verdict = said[0]
-    if "count" in fields and verdict != "approvers":
-        fields.fail(
-            fields.entries["count"][0], '"count" goes with approvers', "in all and any, each entry has its own count"
-        )
-    if verdict == "deny":
-        for key in ("max_ttl", "require_reason", "reason"):
-            if key in fields:
-                fields.fail(fields.entries[key][0], f'"{key}" means nothing beside deny', "remove it")
-        return Deny(fields.text("deny"))
-    if verdict == "auto":
-        if not fields.boolean("auto"):
-            fields.fail(fields.need("auto"), '"auto" can only be true', "write who approves, or deny with a message")
-        return Auto()
-    if verdict == "approvers":
-        return People((_quorum(fields),))
-    node = fields.need(verdict)
-    if not isinstance(node, Listing) or len(node.items) < 2:
-        fields.fail(
-            node, f'"{verdict}" is a list of two or more approvers', "for a single one write approvers and count"
-        )
-    quorums = tuple(_quorum(_entry(item, fields.source)) for item in node.items)
-    if verdict == "all":
-        return People(quorums)
-    first, *others = quorums
-    instead = tuple(Alternative(approvers=each.approvers, count=each.count) for each in others)
-    return People((Quorum(first.approvers, first.count, instead),))
-
-
-def _entry(node: Node, source: str) -> Fields:
-    return Fields.of(grammar.QUORUM, node, source=source, later=grammar.APPROVAL.later)
-
-
-def _quorum(entry: Fields) -> Quorum:
-    node = entry.need("approvers")
-    fields = Fields.of(grammar.APPROVERS, node, source=entry.source)
-    issuer = fields.parsed("issuer", parse_issuer) if "issuer" in fields else None
-    groups = tuple(dict.fromkeys(fields.items("groups", parse_group) or ()))
-    subjects = tuple(dict.fromkeys(fields.items("subjects", partial(parse_approver, issuer)) or ()))
-    if not groups and not subjects:
-        fields.fail(node, "approvers names nobody", "add groups or subjects")
-    count = entry.count("count", default=1, most=grammar.MAX_COUNT)
-    if not groups and count > len(subjects):
-        entry.fail(entry.need("count"), f"{count} people must approve, but only {len(subjects)} listed")
-    return Quorum(Approvers(groups=groups, subjects=subjects, issuer=issuer), count)
-
-
 def _name(text: str) -> str:
     if not _NAME.match(text):
         raise PatternError(f'"{text}" is not a name for a rule', "use letters, digits, dot, _ and -, at most 63")
@@ -259,6 +224,12 @@ def _timezone(text: str) -> str:
             raise PatternError("there is no time zone data on this machine", "install the tzdata package") from error
         hint = did_you_mean(text, known, "use a name of the IANA list, such as Europe/Budapest")
         raise PatternError(f'"{text}" is not a time zone', hint) from error
+    return text
+
+
+def _openness(text: str) -> str:
+    if text != "open":
+        raise PatternError(f'"{text}" is no way to show a catalog', "catalog: open, or leave the database out")
     return text
 
 

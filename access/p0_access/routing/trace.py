@@ -13,7 +13,7 @@ from p0_access.permissions.permission import Kind
 from p0_access.routing.decision import Considered, Traced
 from p0_access.routing.matching import spell
 from p0_access.routing.routed import Implied, Routed, Ruled, Undecidable
-from p0_access.routing.rule import Auto, Deny
+from p0_access.routing.rule import Auto, BreakGlass, Deny
 from p0_access.routing.selection import Selection
 
 BUDGET: Final = 400
@@ -69,7 +69,7 @@ def _considered(item: Ruled, selection: Selection, limit: int) -> tuple[tuple[Co
 
 def _outcome(item: Ruled, selection: Selection) -> Literal["auto", "approvers", "deny"]:
     approval = Deny("") if item.rule is None else selection.rules[item.rule].approval
-    if isinstance(approval, Auto):
+    if isinstance(approval, Auto | BreakGlass):
         return "auto"
     return "deny" if isinstance(approval, Deny) else "approvers"
 
