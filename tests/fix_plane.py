@@ -41,6 +41,10 @@ rules:
     requestor: {groups: [analysts]}
     resource: {databases: ["mydatabase"], relations: ["enterprise.markets"]}
     approval: {auto: true}
+  - name: silent
+    requestor: {groups: [analysts]}
+    resource: {databases: ["silent"]}
+    approval: {auto: true}
 """
 
 MARKETS = "select id from enterprise.markets"

@@ -48,13 +48,14 @@ def put_together(
 ) -> Services:
     authenticator = Authenticator(settings, store, KeyFetcher(client, clock), clock)
     requests = Requests(settings, store, signal, clock)
+    databases = Databases(settings, store, rules, clock)
     return Services(
         settings=settings,
         clock=clock,
         authenticator=authenticator,
-        databases=Databases(settings, store, rules, clock),
+        databases=databases,
         requests=requests,
-        submission=Submission(settings, store, authenticator, previewer, requests, clock=clock, random=random),
+        submission=Submission(store, authenticator, previewer, databases, requests, clock=clock, random=random),
         acting=Acting(store, authenticator, requests, signal, clock=clock, random=random),
         agents=Agents(store, signal, clock=clock, random=random),
         hub=EventHub(store, signal),

@@ -13,19 +13,18 @@ from p0_access.encoding import b64u
 from p0_access.messages.identity import SignedAct
 from p0_access.messages.records import Request, What
 from p0_access.messages.views import RequestView, State
-from p0_access.permissions.suggest import did_you_mean
 from p0_access.proof import jws
 from p0_access.proof.identity import VerifiedIdentity
-from p0_access.routing.decision import Requestor
 from p0_server import views
 from p0_server.auth import Authenticator
-from p0_server.config import AgentSettings, Settings
-from p0_server.errors import NotFoundError, ServerError, UnavailableError, UnprocessableError
+from p0_server.config import AgentSettings
+from p0_server.databases import Databases
+from p0_server.errors import ServerError, UnprocessableError
 from p0_server.preview.draft import Draft, Preview
 from p0_server.preview.previewer import Previewer
 from p0_server.requests import Requests
 from p0_server.store.protocol import NewEvent, NewJob, RidTakenError, Store, StoredCatalog, StoredRequest
-from p0_server.visibility import reviewer_keys
+from p0_server.visibility import requestor, reviewer_keys
 
 MAX_OPEN: Final = 200
 """Requests that one person may have waiting for a decision."""
@@ -36,54 +35,34 @@ class Submission:
 
     def __init__(
         self,
-        settings: Settings,
         store: Store,
         authenticator: Authenticator,
         previewer: Previewer,
+        databases: Databases,
         requests: Requests,
         *,
         clock: Callable[[], float],
         random: Callable[[int], bytes],
     ) -> None:
-        self._agent_of = settings.agent_of
         self._store = store
         self._authenticator = authenticator
         self._previewer = previewer
+        self._databases = databases
         self._requests = requests
         self._clock = clock
         self._random = random
-
-    def agent(self, database: str) -> AgentSettings:
-        """The agent that serves `database`, or `unknown_database` with the nearest names."""
-        agent = self._agent_of.get(database)
-        if agent is None:
-            hint = did_you_mean(database, self._agent_of) or "p0 ls lists the databases"
-            raise NotFoundError(f"there is no database {database!r}", code="unknown_database", hint=hint)
-        return agent
-
-    async def catalog(self, database: str) -> StoredCatalog:
-        """The catalog that the database's agent published last, or `catalog_missing`."""
-        agent = self.agent(database)
-        catalog = await self._store.catalog(database)
-        if catalog is None or catalog.agent != agent.thumbprint:
-            raise UnavailableError(
-                f"the catalog of {database} has not been published yet",
-                code="catalog_missing",
-                hint="Its agent publishes it when it starts: is it up?",
-            )
-        return catalog
 
     async def explain(
         self, person: VerifiedIdentity, database: str, what: What, *, ttl: int | None, reason: str
     ) -> tuple[Preview, StoredCatalog]:
         """What would be read and decided, and over which catalog."""
-        catalog = await self.catalog(database)
-        draft = Draft(what=what, requestor=_requestor(person), ttl=ttl, reason=reason, at=self._now())
+        catalog = await self._databases.readable(person, database)
+        draft = Draft(what=what, requestor=requestor(person), ttl=ttl, reason=reason, at=self._now())
         return await self._previewer.preview(draft, catalog), catalog
 
     async def submit(self, person: VerifiedIdentity, signed: SignedAct, *, wait: int) -> tuple[RequestView, bool]:
         """The request, and whether it is new. Held for at most `wait` seconds until the agent has answered."""
-        agent = self.agent(jws.unverified_record(signed.record, Request).database)
+        agent = self._databases.agent(person, jws.unverified_record(signed.record, Request).database)
         request = await self._authenticator.act(person, signed, Request, agent=agent.thumbprint)
         rid = request.record.rid
         known = await self._store.request(rid)
@@ -146,24 +125,19 @@ class Submission:
     async def _preview(self, person: VerifiedIdentity, act: Request) -> Preview:
         draft = Draft(
             what=act.what,
-            requestor=_requestor(person),
+            requestor=requestor(person),
             ttl=act.ttl,
             reason=act.reason,
             break_glass=act.break_glass,
             at=self._now(),
         )
         try:
-            return await self._previewer.preview(draft, await self.catalog(act.database))
+            return await self._previewer.preview(draft, await self._databases.readable(person, act.database))
         except ServerError:
             return Preview()
 
     def _now(self) -> int:
         return int(self._clock())
-
-
-def _requestor(person: VerifiedIdentity) -> Requestor:
-    subject = person.subject
-    return Requestor(iss=subject.iss, sub=subject.sub, email=subject.email, groups=person.groups)
 
 
 def _taken(rid: str) -> RidTakenError:

@@ -1,4 +1,5 @@
-"""Who may see a request: who made it, and who could approve it. For everybody else it does not exist.
+"""Who may see a request: who made it, and who could approve it. For everybody else it does not exist. Which databases
+somebody may know of follows from the rules: `p0_access.routing.visibility`.
 
 A reviewer is known by keys, so that lists and streams ask an index and not the rules. The requirements of the server's
 own preview and of the agent's admission both count: a difference in rules must not hide a request from those who have
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 
 from p0_access.messages.records import Subject
 from p0_access.proof.identity import VerifiedIdentity
-from p0_access.routing.decision import Approvers, Decision, NeedsApproval
+from p0_access.routing.decision import Approvers, Decision, NeedsApproval, Requestor
 from p0_server.store.protocol import LoggedEvent, StoredRequest, Viewer
 
 
@@ -25,6 +26,12 @@ def reviewer_keys(decision: Decision | None, requestor_issuer: str) -> frozenset
         for way in requirement.ways
         for key in _keys(way.approvers, requestor_issuer)
     )
+
+
+def requestor(person: VerifiedIdentity) -> Requestor:
+    """A person as rules look at them."""
+    subject = person.subject
+    return Requestor(iss=subject.iss, sub=subject.sub, email=subject.email, groups=person.groups)
 
 
 def viewer(person: VerifiedIdentity) -> Viewer:

@@ -14,16 +14,16 @@ class DatabaseList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def listed(call: Call) -> Response:
-    return answer(DatabaseList(databases=await call.services.databases.listed()))
+    return answer(DatabaseList(databases=await call.services.databases.listed(call.person)))
 
 
 async def catalog(call: Call) -> Response:
-    found = await call.services.submission.catalog(call.path("name"))
+    found = await call.services.databases.catalog(call.person, call.path("name"))
     etag = f'"{found.version}"'
     known = [each.strip().removeprefix("W/") for each in call.http.headers.get("if-none-match", "").split(",")]
     if etag in known or "*" in known:
         return Response(status_code=304, headers={"ETag": etag})
-    agent = call.services.submission.agent(call.path("name"))
+    agent = call.services.databases.agent(call.person, call.path("name"))
     view = CatalogView(
         record=found.record, catalog=found.catalog, agent=AgentView(thumbprint=agent.thumbprint, jwk=agent.jwk)
     )
@@ -35,7 +35,7 @@ OPERATIONS = (
         method="GET",
         path="/v1/databases",
         name="databases",
-        summary="Every database that can be asked for, and how its agent is.",
+        summary="Every database that the caller could be granted something in or review, and how its agent is.",
         handler=listed,
         answers={200: DatabaseList},
     ),
