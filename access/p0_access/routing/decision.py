@@ -11,12 +11,17 @@ from p0_access.permissions.permission import Permission
 
 
 class Requestor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A verified subject. `email` is present only if the issuer verified it."""
+    """A verified subject. `email` is present only if the issuer verified it; `claims` only for a workload, sorted.
+
+    `human` is the "iss#sub" that an alias map joins this subject with others under.
+    """
 
     iss: str
     sub: str
     email: str | None = None
     groups: tuple[str, ...] = ()
+    claims: tuple[tuple[str, str], ...] | None = None
+    human: str | None = None
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +58,14 @@ class Approvers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     issuer: str | None = None
 
 
+class StepUp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A sign-in made for one act. In a demand: the provider says one of `acr` and one of `amr`, where they are not
+    empty. Of a token: what it says."""
+
+    acr: tuple[str, ...] = ()
+    amr: tuple[str, ...] = ()
+
+
 class Alternative(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`count` different people out of `approvers`."""
 
@@ -78,7 +91,8 @@ class Emergency(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 class Requirement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """`count` different people out of `approvers`, or one of the alternatives `instead`, must approve `permissions`;
-    `rule` demands it. Alternatives are not added up. With `escalate`, more people may after a while."""
+    `rule` demands it. Alternatives are not added up. With `escalate`, more people may after a while. With `step_up`
+    each of them signs in for it."""
 
     rule: str
     approvers: Approvers
@@ -86,6 +100,7 @@ class Requirement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     permissions: tuple[Permission, ...]
     instead: tuple[Alternative, ...] = ()
     escalate: Escalation | None = None
+    step_up: StepUp | None = None
 
     @property
     def ways(self) -> tuple[Alternative, ...]:
@@ -122,7 +137,7 @@ class Automatic(msgspec.Struct, frozen=True, kw_only=True, tag_field="verdict", 
     """Granted without a person. `ttl` in seconds: the least of asked, rules and defaults; `ttl_because` says whose.
 
     `not_after`, in seconds since the epoch: the access ends by then, whenever it starts, since a rule's window closes.
-    With `emergency` it is given by breaking the glass.
+    With `emergency` it is given by breaking the glass. The request comes with a sign-in that meets all of `step_up`.
     """
 
     ttl: int
@@ -130,12 +145,13 @@ class Automatic(msgspec.Struct, frozen=True, kw_only=True, tag_field="verdict", 
     ttl_because: str = ""
     not_after: int | None = None
     emergency: Emergency | None = None
+    step_up: tuple[StepUp, ...] = ()
 
 
 class NeedsApproval(msgspec.Struct, frozen=True, kw_only=True, tag_field="verdict", tag="approvers"):
     """Every requirement must be met; nobody approves their own, and one human counts once towards each count.
 
-    `ttl`, `ttl_because`, `not_after` and `emergency` as in `Automatic`.
+    `ttl`, `ttl_because`, `not_after`, `emergency` and `step_up` (the requestor's) as in `Automatic`.
     """
 
     ttl: int
@@ -144,6 +160,7 @@ class NeedsApproval(msgspec.Struct, frozen=True, kw_only=True, tag_field="verdic
     ttl_because: str = ""
     not_after: int | None = None
     emergency: Emergency | None = None
+    step_up: tuple[StepUp, ...] = ()
 
 
 class Denied(msgspec.Struct, frozen=True, kw_only=True, tag_field="verdict", tag="deny"):

@@ -137,8 +137,18 @@ REQUESTOR: Final = Table(
         "groups": texts("In one of these groups, by their verified token."),
         "subjects": texts("One of these: https://issuer#subject, or the subject beside issuer."),
         "emails": texts("Their verified address; * may stand before the @. Needs issuer."),
+        "claims": {
+            "type": "object",
+            "minProperties": 1,
+            "additionalProperties": {
+                "oneOf": [
+                    {"type": "string", "minLength": 1},
+                    {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}},
+                ]
+            },
+            "description": "A workload whose token says all of this, exactly; a list gives several. Needs issuer.",
+        },
     },
-    later={"claims": 'name the exact subject instead: subjects: ["https://issuer#subject"]'},
 )
 
 RESOURCE: Final = Table(

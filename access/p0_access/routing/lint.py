@@ -85,7 +85,11 @@ def covers(wide: Rule, narrow: Rule) -> bool:
         _comes_first(wide, narrow)
         and (wide.when is None or wide.when == narrow.when)
         and (wide.follows_reach or not narrow.follows_reach)
-        and _people(wide.requestors, narrow.requestors)
+        and (
+            _people(wide.requestors, narrow.requestors)
+            if _alike(wide, narrow)
+            else wide.requestors == narrow.requestors
+        )
         and _access(wide.access, narrow.access)
         and _resource(wide, narrow)
     )
@@ -95,6 +99,12 @@ def _comes_first(wide: Rule, narrow: Rule) -> bool:
     """Whether `wide`, which stands before `narrow`, is also held against every request before it: in an emergency
     break-glass rules come before others, and denials before all; at other times they aren't there."""
     return isinstance(wide.approval, Deny) or wide.breaks_glass == narrow.breaks_glass
+
+
+def _alike(wide: Rule, narrow: Rule) -> bool:
+    """Whether both are for people; a rule for everybody is for workloads, too, only where it denies."""
+    pinned = any(rule.requestors is not None and rule.requestors.claims for rule in (wide, narrow))
+    return not pinned or (wide.requestors is None and isinstance(wide.approval, Deny))
 
 
 def _people(wide: Requestors | None, narrow: Requestors | None) -> bool:

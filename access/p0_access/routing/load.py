@@ -17,7 +17,7 @@ from p0_access.routing import grammar
 from p0_access.routing.document import Listing, Mapping, Node, Scalar, parse_document
 from p0_access.routing.fields import Fields, did_you_mean
 from p0_access.routing.patterns import Pattern, PatternError, parse_email, parse_function, parse_pattern
-from p0_access.routing.people import parse_group, parse_issuer, parse_subject
+from p0_access.routing.people import parse_claim, parse_group, parse_issuer, parse_subject
 from p0_access.routing.reasons import parse_form
 from p0_access.routing.rule import Access, BreakGlass, Requestors, Resource, Rule
 from p0_access.routing.rules import DEFAULT_MAX_TTL, DEFAULT_PENDING_FOR, Defaults, RuleSet
@@ -142,8 +142,14 @@ def _requestors(rule: Fields) -> Requestors | None:
         return None
     fields = Fields.of(grammar.REQUESTOR, node, source=rule.source)
     issuer = fields.parsed("issuer", parse_issuer) if "issuer" in fields else None
-    if not ({"groups", "subjects", "emails"} & fields.entries.keys()):
+    if not ({"groups", "subjects", "emails", "claims"} & fields.entries.keys()):
         fields.fail(node, "requestor names nobody", "add groups, subjects or emails")
+    if "claims" in fields and (issuer is None or "emails" in fields):
+        fields.fail(
+            fields.entries["claims"][0],
+            "claims are those of a workload's token, which its issuer vouches for",
+            "add issuer, and no emails",
+        )
     if "emails" in fields and issuer is None:
         fields.fail(
             fields.entries["emails"][0],
@@ -155,6 +161,23 @@ def _requestors(rule: Fields) -> Requestors | None:
         groups=frozenset(fields.items("groups", parse_group) or ()),
         subjects=frozenset(fields.items("subjects", partial(parse_subject, issuer)) or ()),
         emails=fields.items("emails", parse_email) or (),
+        claims=_claims(fields),
+    )
+
+
+def _claims(requestor: Fields) -> tuple[tuple[str, frozenset[str]], ...]:
+    node = requestor.get("claims")
+    if node is None:
+        return ()
+    names = list(node.entries) if isinstance(node, Mapping) else []
+    fields = Fields(node, what="claims", source=requestor.source, known=names or ("a claim with its value",))
+    if not names:
+        fields.fail(node, '"claims" pins nothing', 'say which workload: claims: {repository_id: "4711"}')
+    return tuple(
+        (name, frozenset(fields.items(name, parse_claim) or ()))
+        if isinstance(fields.get(name), Listing)
+        else (name, frozenset({fields.parsed(name, parse_claim)}))
+        for name in sorted(names)
     )
 
 

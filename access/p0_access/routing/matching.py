@@ -13,7 +13,7 @@ from typing import Final
 from p0_access.permissions.permission import Kind, Permission
 from p0_access.routing.decision import Question
 from p0_access.routing.patterns import Pattern
-from p0_access.routing.people import is_meant
+from p0_access.routing.people import is_meant, is_pinned
 from p0_access.routing.rule import Deny, Requestors, Rule
 from p0_access.routing.windows import Window
 
@@ -43,6 +43,8 @@ def request_misfit(rule: Rule, question: Question, windows: Windows) -> str | No
     """What of the request as a whole the rule is not for: who asks, the database, the kind of request, the time."""
     if rule.requestors is not None and not is_meant(rule.requestors, question.requestor):
         return f"the requestor is not {_spell_requestors(rule.requestors)}"
+    if not isinstance(rule.approval, Deny) and not is_pinned(rule.requestors, question.requestor):
+        return "the requestor is a workload, and the rule pins no claims"
     if not _any_fits(rule.resource.databases, question.database):
         return f"the database is not {spell(rule.resource.databases)}"
     if rule.access.kinds is not None and question.kind not in rule.access.kinds:
@@ -132,5 +134,8 @@ def _any_fits(patterns: Iterable[Pattern], *names: str) -> bool:
 def _spell_requestors(requestors: Requestors) -> str:
     named: list[object] = [f"in {group}" for group in sorted(requestors.groups)]
     named += [*sorted(requestors.subjects), *requestors.emails]
+    if requestors.claims:
+        pins = spell((f"{name} {spell(sorted(values))}" for name, values in requestors.claims), "and")
+        named = [f"{spell(named)} with {pins}" if named else f"a workload with {pins}"]
     issuer = "" if requestors.issuer is None else f" of {requestors.issuer}"
     return spell(named) + issuer

@@ -17,6 +17,12 @@ def is_meant(requestors: Requestors, person: Requestor) -> bool:
     """Whether a rule for `requestors` is for `person`."""
     if requestors.issuer is not None and person.iss != requestors.issuer:
         return False
+    if requestors.claims:
+        said = dict(person.claims or ())
+        if not all(said.get(name) in values for name, values in requestors.claims):
+            return False
+        if not (requestors.groups or requestors.subjects):
+            return True
     if not requestors.groups.isdisjoint(person.groups) or qualified(person) in requestors.subjects:
         return True
     email = person.email
@@ -27,8 +33,17 @@ def is_meant(requestors: Requestors, person: Requestor) -> bool:
     )
 
 
+def is_pinned(requestors: Requestors | None, person: Requestor) -> bool:
+    """Whether a rule for `requestors` may give anything to `person`. Whoever can run any workload at an issuer has
+    tokens of it, so a rule that gives a workload something must pin claims."""
+    return person.claims is None or (requestors is not None and bool(requestors.claims))
+
+
 def is_approver(approvers: Approvers, person: Requestor) -> bool:
-    """Whether `person` is one of `approvers`. Whether they asked for it themselves is `approvals`' business."""
+    """Whether `person` is one of `approvers`; a workload never is. Whether they asked for it themselves is `approvals`'
+    business."""
+    if person.claims is not None:
+        return False
     if approvers.issuer is not None and person.iss != approvers.issuer:
         return False
     if not set(approvers.groups).isdisjoint(person.groups) or qualified(person) in approvers.subjects:
@@ -57,12 +72,18 @@ def parse_issuer(text: str) -> str:
     return text
 
 
+def parse_claim(text: str) -> str:
+    if "*" in text or "?" in text:
+        raise PatternError(f'"{text}" is not the value of a claim', "values are named exactly; list each of them")
+    return text
+
+
 def parse_subject(issuer: str | None, text: str) -> str:
     """A requestor's subject as "iss#sub"."""
     if "*" in text or "?" in text:
         raise PatternError(
             f'"{text}" is not a subject',
-            "subjects are named exactly; patterns over workloads need pinned claims, which are not supported yet",
+            "subjects are named exactly; for workloads pin claims beside issuer: claims: {repository_id: ...}",
         )
     named, mark, subject = text.partition("#")
     if mark and subject and "://" in named:

@@ -9,24 +9,27 @@ from typing import Literal
 
 import msgspec
 
-from p0_access.routing.decision import Alternative, Approvers, Escalation
+from p0_access.routing.decision import Alternative, Approvers, Escalation, StepUp
 from p0_access.routing.patterns import Pattern
 from p0_access.routing.reasons import ReasonForm
 from p0_access.routing.windows import Window
 
 RequestKind = Literal["statement", "role", "grant"]
+Signer = Literal["requestor", "approvers"]
 
 
 class Requestors(msgspec.Struct, frozen=True, kw_only=True):
     """Whoever is in one of `groups`, is one of `subjects` ("iss#sub"), or has an address that fits `emails`.
 
-    With `issuer` only its subjects count; `emails` never stand without one.
+    With `issuer` only its subjects count; `emails` and `claims` never stand without one. With `claims` it is for
+    workloads whose token has one of the values of each, and for nobody else; these may stand alone.
     """
 
     issuer: str | None = None
     groups: frozenset[str] = frozenset()
     subjects: frozenset[str] = frozenset()
     emails: tuple[Pattern, ...] = ()
+    claims: tuple[tuple[str, frozenset[str]], ...] = ()
 
 
 class Resource(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,10 +114,17 @@ class BreakGlass(msgspec.Struct, frozen=True):
 Approval = Auto | Deny | People | BreakGlass
 
 
+class SteppingUp(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose acts need a sign-in of their own, nobody's if `of` is empty, and how strong it must be."""
+
+    of: frozenset[Signer]
+    demand: StepUp = StepUp()
+
+
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One rule. `line` is its place in the document; `max_ttl` (seconds) and `require_reason` add to the defaults.
 
-    With `reason` the request's own must name one of these forms.
+    With `reason` the request's own must name one of these forms. Without `step_up` the defaults hold.
     """
 
     name: str
@@ -127,6 +137,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     max_ttl: int | None = None
     require_reason: bool = False
     reason: tuple[ReasonForm, ...] = ()
+    step_up: SteppingUp | None = None
 
     @property
     def follows_reach(self) -> bool:

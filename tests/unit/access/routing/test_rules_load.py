@@ -169,11 +169,7 @@ def test_one_of_several() -> None:
 
 LATER = [
     (rule(ALL, "approval: {break_glass: {max_ttl: 15m}}"), "5:16", "break_glass"),
-    (rule(ALL, "approval: {auto: true, step_up: true}"), "5:28", "step_up"),
-    (rule(ALL, "approval: {auto: true, step_up: false}"), "5:28", "step_up"),
     (rule(ALL, "approval: {approvers: {groups: [a]}, escalate: {after: 15m}}"), "5:42", "escalate"),
-    (rule(ALL, "approval: {all: [{approvers: {groups: [a]}}, {step_up: true}]}"), "5:51", "step_up"),
-    (rule('requestor: {issuer: "https://ci", claims: {ref: main}}', ALL, AUTO), "4:39", "claims"),
 ]
 
 

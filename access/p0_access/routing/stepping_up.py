@@ -1,0 +1,58 @@
+"""Which acts need a sign-in of their own (step-up) by the rules, and how strong it must be.
+
+It says what is demanded. Whether a sign-in was made for the very act is `p0_access.proof.identity`'s to verify.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from p0_access.errors import ProofError
+from p0_access.routing.decision import Question, StepUp
+from p0_access.routing.rule import SteppingUp
+
+READS: Final = frozenset({"SELECT", "CONNECT", "USAGE", "EXECUTE", "TEMPORARY", "REFERENCES"})
+"""Privileges that by themselves change no data. What a function does with its owner's rights is among the reached."""
+
+
+def of_approvers(said: SteppingUp | None, question: Question, *, for_writes: bool) -> StepUp | None:
+    """What approvals by a rule need that says `said`: by default (`for_writes`), a sign-in where something is
+    written."""
+    if said is None:
+        return StepUp() if for_writes and writes(question) else None
+    return said.demand if "approvers" in said.of else None
+
+
+def of_requestor(said: Iterable[SteppingUp | None]) -> tuple[StepUp, ...]:
+    """All that the deciding rules demand of the request; one sign-in must meet every one."""
+    return tuple(dict.fromkeys(each.demand for each in said if each is not None and "requestor" in each.of))
+
+
+def writes(question: Question) -> bool:
+    """Whether it may change anything, itself or by what it reaches. What is not known may."""
+    touched = (*question.granted, *question.reached)
+    return question.reach_unknown or any(permission.privilege not in READS for permission in touched)
+
+
+def check_step_up(demands: Iterable[StepUp], found: StepUp | None) -> None:
+    """Raises `ProofError` unless a sign-in made for this act meets every demand. `found` is what its token says: the
+    one `acr`, all `amr`; None where there was none."""
+    for demand in demands:
+        if found is None:
+            raise ProofError(
+                "this needs a sign-in made for it",
+                code="step_up_required",
+                hint="Sign in again when the launcher asks.",
+            )
+        if demand.acr and set(demand.acr).isdisjoint(found.acr):
+            raise ProofError(_too_weak("acr", demand.acr, found.acr), code="step_up_acr", hint=_STRONGER)
+        if demand.amr and set(demand.amr).isdisjoint(found.amr):
+            raise ProofError(_too_weak("amr", demand.amr, found.amr), code="step_up_amr", hint=_STRONGER)
+
+
+_STRONGER: Final = "Sign in the way that the rules ask for, such as with a security key."
+
+
+def _too_weak(claim: str, wanted: tuple[str, ...], found: tuple[str, ...]) -> str:
+    return f"the sign-in for this was too weak: {claim} {', '.join(found) or 'missing'}, not {' or '.join(wanted)}"
