@@ -1,26 +1,34 @@
-"""Permissions as people write them: `SELECT, INSERT on enterprise.markets(id, name)`.
+"""Permissions as people write them: `SELECT, INSERT on enterprise.markets(id, name)`, `USAGE on sequence enterprise.s`,
+`EXECUTE on function enterprise.rate(integer, date)`.
 
 Names are written as in SQL: unquoted ones fold to lower case, quoted ones stay. With columns the privileges are on
-those, else on the whole relation. CONNECT and USAGE come along.
+those, else on the whole relation. A function has its argument types as PostgreSQL names them. CONNECT and USAGE of the
+schema come along.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from p0_access.messages.records import What
-from p0_access.permissions.permission import Permission, canonical, column, connect, relation, usage
+from p0_access.permissions.permission import Kind, Permission, canonical, column, connect, relation, usage
 from p0_launcher.errors import UsageError
 
 _NAME: Final = r'(?:[^\W\d][\w$]*|"(?:[^"]|"")+")'
 _SPEC: Final = re.compile(
-    rf"\s*(?P<privileges>[A-Za-z]+(?:\s*,\s*[A-Za-z]+)*)\s+[Oo][Nn]\s+(?P<schema>{_NAME})\.(?P<relation>{_NAME})"
-    rf"\s*(?:\((?P<columns>\s*{_NAME}\s*(?:,\s*{_NAME}\s*)*)\))?\s*\Z"
+    rf"\s*(?P<privileges>[A-Za-z]+(?:\s*,\s*[A-Za-z]+)*)\s+on\s+(?:(?P<noun>table|sequence|function)\s+)?"
+    rf"(?P<schema>{_NAME})\.(?P<name>{_NAME})\s*(?:\((?P<list>[^()]*)\))?\s*\Z",
+    re.IGNORECASE,
 )
-_ON_RELATION: Final = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"})
-_ON_COLUMN: Final = frozenset({"SELECT", "INSERT", "UPDATE", "REFERENCES"})
+_COLUMNS: Final = re.compile(rf"\s*{_NAME}\s*(?:,\s*{_NAME}\s*)*\Z")
+_KNOWN: Final = {
+    "columns": frozenset({"SELECT", "INSERT", "UPDATE", "REFERENCES"}),
+    "a relation": frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"}),
+    "a sequence": frozenset({"USAGE", "SELECT", "UPDATE"}),
+    "a function": frozenset({"EXECUTE"}),
+}
 
 
 def parse_grants(database: str, specs: Sequence[str]) -> What:
@@ -31,28 +39,39 @@ def parse_grants(database: str, specs: Sequence[str]) -> What:
     return What(grant=canonical(found))
 
 
-def _parse(spec: str) -> list[Permission]:
+def _parse(spec: str) -> Iterator[Permission]:
     match = _SPEC.match(spec)
-    if match is None:
-        raise UsageError(
-            f"{spec!r} is not a grant",
-            code="grant_malformed",
-            hint="Write: --grant 'SELECT on schema.table(column, …)'",
-        )
-    schema, name = _folded(match["schema"]), _folded(match["relation"])
-    columns = [_folded(item) for item in re.findall(_NAME, match["columns"] or "")]
-    privileges = [item.upper() for item in re.findall(r"[A-Za-z]+", match["privileges"])]
-    known = _ON_COLUMN if columns else _ON_RELATION
-    for privilege in privileges:
-        if privilege not in known:
+    noun = "table" if match is None else (match["noun"] or "table").lower()
+    listed = None if match is None else match["list"]
+    if match is None or (noun == "table" and listed is not None and _COLUMNS.match(listed) is None):
+        raise _malformed(spec, "Write: --grant 'SELECT on schema.table(column, …)'")
+    if noun == "sequence" and listed is not None:
+        raise _malformed(spec, "Write: --grant 'USAGE on sequence schema.name'")
+    if noun == "function" and listed is None:
+        raise _malformed(spec, "Write its argument types: --grant 'EXECUTE on function schema.name(integer, text)'")
+    schema, name = _folded(match["schema"]), _folded(match["name"])
+    target = f"a {noun}" if noun != "table" else "a relation" if listed is None else "columns"
+    yield usage(schema)
+    for privilege in (word.upper() for word in re.findall(r"[A-Za-z]+", match["privileges"])):
+        if privilege not in _KNOWN[target]:
             raise UsageError(
-                f"{privilege} is no privilege on {'columns' if columns else 'a relation'}",
+                f"{privilege} is no privilege on {target}",
                 code="grant_malformed",
-                hint=f"One of: {', '.join(sorted(known))}",
+                hint=f"One of: {', '.join(sorted(_KNOWN[target]))}",
             )
-    if columns:
-        return [usage(schema), *(column(schema, name, item, privilege) for item in columns for privilege in privileges)]
-    return [usage(schema), *(relation(schema, name, privilege) for privilege in privileges)]
+        if noun == "sequence":
+            yield Permission(Kind.SEQUENCE, schema, name, None, privilege)
+        elif noun == "function":
+            types = ", ".join(" ".join(part.split()) for part in (listed or "").split(","))
+            yield Permission(Kind.FUNCTION, schema, f"{name}({types})", None, privilege)
+        elif listed is None:
+            yield relation(schema, name, privilege)
+        else:
+            yield from (column(schema, name, _folded(each), privilege) for each in re.findall(_NAME, listed))
+
+
+def _malformed(spec: str, hint: str) -> UsageError:
+    return UsageError(f"{spec!r} is not a grant", code="grant_malformed", hint=hint)
 
 
 def _folded(name: str) -> str:

@@ -13,7 +13,7 @@ import typer
 from typer.exceptions import TyperException
 
 from p0_access.errors import P0Error
-from p0_launcher.commands import audit, decide, explain, look, parts, requests, rules, run, sign_in
+from p0_launcher.commands import audit, decide, explain, look, parts, request, requests, rules, run, sign_in
 from p0_launcher.commands.common import OrderedCommand
 from p0_launcher.errors import Exit, LauncherError, UsageError, report
 
@@ -31,6 +31,8 @@ def build(*, own_options: bool = True) -> typer.Typer:
     )
     app.callback()(_common)
     app.command(cls=OrderedCommand)(run.psql)
+    app.command("exec", cls=OrderedCommand)(run.exec_)
+    app.command(cls=OrderedCommand)(request.request)
     app.command(cls=OrderedCommand)(explain.explain)
     for command in (
         look.ls, requests.requests, requests.show, decide.approve, decide.deny, requests.relinquish, requests.revoke,
@@ -51,7 +53,7 @@ def main() -> NoReturn:
 
 
 def _main(arguments: list[str]) -> int:
-    app = build(own_options=arguments[:1] != ["psql"])
+    app = build(own_options=not {"psql", "exec", "request"} & set(arguments[:1]))
     try:
         ended = app(arguments or ["--help"], prog_name="p0", standalone_mode=False)
         sys.stdout.flush()

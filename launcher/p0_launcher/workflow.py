@@ -21,7 +21,8 @@ from p0_access.encoding import b64u
 from p0_access.messages.identity import SignedAct
 from p0_access.messages.records import Request, What
 from p0_access.messages.views import DatabaseView, RequestView, State
-from p0_access.permissions.reading import Refused
+from p0_access.permissions.permission import canonical
+from p0_access.permissions.reading import Refused, StatementReading
 from p0_access.proof import jws
 from p0_access.proof.sealing import OpeningKey
 from p0_launcher.access import Access, open_credential, reuse_key, unpinned
@@ -237,19 +238,33 @@ class Workflow:
         )
         return await self._api.end(view.rid, signed, wait=MAX_WAIT)
 
+    async def as_grant(self, intent: Intent) -> Intent:
+        """The same wish for the permissions that its SQL needs, for any statement over them."""
+        readings = await self._readings(intent)
+        needed = [need for reading in readings for need in reading.permissions]
+        if not readings:
+            return intent
+        return msgspec.structs.replace(intent, what=What(grant=canonical(needed)), files=())
+
     async def _one_shot(self, intent: Intent) -> bool:
         """What writes is for one use. Asking also finds SQL that is not understood before anything is signed."""
+        return any(reading.writes for reading in await self._readings(intent))
+
+    async def _readings(self, intent: Intent) -> tuple[StatementReading, ...]:
+        """As the server reads what is asked for; empty where that is no SQL."""
         statements = intent.what.statement
         if statements is UNSET:
-            return False
+            return ()
         path = intent.what.search_path
         explained = await self._api.explain(
             intent.database, statements, search_path=None if path is UNSET else path, reason=intent.reason
         )
+        readings = []
         for reading in explained.statements:
             if isinstance(reading, Refused):
                 raise reading.error()
-        return any(not isinstance(reading, Refused) and reading.writes for reading in explained.statements)
+            readings.append(reading)
+        return tuple(readings)
 
     async def _collect(self, view: RequestView, hold: int) -> RequestView:
         admission = admitted(view, pins=self._pins)

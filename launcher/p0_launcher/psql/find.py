@@ -10,6 +10,14 @@ from pathlib import Path
 from p0_launcher.errors import ConfigurationError
 
 
+def find_program(name: str) -> Path:
+    """An executable, by its path or by its name on the PATH."""
+    found = shutil.which(name)
+    if found is None:
+        raise ConfigurationError(f"{name} is not a program", code="program_missing", hint="Is it on the PATH?")
+    return Path(found)
+
+
 def find_psql(named: str | None = None) -> Path:
     """An executable psql. `named` is a path, or a name on the PATH; then no other will do."""
     if named is not None:

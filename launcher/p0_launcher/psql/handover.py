@@ -1,5 +1,6 @@
 """Handing psql a login: its arguments and environment, and the password in an anonymous file that only this process and
-what it becomes can open. Nothing of it is in an argument, in the environment, or on a disk.
+what it becomes can open. Nothing of it is in an argument, in the environment, or on a disk. Other programs that read
+libpq's environment are handed one the same way.
 
 What was signed is what runs: files given by -f were read once, and reach psql as anonymous files too; with signed SQL
 psql reads no psqlrc, since that may run or redefine anything. Free SQL (a role or a grant) keeps the person's psqlrc.
@@ -78,8 +79,33 @@ def prepare(
     return Launch(program=psql, arguments=tuple(argv), environment=environment, descriptors=tuple(descriptors))
 
 
+def prepare_program(
+    access: Access,
+    *,
+    program: Path,
+    what: What | None,
+    arguments: Sequence[str],
+    environ: Mapping[str, str] = os.environ,
+) -> Launch:
+    """Any program with `access` in libpq's environment. Its children may connect too, as long as it runs: they reach
+    the anonymous files through it, since programs don't pass on descriptors that they know nothing of."""
+    descriptors: list[int] = []
+    try:
+        environment = _environment(access, what, environ, descriptors, process=str(os.getpid()))
+    except BaseException:
+        for descriptor in descriptors:
+            os.close(descriptor)
+        raise
+    return Launch(
+        program=program,
+        arguments=(str(program), *arguments),
+        environment=environment,
+        descriptors=tuple(descriptors),
+    )
+
+
 def become(launch: Launch) -> NoReturn:
-    """This process becomes psql. Python ignores SIGPIPE, which psql must not inherit."""
+    """This process becomes the program. Python ignores SIGPIPE, which it must not inherit."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     for descriptor in launch.descriptors:
         os.set_inheritable(descriptor, True)  # noqa: FBT003 - positional only
@@ -87,7 +113,7 @@ def become(launch: Launch) -> NoReturn:
         os.execve(launch.program, launch.arguments, launch.environment)  # noqa: S606 - a program, no shell
     except OSError as error:
         raise ConfigurationError(
-            f"cannot run {launch.program}: {error.strerror}", code="psql_unusable", hint="Name another with --psql"
+            f"cannot run {launch.program}: {error.strerror}", code="program_unusable", hint="Name another"
         ) from error
 
 
@@ -99,7 +125,7 @@ def _modes(access: Access, sources: Sequence[Source]) -> tuple[str, ...]:
 
 
 def _environment(
-    access: Access, what: What | None, environ: Mapping[str, str], descriptors: list[int]
+    access: Access, what: What | None, environ: Mapping[str, str], descriptors: list[int], *, process: str = "self"
 ) -> dict[str, str]:
     kept = {name: value for name, value in environ.items() if not name.startswith("PG") or name in _KEPT}
     line = ":".join((*(_escaped(part) for part in (access.host, str(access.port))), "*", _escaped(access.user)))
@@ -109,7 +135,7 @@ def _environment(
         "PGPORT": str(access.port),
         "PGUSER": access.user,
         "PGDATABASE": access.database,
-        "PGPASSFILE": _path_of(descriptors[-1]),
+        "PGPASSFILE": _path_of(descriptors[-1], process),
         "PGSSLMODE": access.sslmode,
         "PGGSSENCMODE": "disable",
         "PGCHANNELBINDING": access.channel_binding,
@@ -124,7 +150,7 @@ def _environment(
         ours["PGSSLROOTCERT"] = "system"  # the system's authorities; libpq before 16 looks for a file, and fails
         if access.sslrootcert is not None:
             descriptors.append(_anonymous(Secret(access.sslrootcert)))
-            ours["PGSSLROOTCERT"] = _path_of(descriptors[-1])
+            ours["PGSSLROOTCERT"] = _path_of(descriptors[-1], process)
     return kept | ours
 
 
@@ -164,5 +190,5 @@ def _anonymous(content: Secret) -> int:
     return descriptor
 
 
-def _path_of(descriptor: int) -> str:
-    return f"/proc/self/fd/{descriptor}"
+def _path_of(descriptor: int, process: str = "self") -> str:
+    return f"/proc/{process}/fd/{descriptor}"

@@ -1,0 +1,75 @@
+"""`p0 request`: a request without running anything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from p0_launcher.commands.asking import (
+    Command,
+    Database,
+    File,
+    Grant,
+    Keep,
+    OneShot,
+    Reason,
+    Role,
+    SearchPath,
+    Ttl,
+    read_sources,
+    wanted,
+)
+from p0_launcher.commands.common import Json, note, out, out_json, profile, run
+
+if TYPE_CHECKING:
+    from p0_access.messages.views import RequestView
+
+
+def request(
+    ctx: typer.Context,
+    *,
+    database: Database = None,
+    command: Command = None,
+    file: File = None,
+    role: Role = None,
+    grant: Grant = None,
+    search_path: SearchPath = None,
+    reason: Reason = None,
+    ttl: Ttl = None,
+    one_shot: OneShot = False,
+    keep: Keep = False,
+    json: Json = False,
+) -> None:
+    """Ask for access and print the request's id, without waiting for people or running anything.
+
+    p0 psql --resume ID goes on with it, on the machine that asked.
+
+    Example: p0 request -d mydatabase -c "select email from enterprise.customers" --reason "INC-4411"
+    """
+    from p0_launcher.outcome import ended_badly
+    from p0_launcher.render import state_of, waits_for
+    from p0_launcher.workflow import Intent
+
+    asked = wanted(
+        database=database, sources=read_sources(ctx, command, file), role=role, grant=grant, search_path=search_path,
+        reason=reason, ttl=ttl, one_shot=one_shot, keep=keep,
+    )  # fmt: skip
+
+    async def main(intent: Intent) -> RequestView:
+        from p0_launcher.connection import connect
+
+        async with connect(profile()) as connection:
+            return await connection.workflow.submit(intent)
+
+    assert isinstance(asked, Intent)  # nothing was resumed
+    view = run(main(asked))
+    if json:
+        out_json(view)
+    else:
+        out(view.rid)
+    if view.state.final:
+        raise ended_badly(view)
+    note(f"p0: {view.rid} is {state_of(view)}")
+    for who in waits_for(view):
+        note(f"  waits for {who}")
