@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import psycopg
 import pytest
@@ -27,8 +28,10 @@ from p0_agent.postgres.bootstrap import bootstrap_sql
 from p0_agent.postgres.cluster import Cluster
 from p0_agent.postgres.connections import Account, Connections
 from p0_agent.postgres.ending import Ended
+from p0_agent.postgres.guard import GuardCeiling, GuardPowers
 from p0_agent.postgres.ledger import Entry
 from p0_agent.postgres.names import LOGIN_PATTERN, SET_PATTERN, login_name
+from p0_agent.postgres.powers import BrokerPowers, Powers
 from p0_agent.postgres.provision import Opened, Order
 from p0_demo.postgres import EmbeddedPostgres
 
@@ -87,6 +90,20 @@ PASSWORDS = (Secret(secrets.token_urlsafe(16)), Secret(secrets.token_urlsafe(16)
 NOW = 1_790_000_000
 LATER = 4_000_000_000
 """Far in the future for the server's own clock, which VALID UNTIL goes by."""
+
+
+Mode = Literal["broker", "hardened"]
+BOTH_MODES = pytest.mark.parametrize("mode", ["broker", "hardened"])
+GUARD_CEILING = GuardCeiling(
+    max_ttl=LATER,
+    max_permissions=1_000,
+    connections=5,
+    privileges=("CONNECT", "USAGE", "SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"),
+)
+
+
+def powers_of(mode: Mode) -> Powers:
+    return GuardPowers() if mode == "hardened" else BrokerPowers()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +190,7 @@ async def made_roles(connection: psycopg.AsyncConnection) -> list[str]:
 
 
 async def bootstrap(
-    server: EmbeddedPostgres, home: str, databases: Mapping[str, tuple[str, ...]]
+    server: EmbeddedPostgres, home: str, databases: Mapping[str, tuple[str, ...]], mode: Mode = "broker"
 ) -> tuple[Account, Account]:
     """Runs the bootstrap SQL as a DBA would; returns the agent's and the reader's accounts."""
     verifiers = [scram.verifier(password, secrets.token_bytes(16), iterations=1) for password in PASSWORDS]
@@ -185,6 +202,7 @@ async def bootstrap(
         databases=databases,
         agent_verifier=verifiers[0],
         reader_verifier=verifiers[1],
+        hardened=GUARD_CEILING if mode == "hardened" else None,
     ):
         async with await superuser_connection(server, script.database) as connection:
             await connection.execute(script.sql.encode())
@@ -197,11 +215,17 @@ async def bootstrap(
 
 @asynccontextmanager
 async def managing(
-    server: EmbeddedPostgres, home: str, databases: Mapping[str, tuple[str, ...]]
+    server: EmbeddedPostgres, home: str, databases: Mapping[str, tuple[str, ...]], mode: Mode = "broker"
 ) -> AsyncIterator[Managed]:
     """A cluster started on `databases`; fails the test if a role of its making is left at the end."""
-    agent, reader = await bootstrap(server, home, databases)
-    cluster = Cluster(Connections(agent=agent, reader=reader, home=home), databases, random=os.urandom, iterations=1)
+    agent, reader = await bootstrap(server, home, databases, mode)
+    cluster = Cluster(
+        Connections(agent=agent, reader=reader, home=home, powers=powers_of(mode)),
+        databases,
+        random=os.urandom,
+        iterations=1,
+        broker_on_old_versions=True,
+    )
     await cluster.start(THUMBPRINT, NOW)
     managed = Managed(server=server, database=next(iter(databases)), agent=agent, reader=reader, cluster=cluster)
     try:
@@ -231,7 +255,13 @@ async def _drop_made_roles(server: EmbeddedPostgres) -> None:
 
 
 @pytest.fixture
-async def managed(postgres: EmbeddedPostgres, demo_database: str) -> AsyncIterator[Managed]:
+def mode() -> Mode:
+    """The mode of the agent in `managed`. A module whose tests hold for both has `pytestmark = BOTH_MODES`."""
+    return "broker"
+
+
+@pytest.fixture
+async def managed(postgres: EmbeddedPostgres, demo_database: str, mode: Mode) -> AsyncIterator[Managed]:
     """The demo's database under an agent that has its home there too."""
-    async with managing(postgres, demo_database, {demo_database: ("enterprise", "ledger")}) as found:
+    async with managing(postgres, demo_database, {demo_database: ("enterprise", "ledger")}, mode) as found:
         yield found

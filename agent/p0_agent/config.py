@@ -22,6 +22,7 @@ from p0_access.proof.keys import SigningKey
 from p0_access.secret import Secret
 from p0_access.settings import parse_settings
 from p0_agent.errors import ConfigurationError
+from p0_agent.postgres.powers import DEFAULT_BROKER
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 
@@ -37,7 +38,11 @@ class Advertised(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Cluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How the agent reaches its cluster: its own account, the reader's, and `home`, which holds its ledger."""
+    """How the agent reaches its cluster: its own account, the reader's, and `home`, which holds its ledger.
+
+    `mode` says by what right it makes logins: it acts as `broker`, or (hardened) it may only call functions of the
+    broker's that hold it to the ceiling. Before PostgreSQL 16 the first is refused without `broker_on_old_versions`.
+    """
 
     host: str
     port: Port = 5432
@@ -46,6 +51,9 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     password_file: str
     reader_user: str = "p0_reader"
     reader_password_file: str
+    mode: Literal["broker", "hardened"] = "broker"
+    broker: str = DEFAULT_BROKER
+    broker_on_old_versions: bool = False
     sslmode: Literal["verify-full", "disable"] = "verify-full"
     sslrootcert: str | None = None
     scram_iterations: Annotated[int, Meta(ge=1, le=1_000_000)] = 4096
@@ -59,7 +67,8 @@ class ManagedDatabase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 class Ceiling(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What no rule and no approval can exceed here. TTL in seconds; `connections` is each login's own limit."""
+    """What no rule and no approval can exceed here. TTL in seconds; `connections` is each login's own limit; `roles`
+    are the existing roles that may be asked for by name."""
 
     max_ttl: Annotated[int, Meta(ge=1, le=MAX_TTL)] = 8 * 3600
     privileges: tuple[str, ...] = ("CONNECT", "USAGE", "SELECT", "INSERT", "UPDATE", "DELETE", "EXECUTE")
@@ -71,6 +80,7 @@ class Ceiling(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         Kind.SEQUENCE,
         Kind.FUNCTION,
     )
+    roles: Annotated[tuple[str, ...], Meta(max_length=100)] = ()
     max_permissions: Annotated[int, Meta(ge=1, le=5_000)] = 1_000
     max_live: Annotated[int, Meta(ge=1, le=10_000)] = 2_000
     connections: Annotated[int, Meta(ge=1, le=100)] = 5

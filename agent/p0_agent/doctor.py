@@ -41,7 +41,7 @@ async def examine(settings: Settings) -> tuple[Finding, ...]:
     except P0Error as error:
         return (*found, _error("cluster", error))
     try:
-        found += await _cluster(connections, {database.name: database.schemas for database in settings.databases})
+        found += await _cluster(connections, settings)
     finally:
         await connections.close()
     return tuple(found)
@@ -86,10 +86,13 @@ async def _server(url: str) -> list[Finding]:
     return [Finding(level="fact", place="server", what=f"{url} answers")]
 
 
-async def _cluster(connections: Connections, databases: dict[str, tuple[str, ...]]) -> list[Finding]:
+async def _cluster(connections: Connections, settings: Settings) -> list[Finding]:
     found: list[Finding] = []
+    databases = {database.name: database.schemas for database in settings.databases}
     try:
-        warnings = await selfcheck.check(connections, databases)
+        warnings = await selfcheck.check(
+            connections, databases, broker_on_old_versions=settings.cluster.broker_on_old_versions
+        )
         found += [Finding(level="gap", place="cluster", what=warning) for warning in warnings]
     except P0Error as error:
         found.append(_error("cluster", error))

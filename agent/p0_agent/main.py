@@ -54,18 +54,33 @@ def run(config: ConfigOption) -> None:
 def bootstrap(
     config: ConfigOption,
     server_version: Annotated[int, typer.Option(help="The cluster's major version, 14 to 18.", min=14, max=18)],
+    hardened: Annotated[  # noqa: FBT002  typer's
+        bool, typer.Option("--hardened", help='For mode = "hardened", which the configuration may say, too.')
+    ] = False,
+    undo: Annotated[  # noqa: FBT002  typer's
+        bool, typer.Option("--undo", help="Print what takes it all out again, ledger and evidence included.")
+    ] = False,
 ) -> None:
-    """Print the SQL that a DBA runs once, as a superuser, for this agent.
+    """Print the SQL that a DBA runs for this agent, as a superuser or as who may create roles and owns what is managed.
 
-    It creates the passwords' files if they do not exist; only their verifiers are in the SQL.
+    It may be run again. It creates the passwords' files if they do not exist; only their verifiers are in the SQL.
 
     Example: p0 agent bootstrap-sql --config agent.toml --server-version 18 | psql -d postgres
     """
     from p0_agent.postgres.bootstrap import psql_text
-    from p0_agent.setup import bootstrap_scripts
+    from p0_agent.setup import bootstrap_scripts, undo_scripts
 
     try:
-        scripts = bootstrap_scripts(load(config), server_version=server_version, random=secrets.token_bytes)
+        settings = load(config)
+        if undo:
+            scripts = undo_scripts(settings)
+        else:
+            scripts = bootstrap_scripts(
+                settings,
+                server_version=server_version,
+                hardened=hardened or settings.cluster.mode == "hardened",
+                random=secrets.token_bytes,
+            )
         sys.stdout.write(psql_text(scripts))
     except P0Error as error:
         _fail(error)

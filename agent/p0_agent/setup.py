@@ -17,10 +17,12 @@ from p0_agent.core.context import Context
 from p0_agent.errors import ConfigurationError
 from p0_agent.link import ServerLink
 from p0_agent.postgres import scram
-from p0_agent.postgres.bootstrap import Roles, Script, bootstrap_sql
+from p0_agent.postgres.bootstrap import Roles, Script, bootstrap_sql, undo_sql
 from p0_agent.postgres.cluster import Cluster
 from p0_agent.postgres.connections import Account, Connections
 from p0_agent.postgres.evidence import Evidence
+from p0_agent.postgres.guard import GuardCeiling, GuardPowers
+from p0_agent.postgres.powers import BrokerPowers
 from p0_agent.reading.child import ReadingChild
 from p0_agent.reading.combined import CombinedReader
 from p0_agent.start_record import StartRecord, reconcile
@@ -44,6 +46,7 @@ async def working(
             {database.name: database.schemas for database in settings.databases},
             random=random,
             iterations=settings.cluster.scram_iterations,
+            broker_on_old_versions=settings.cluster.broker_on_old_versions,
         )
         stack.push_async_callback(cluster.close)
         started = await cluster.start(key.public.thumbprint, int(clock()))
@@ -92,8 +95,12 @@ async def evidence_lines(settings: Settings, *, random: Callable[[int], bytes]) 
         await connections.close()
 
 
-def bootstrap_scripts(settings: Settings, *, server_version: int, random: Callable[[int], bytes]) -> tuple[Script, ...]:
-    """The set-up of the cluster. The passwords it needs are made if their files are not there; only verifiers go in."""
+def bootstrap_scripts(
+    settings: Settings, *, server_version: int, hardened: bool, random: Callable[[int], bytes]
+) -> tuple[Script, ...]:
+    """The set-up of the cluster, for one mode or the other.
+
+    The passwords it needs are made if their files are not there; only verifiers go in."""
     passwords = (
         _password(settings.path(settings.cluster.password_file), random),
         _password(settings.path(settings.cluster.reader_password_file), random),
@@ -108,10 +115,40 @@ def bootstrap_scripts(settings: Settings, *, server_version: int, random: Callab
             databases={database.name: database.schemas for database in settings.databases},
             agent_verifier=agent_verifier,
             reader_verifier=reader_verifier,
-            roles=Roles(agent=settings.cluster.user, reader=settings.cluster.reader_user),
+            roles=_roles(settings),
+            hardened=_guard_ceiling(settings) if hardened else None,
         )
     except ValueError as error:
         raise ConfigurationError(str(error), code="config_invalid") from error
+
+
+def undo_scripts(settings: Settings) -> tuple[Script, ...]:
+    """What takes the set-up out of the cluster again, whichever mode it is for."""
+    try:
+        return undo_sql(
+            home=settings.cluster.home,
+            databases=[database.name for database in settings.databases],
+            roles=_roles(settings),
+        )
+    except ValueError as error:
+        raise ConfigurationError(str(error), code="config_invalid") from error
+
+
+def _roles(settings: Settings) -> Roles:
+    cluster = settings.cluster
+    return Roles(broker=cluster.broker, agent=cluster.user, reader=cluster.reader_user)
+
+
+def _guard_ceiling(settings: Settings) -> GuardCeiling:
+    """The configuration's ceiling, for the database to hold the agent to."""
+    ceiling = settings.ceiling
+    return GuardCeiling(
+        max_ttl=ceiling.max_ttl,
+        max_permissions=ceiling.max_permissions,
+        connections=ceiling.connections,
+        privileges=ceiling.privileges,
+        roles=ceiling.roles,
+    )
 
 
 def connections_to(settings: Settings) -> Connections:
@@ -133,6 +170,7 @@ def connections_to(settings: Settings) -> Connections:
         agent=account(cluster.user, settings.secret(cluster.password_file)),
         reader=account(cluster.reader_user, settings.secret(cluster.reader_password_file)),
         home=cluster.home,
+        powers=GuardPowers(cluster.broker) if cluster.mode == "hardened" else BrokerPowers(cluster.broker),
     )
 
 

@@ -1,29 +1,37 @@
-"""The set-up of a cluster for the agent: SQL that a DBA reads, runs once as a superuser, and may run again.
+"""The set-up of a cluster for the agent, and its undoing: SQL that a DBA reads and runs, and may run again.
 
 It makes the least that the agent needs: a broker role that may grant on the managed schemas and make logins, the
-agent's login that acts as the broker, the reader that reads no table, the agent's schema, and the evidence log.
-Passwords go in as verifiers. Nothing here connects to a database.
+agent's login, which acts as the broker or (hardened) calls its functions, the reader that reads no table, the agent's
+schema, and the evidence log. Passwords go in as verifiers. Whoever runs it is a superuser, or an administrator who may
+create roles and owns, or is a member of who owns, what is managed. Nothing here connects to a database.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
 from psycopg import sql
 
+from p0_agent.postgres.errors import GUARD_REFUSED
+from p0_agent.postgres.guard import CLOCK_SLACK, SETTINGS, GuardCeiling
+from p0_agent.postgres.names import LOGIN_PATTERN, SET_PATTERN
+from p0_agent.postgres.powers import DEFAULT_BROKER
 from p0_agent.postgres.queries import query
 
 MAX_IDENTIFIER_BYTES: Final = 63
 CONNECTIONS_BESIDE_WRITERS: Final = 6
 """The ledger's connection, visits to other databases, and as much again while a broken one is not yet gone."""
 
+QUOTE: Final = "$p0$"
+"""What the bodies of functions are quoted with; names in them must not end it."""
+
 
 class Roles(msgspec.Struct, frozen=True, kw_only=True):
     """The names of the agent's own roles. Two agents in one cluster need different ones."""
 
-    broker: str = "p0_broker"
+    broker: str = DEFAULT_BROKER
     agent: str = "p0_agent"
     reader: str = "p0_reader"
 
@@ -43,47 +51,53 @@ def bootstrap_sql(
     agent_verifier: str,
     reader_verifier: str,
     roles: Roles | None = None,
+    hardened: GuardCeiling | None = None,
 ) -> tuple[Script, ...]:
-    """The scripts, in order. `server_version` is the major version, `databases` maps each to its managed schemas.
+    """The scripts, in order. `server_version` is the major version, `databases` maps each to its managed schemas;
+    with `hardened` the agent's login is held to that.
 
     `home` holds the ledger; it need not be managed. Raises `ValueError` for a name that PostgreSQL would cut.
     """
     roles = roles or Roles()
-    names = (
-        roles.broker,
-        roles.agent,
-        roles.reader,
-        home,
-        *databases,
-        *(s for all_ in databases.values() for s in all_),
-    )
-    for name in names:
-        if not 0 < len(name.encode()) <= MAX_IDENTIFIER_BYTES or "\0" in name:
-            raise ValueError(f"not a name in PostgreSQL: {name!r}")
-    parts: dict[str, sql.Composable] = {
-        "broker": sql.Identifier(roles.broker),
-        "agent": sql.Identifier(roles.agent),
-        "reader": sql.Identifier(roles.reader),
-        "broker_name": sql.Literal(roles.broker),
-        "agent_name": sql.Literal(roles.agent),
-        "reader_name": sql.Literal(roles.reader),
+    _check_names(roles, home, databases)
+    keeper = roles.broker if hardened is None else roles.agent
+    connections = sql.Literal(2 * len(databases) + CONNECTIONS_BESIDE_WRITERS)
+    parts = _names(roles) | {
+        "keeper": sql.Identifier(keeper),
+        "keeper_name": sql.Literal(keeper),
         "agent_verifier": sql.Literal(agent_verifier),
         "reader_verifier": sql.Literal(reader_verifier),
-        "agent_connections": sql.Literal(2 * len(databases) + CONNECTIONS_BESIDE_WRITERS),
-        "reader_connections": sql.Literal(2 * len(databases) + CONNECTIONS_BESIDE_WRITERS),
+        "agent_connections": connections,
+        "reader_connections": connections,
     }
-    membership = "bootstrap_member_16" if server_version >= 16 else "bootstrap_member"
-    scripts = [Script(database=home, sql=_filled("bootstrap_cluster", parts) + _filled(membership, parts))]
+    acting = "bootstrap_apart"
+    if hardened is None:
+        acting = "bootstrap_member_16" if server_version >= 16 else "bootstrap_member"
+    scripts = [Script(database=home, sql=_filled("bootstrap_cluster", parts) + _filled(acting, parts))]
     for database in dict.fromkeys((home, *databases)):
+        schemas = databases.get(database, ())
         text = _filled("bootstrap_database", parts | {"database": sql.Identifier(database)})
-        for schema in databases.get(database, ()):
+        for schema in schemas:
             text += _filled(
                 "bootstrap_schema", parts | {"schema": sql.Identifier(schema), "schema_name": sql.Literal(schema)}
             )
         if database == home:
             text += _filled("bootstrap_home", parts)
+        if hardened is not None:
+            text += _filled("guard", parts | _ceiling(hardened, schemas))
         scripts.append(Script(database=database, sql=text))
     return tuple(scripts)
+
+
+def undo_sql(*, home: str, databases: Iterable[str], roles: Roles | None = None) -> tuple[Script, ...]:
+    """The scripts that take all of it out again, the ledger and the evidence included, in order; PUBLIC gets back what
+    it had. They refuse while there are accesses."""
+    roles = roles or Roles()
+    _check_names(roles, home, dict.fromkeys(databases, ()))
+    parts = _names(roles)
+    places = [*(database for database in databases if database != home), home]
+    scripts = [Script(database=database, sql=_filled("undo_database", parts)) for database in places]
+    return (*scripts, Script(database=home, sql=_filled("undo_cluster", parts)))
 
 
 def psql_text(scripts: Sequence[Script]) -> str:
@@ -96,6 +110,43 @@ def psql_text(scripts: Sequence[Script]) -> str:
         argument = f"dbname='{value}'".replace('"', '""')  # as psql reads it
         text += f'\n\\connect -reuse-previous=on "{argument}"\n\n{script.sql}'
     return text
+
+
+def _check_names(roles: Roles, home: str, databases: Mapping[str, Sequence[str]]) -> None:
+    ours = (roles.broker, roles.agent, roles.reader)
+    for name in (*ours, home, *databases, *(schema for schemas in databases.values() for schema in schemas)):
+        if not 0 < len(name.encode()) <= MAX_IDENTIFIER_BYTES or "\0" in name:
+            raise ValueError(f"not a name in PostgreSQL: {name!r}")
+    for name in ours:
+        if QUOTE in name:
+            raise ValueError(f"not a name for a role of the agent's: {name!r}")
+
+
+def _names(roles: Roles) -> dict[str, sql.Composable]:
+    return {
+        "broker": sql.Identifier(roles.broker),
+        "agent": sql.Identifier(roles.agent),
+        "reader": sql.Identifier(roles.reader),
+        "broker_name": sql.Literal(roles.broker),
+        "agent_name": sql.Literal(roles.agent),
+        "reader_name": sql.Literal(roles.reader),
+        "login_pattern": sql.Literal(LOGIN_PATTERN),
+        "set_pattern": sql.Literal(SET_PATTERN),
+    }
+
+
+def _ceiling(ceiling: GuardCeiling, schemas: Sequence[str]) -> dict[str, sql.Composable]:
+    return {
+        "max_ttl": sql.Literal(ceiling.max_ttl),
+        "max_permissions": sql.Literal(ceiling.max_permissions),
+        "connections": sql.Literal(ceiling.connections),
+        "privileges": sql.Literal(list(ceiling.privileges)),
+        "schemas": sql.Literal(list(schemas)),
+        "granted_roles": sql.Literal(list(ceiling.roles)),
+        "settings_allowed": sql.Literal(list(SETTINGS)),
+        "refused": sql.Literal(GUARD_REFUSED),
+        "clock_slack": sql.Literal(CLOCK_SLACK),
+    }
 
 
 def _filled(name: str, parts: Mapping[str, sql.Composable]) -> str:

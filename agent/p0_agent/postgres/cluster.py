@@ -44,6 +44,7 @@ class Cluster:
         *,
         random: Callable[[int], bytes],
         iterations: int = DEFAULT_ITERATIONS,
+        broker_on_old_versions: bool = False,
     ) -> None:
         self.connections: Final = connections
         self.databases: Final = dict(databases)
@@ -51,10 +52,13 @@ class Cluster:
         self.evidence: Final = Evidence(connections)
         self._random = random
         self._iterations = iterations
+        self._broker_on_old_versions = broker_on_old_versions
 
     async def start(self, thumbprint: str, now: int) -> Started:
         """Refuses an unfit account, makes or migrates the ledger, begins the evidence log of the agent's key."""
-        warnings = await selfcheck.check(self.connections, self.databases)
+        warnings = await selfcheck.check(
+            self.connections, self.databases, broker_on_old_versions=self._broker_on_old_versions
+        )
         born = await self.ledger.start(now)
         head = await self.evidence.start(thumbprint, now)
         return Started(warnings=warnings, ledger_born=born, head=head)

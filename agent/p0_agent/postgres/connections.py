@@ -93,9 +93,14 @@ class Connections:
             yield connection
 
     @asynccontextmanager
-    async def visiting(self, database: str) -> AsyncIterator[Connection]:
-        """A connection of its own that is closed afterwards, outside a transaction."""
-        slot = _Slot(self._agent, LIMITS, database)
+    async def visiting(
+        self, database: str, *, user: str | None = None, password: Secret | None = None
+    ) -> AsyncIterator[Connection]:
+        """A connection of its own that is closed afterwards, outside a transaction; as the agent, or who is given."""
+        account = self._agent
+        if user is not None and password is not None:
+            account = msgspec.structs.replace(account, user=user, password=password)
+        slot = _Slot(account, LIMITS, database)
         try:
             async with slot.use() as connection:
                 yield connection

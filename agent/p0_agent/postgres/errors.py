@@ -5,6 +5,7 @@ AgentError
     ├── DatabaseUnavailableError  transient: no connection, or it broke, or it took too long
     ├── DatabaseBusyError         transient: a lock was not to be had in time
     ├── GrantError                the permissions cannot be granted exactly; nothing was left behind
+    ├── GuardMissingError         hardened mode: the agent's functions are not in this database
     ├── EndIncompleteError        an access could not be ended completely; the sweep tries again
     ├── LedgerError               a request's row does not allow this step
     ├── EvidenceError             the log is not the one that this agent wrote
@@ -13,10 +14,17 @@ AgentError
 
 from __future__ import annotations
 
+from typing import Final
+
 import psycopg
 from psycopg import errors as sqlstate
 
 from p0_agent.errors import AgentError, TransientError
+
+GUARD_REFUSED: Final = "P0G01"
+"""The SQLSTATE with which the functions of the hardened mode refuse."""
+
+GUARD_HINT: Final = "is its ceiling what the configuration says? Run the output of `p0 agent bootstrap-sql --hardened`"
 
 
 class PostgresError(AgentError):
@@ -33,6 +41,10 @@ class DatabaseBusyError(PostgresError, TransientError):
 
 class GrantError(PostgresError):
     """The permissions cannot be granted exactly as asked."""
+
+
+class GuardMissingError(PostgresError):
+    """The functions of the hardened mode are not in this database, or are older ones."""
 
 
 class EndIncompleteError(PostgresError):
@@ -67,6 +79,10 @@ def translated(error: psycopg.Error) -> PostgresError:
             code="agent_lacks_privilege",
             hint="run the output of `p0 agent bootstrap-sql` again; it covers objects made since",
         )
+    if state == GUARD_REFUSED:
+        return GrantError(f"the database's guard refuses: {told}", code="guard_refused", hint=GUARD_HINT)
+    if isinstance(error, sqlstate.InvalidSchemaName | sqlstate.UndefinedFunction):
+        return GuardMissingError(f"the agent's functions are not there: {told}", code="guard_missing", hint=GUARD_HINT)
     if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and state[:2] not in {"53", "54", "55"}:
         return DatabaseUnavailableError(f"the database does not answer: {told}", code="database_unavailable")
     return PostgresError(f"the database refused ({state or 'no SQLSTATE'}): {told}", code="database_error")

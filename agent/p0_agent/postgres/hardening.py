@@ -45,7 +45,9 @@ async def database_gaps(connections: Connections, databases: Mapping[str, Sequen
     gaps: list[Gap] = []
     for database, schemas in databases.items():
         async with connections.writer(database) as connection:
-            gaps += await _gaps(connection, "doctor_missing", database, {"schemas": list(schemas)})
+            gaps += await _gaps(
+                connection, "doctor_missing", database, {"schemas": list(schemas), "maker": connections.powers.maker}
+            )
             parameters = {"schemas": list(schemas), "acl_entries": ACL_ENTRIES}
             gaps += await _gaps(connection, "doctor_database", database, parameters)
     return tuple(gaps)

@@ -41,6 +41,10 @@ class Powers(Protocol):
     def maker(self) -> str:
         """The role that makes the others and is a member of each: what is the agent's is known by it."""
 
+    @property
+    def apart(self) -> bool:
+        """Whether the agent's login cannot become the maker."""
+
     def make_set(self, role: str, *, shared: bool) -> sql.Composed:
         """A role without a login, that holds nothing yet."""
 
@@ -63,6 +67,10 @@ class Powers(Protocol):
     def kill(self, login: str) -> sql.Composed:
         """Tells every session of the login to end."""
 
+    def enter(self, login: str, verifier: str, database: str, *, shared: bool) -> sql.Composed:
+        """Prepares for one session in `database` as a fenced login, to undo what only that can: by `SET ROLE`, or,
+        where the agent is apart, by logging in with the password of `verifier`."""
+
     def clear(self, roles: Sequence[str]) -> sql.Composed:
         """Drops what the roles own and revokes what they hold in this database and cluster-wide."""
 
@@ -75,6 +83,7 @@ class BrokerPowers:
 
     def __init__(self, broker: str = DEFAULT_BROKER) -> None:
         self.maker: Final = broker
+        self.apart: Final = False
 
     def make_set(self, role: str, *, shared: bool) -> sql.Composed:
         create = sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(role))
@@ -127,6 +136,17 @@ class BrokerPowers:
             "SELECT pg_catalog.pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a"
             " JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid WHERE r.rolname = {}"
         ).format(sql.Literal(login))
+
+    def enter(
+        self,
+        login: str,
+        verifier: str,  # noqa: ARG002  SET ROLE takes no password
+        database: str,  # noqa: ARG002  and works in any database
+        *,
+        shared: bool,
+    ) -> sql.Composed:
+        options: LiteralString = " WITH SET TRUE" if shared else ""
+        return sql.SQL("GRANT {} TO {}" + options).format(sql.Identifier(login), sql.Identifier(self.maker))
 
     def clear(self, roles: Sequence[str]) -> sql.Composed:
         return sql.SQL("DROP OWNED BY {}").format(sql.SQL(", ").join(map(sql.Identifier, roles)))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
 from psycopg import sql
 
+from p0_agent.postgres import scram
 from p0_agent.postgres.connections import Connection, Connections
+from p0_agent.postgres.errors import DatabaseUnavailableError, GuardMissingError
+from p0_agent.postgres.names import is_login_name
 
 SET_OPTION_FROM: Final = 160000
 """The first server version in which a membership can be inherited from and not be switched to."""
@@ -25,20 +29,26 @@ async def exists(connection: Connection, role: str) -> bool:
 
 @asynccontextmanager
 async def as_login(connections: Connections, login: str, database: str) -> AsyncIterator[Connection]:
-    """A connection to any database that acts as `login`, which the agent made; outside a transaction.
+    """A connection to any database that acts as `login`, which the agent made and has fenced; outside a transaction.
 
     Only literal utility commands may be run on it: whatever could run the login's functions would run them as it.
     """
+    powers = connections.powers
+    password = scram.new_password(secrets.token_bytes)  # known to this function alone, for as long as it runs
+    verifier = scram.verifier(password, secrets.token_bytes(scram.SALT_BYTES))
     async with connections.look() as connection:
-        if has_set_option(connection):
-            await connection.execute(
-                sql.SQL("GRANT {} TO {} WITH SET TRUE").format(
-                    sql.Identifier(login), sql.Identifier(connections.powers.maker)
-                )
-            )
-    async with connections.visiting(database) as connection:
-        await connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(login)))
-        yield connection
+        await connection.execute(powers.enter(login, verifier, database, shared=has_set_option(connection)))
+    if not powers.apart:
+        async with connections.visiting(database) as connection:
+            await connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(login)))
+            yield connection
+        return
+    try:
+        async with connections.visiting(database, user=login, password=password) as connection:
+            yield connection
+    finally:
+        async with connections.look() as connection:
+            await connection.execute(powers.fence(login, None))
 
 
 async def drop_owned(connections: Connections, connection: Connection, roles: Sequence[str]) -> None:
@@ -55,6 +65,18 @@ async def drop_owned(connections: Connections, connection: Connection, roles: Se
     )
     statement = connections.powers.clear(roles)
     for (database,) in await cursor.fetchall():
-        async with connections.visiting(str(database)) as elsewhere:
-            await elsewhere.execute(statement)
+        try:
+            async with connections.visiting(str(database)) as elsewhere:
+                await elsewhere.execute(statement)
+        except (GuardMissingError, DatabaseUnavailableError):
+            if not connections.powers.apart:
+                raise
+            await _drop_own(connections, roles, str(database))
     await connection.execute(statement)
+
+
+async def _drop_own(connections: Connections, roles: Sequence[str], database: str) -> None:
+    """In a database where the agent has nothing to call: by the logins themselves, of what is their own."""
+    for login in filter(is_login_name, roles):
+        async with as_login(connections, login, database) as connection:
+            await connection.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(login)))

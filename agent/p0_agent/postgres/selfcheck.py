@@ -12,11 +12,13 @@ from psycopg.rows import class_row
 
 from p0_agent.postgres.connections import Connection, Connections
 from p0_agent.postgres.errors import SelfCheckError
+from p0_agent.postgres.guard import FUNCTIONS
 from p0_agent.postgres.names import LOGIN_PATTERN, SET_PATTERN
 from p0_agent.postgres.queries import query
 from p0_agent.postgres.roles import has_set_option
 
 BOOTSTRAP_HINT: Final = "run the output of `p0 agent bootstrap-sql` as a superuser"
+HARDENED_HINT: Final = "run the output of `p0 agent bootstrap-sql --hardened`"
 
 
 class _Role(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,47 +32,101 @@ class _Role(msgspec.Struct, frozen=True, kw_only=True):
     owner: bool
     session: bool
     acting: bool
+    maker: bool | None
 
 
-async def check(connections: Connections, databases: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+async def check(
+    connections: Connections, databases: Mapping[str, Sequence[str]], *, broker_on_old_versions: bool = False
+) -> tuple[str, ...]:
     """Raises `SelfCheckError` for the first grave thing; returns the warnings. `databases` maps each to its managed
-    schemas."""
+    schemas. An agent that acts as the broker is refused before PostgreSQL 16, unless somebody said that it may."""
     warnings: list[str] = []
+    powers = connections.powers
     async with connections.control() as connection:
-        await _check_agent(connection)
-        if not has_set_option(connection):
-            warnings.append(
-                "before PostgreSQL 16 an account that makes roles can reach the server's operating system:"
-                " guard the agent's password like a superuser's"
-            )
+        if powers.apart:
+            await _check_apart(connection, powers.maker)
+        else:
+            await _check_broker(connection, powers.maker)
+            if not has_set_option(connection):
+                warnings.append(_on_an_old_version(allowed=broker_on_old_versions))
     for database, schemas in databases.items():
         async with connections.reader(database) as connection:
             await _check_reader(connection)
         async with connections.writer(database) as connection:
-            warnings += await _check_database(connection, schemas)
+            warnings += await _check_database(connection, powers.maker, schemas)
+    if powers.apart:
+        for database in dict.fromkeys((connections.home, *databases)):
+            async with connections.writer(database) as connection:
+                await _check_guard(connection, powers.maker)
     return tuple(warnings)
 
 
-async def _check_agent(connection: Connection) -> None:
-    roles = await _reach(connection)
+def _on_an_old_version(*, allowed: bool) -> str:
+    if not allowed:
+        raise SelfCheckError(
+            "before PostgreSQL 16 an account that makes roles can reach the server's operating system",
+            code="broker_on_old_version",
+            hint='set mode = "hardened" in [cluster], and run the output of `p0 agent bootstrap-sql --hardened`',
+        )
+    return (
+        "before PostgreSQL 16 an account that makes roles can reach the server's operating system:"
+        " guard the agent's password like a superuser's"
+    )
+
+
+async def _check_broker(connection: Connection, maker: str) -> None:
+    roles = await _reach(connection, maker)
     for role in roles:
         _refuse_powers(role)
     acting = next(role for role in roles if role.acting)
-    if acting.session or not acting.createrole:
+    if acting.session or not acting.createrole or not acting.maker:
         raise SelfCheckError(
-            f"the agent acts as {acting.name}, which is not a broker role that may make logins",
+            f"the agent acts as {acting.name}, which is not {maker}, a broker role that may make logins",
             code="agent_not_broker",
             hint=BOOTSTRAP_HINT,
         )
+    _refuse_owners(roles, beside=acting.name)
+
+
+async def _check_apart(connection: Connection, maker: str) -> None:
+    """The agent's login is nothing but itself; the broker, whose functions it calls, is one."""
+    roles = await _reach(connection, maker)
     for role in roles:
-        if role.owner and not role.acting:
+        _refuse_powers(role)
+    broker = next((role for role in roles if role.maker), None)
+    if broker is None or not broker.createrole:
+        raise SelfCheckError(
+            f"{maker} is not a broker role that may make logins", code="agent_not_broker", hint=HARDENED_HINT
+        )
+    cursor = await connection.execute(
+        "SELECT g.rolname::text FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles g ON g.oid = m.roleid"
+        " JOIN pg_catalog.pg_roles a ON a.oid = m.member WHERE a.rolname IN (session_user, current_user) LIMIT 1"
+    )
+    row = await cursor.fetchone()
+    mine = next(role for role in roles if role.session)
+    if row is not None or not mine.acting or mine.createrole:
+        more = f"a member of {row[0]}" if row is not None else "able to make or become other roles"
+        raise SelfCheckError(f"{mine.name} is {more}", code="agent_not_apart", hint=HARDENED_HINT)
+    _refuse_owners([role for role in roles if not role.session], beside=maker)
+
+
+async def _check_guard(connection: Connection, maker: str) -> None:
+    cursor = await connection.execute(query("check_guard"), {"maker": maker, "functions": list(FUNCTIONS)})
+    row = await cursor.fetchone()
+    if row is not None:
+        raise SelfCheckError(f"database {connection.info.dbname}: {row[0]}", code="guard_unfit", hint=HARDENED_HINT)
+
+
+def _refuse_owners(roles: Sequence[_Role], *, beside: str) -> None:
+    for role in roles:
+        if role.owner and role.name != beside:
             raise SelfCheckError(
                 f"the agent is or can act as {role.name}, which owns objects", code="agent_owner", hint=BOOTSTRAP_HINT
             )
 
 
 async def _check_reader(connection: Connection) -> None:
-    roles = await _reach(connection)
+    roles = await _reach(connection, None)
     for role in roles:
         _refuse_powers(role)
     for role in roles:
@@ -82,8 +138,8 @@ async def _check_reader(connection: Connection) -> None:
             )
 
 
-async def _check_database(connection: Connection, schemas: Sequence[str]) -> list[str]:
-    cursor = await connection.execute(query("check_database"), {"schemas": list(schemas)})
+async def _check_database(connection: Connection, maker: str, schemas: Sequence[str]) -> list[str]:
+    cursor = await connection.execute(query("check_database"), {"schemas": list(schemas), "maker": maker})
     warnings = []
     for grave, what in await cursor.fetchall():
         if grave:
@@ -94,9 +150,10 @@ async def _check_database(connection: Connection, schemas: Sequence[str]) -> lis
     return warnings
 
 
-async def _reach(connection: Connection) -> list[_Role]:
+async def _reach(connection: Connection, maker: str | None) -> list[_Role]:
+    parameters = {"login_pattern": LOGIN_PATTERN, "set_pattern": SET_PATTERN, "maker": maker}
     async with connection.cursor(row_factory=class_row(_Role)) as cursor:
-        await cursor.execute(query("check_account"), {"login_pattern": LOGIN_PATTERN, "set_pattern": SET_PATTERN})
+        await cursor.execute(query("check_account"), parameters)
         return await cursor.fetchall()
 
 

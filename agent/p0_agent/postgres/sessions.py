@@ -16,7 +16,7 @@ async def count_sessions(connections: Connections, logins: Collection[str]) -> d
         cursor = await connection.execute(
             "SELECT r.rolname::text, count(a.pid)::int FROM pg_catalog.pg_roles r"
             " JOIN pg_catalog.pg_stat_activity a ON a.usesysid = r.oid"
-            " WHERE r.rolname = ANY(%s) AND a.backend_type = 'client backend' GROUP BY r.rolname",
+            " WHERE r.rolname = ANY(%s) AND a.backend_type IS DISTINCT FROM 'parallel worker' GROUP BY r.rolname",
             (list(logins),),
         )
         counted = {str(login): int(str(number)) for login, number in await cursor.fetchall()}

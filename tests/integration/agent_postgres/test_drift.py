@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from psycopg import sql
 
-from fix_postgres import NOW, Managed
+from fix_postgres import BOTH_MODES, NOW, Managed
 from p0_access.permissions.permission import column, relation, usage
 from p0_agent.postgres.provision import Opened
 
+pytestmark = BOTH_MODES
 MARKETS = (usage("enterprise"), relation("enterprise", "markets", "SELECT"))
 SHARED_SETS = 160000
 

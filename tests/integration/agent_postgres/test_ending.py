@@ -9,10 +9,11 @@ import pytest
 from psycopg import errors as sqlstate
 from psycopg import sql
 
-from fix_postgres import NOW, Managed, fresh_database
+from fix_postgres import BOTH_MODES, NOW, Managed, fresh_database
 from p0_access.permissions.permission import column, relation, usage
 from p0_agent.postgres.provision import Opened
 
+pytestmark = BOTH_MODES
 MARKETS = (usage("enterprise"), relation("enterprise", "markets", "SELECT"))
 
 

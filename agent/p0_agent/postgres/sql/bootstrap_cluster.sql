@@ -1,24 +1,33 @@
--- Roles. {broker} holds the rights to grant and to make logins, but cannot log in; {agent} can, and acts as it;
--- {reader} can log in and read no table.
+-- Roles. {broker} holds the rights to grant and to make logins, but cannot log in; {agent} can, and acts by its rights;
+-- {reader} can log in and read no table. An administrator who is no superuser becomes their member, to set them up.
 DO $p0$
 DECLARE
   wanted text;
+  power text;
 BEGIN
   FOREACH wanted IN ARRAY ARRAY[{broker_name}, {agent_name}, {reader_name}] LOOP
     IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = wanted) THEN
       EXECUTE pg_catalog.format('CREATE ROLE %I', wanted);
     END IF;
+    FOR power IN
+      SELECT p.power FROM pg_catalog.pg_roles r CROSS JOIN LATERAL (VALUES
+        (r.rolsuper, 'NOSUPERUSER'), (r.rolcreatedb, 'NOCREATEDB'), (r.rolreplication, 'NOREPLICATION'),
+        (r.rolbypassrls, 'NOBYPASSRLS'), (r.rolcreaterole AND wanted <> {broker_name}, 'NOCREATEROLE')) AS p (held, power)
+      WHERE r.rolname = wanted AND p.held
+    LOOP
+      EXECUTE pg_catalog.format('ALTER ROLE %I ', wanted) || power;
+    END LOOP;
+    IF NOT (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN
+      EXECUTE pg_catalog.format('GRANT %I TO %I', wanted, current_user);
+    END IF;
   END LOOP;
 END
 $p0$;
 
-ALTER ROLE {broker} NOLOGIN CREATEROLE NOSUPERUSER NOCREATEDB NOREPLICATION NOBYPASSRLS;
-ALTER ROLE {agent} LOGIN NOINHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS
-  CONNECTION LIMIT {agent_connections} PASSWORD {agent_verifier};
-ALTER ROLE {reader} LOGIN NOINHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS
-  CONNECTION LIMIT {reader_connections} PASSWORD {reader_verifier};
+ALTER ROLE {broker} NOLOGIN CREATEROLE;
+ALTER ROLE {agent} LOGIN NOINHERIT CONNECTION LIMIT {agent_connections} PASSWORD {agent_verifier};
+ALTER ROLE {reader} LOGIN NOINHERIT CONNECTION LIMIT {reader_connections} PASSWORD {reader_verifier};
 
-ALTER ROLE {agent} SET role = {broker_name};
 ALTER ROLE {agent} SET lock_timeout = '2s';
 ALTER ROLE {agent} SET statement_timeout = '15s';
 ALTER ROLE {agent} SET idle_in_transaction_session_timeout = '10s';
@@ -26,5 +35,22 @@ ALTER ROLE {reader} SET lock_timeout = '500ms';
 ALTER ROLE {reader} SET statement_timeout = '5s';
 ALTER ROLE {reader} SET idle_in_transaction_session_timeout = '10s';
 ALTER ROLE {reader} SET default_transaction_read_only = on;
--- What the reader analyses must not reach the server's log: it is other people's SQL.
-ALTER ROLE {reader} SET log_min_messages = 'panic';
+
+-- What only a superuser can give. The agent works without; `p0 agent doctor` says what that costs.
+DO $p0$
+BEGIN
+  -- What the reader analyses must not reach the server's log: it is other people's SQL.
+  EXECUTE pg_catalog.format('ALTER ROLE %I SET log_min_messages = %L', {reader_name}, 'panic');
+EXCEPTION WHEN insufficient_privilege THEN
+  RAISE WARNING 'not set: log_min_messages of %', {reader_name};
+END
+$p0$;
+DO $p0$
+BEGIN
+  IF pg_catalog.current_setting('server_version_num')::int >= 150000 THEN
+    EXECUTE pg_catalog.format('GRANT SET ON PARAMETER log_statement, temp_file_limit TO %I', {broker_name});
+  END IF;
+EXCEPTION WHEN insufficient_privilege THEN
+  RAISE WARNING 'not granted: SET ON PARAMETER log_statement, temp_file_limit';
+END
+$p0$;

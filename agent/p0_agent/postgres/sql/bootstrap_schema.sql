@@ -1,31 +1,47 @@
 
 GRANT USAGE ON SCHEMA {schema} TO {broker} WITH GRANT OPTION;
 GRANT USAGE ON SCHEMA {schema} TO {reader};
-GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {broker} WITH GRANT OPTION;
-GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA {schema} TO {broker} WITH GRANT OPTION;
--- And for what will be made here, by everybody who has made something here so far.
+-- What is here, and what will be made here by everybody who has made something here so far. What only its owner can grant is
+-- left out with a warning.
 SET p0.schema = {schema_name};
-SET p0.broker = {broker_name};
 DO $p0$
 DECLARE
   place CONSTANT text := pg_catalog.current_setting('p0.schema');
-  broker CONSTANT text := pg_catalog.current_setting('p0.broker');
+  noun text;
+  privileges text;
+  one text;
   maker text;
 BEGIN
-  FOR maker IN
-    SELECT DISTINCT pg_catalog.pg_get_userbyid(owner)
-    FROM pg_catalog.pg_namespace n
-    CROSS JOIN LATERAL (
-      SELECT n.nspowner UNION SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.relnamespace = n.oid
-    ) AS owners (owner)
-    WHERE n.nspname = place
-  LOOP
-    EXECUTE pg_catalog.format(
-      'ALTER DEFAULT PRIVILEGES FOR ROLE %I IN SCHEMA %I GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO %I WITH GRANT OPTION',
-      maker, place, broker);
-    EXECUTE pg_catalog.format(
-      'ALTER DEFAULT PRIVILEGES FOR ROLE %I IN SCHEMA %I GRANT USAGE, SELECT, UPDATE ON SEQUENCES TO %I WITH GRANT OPTION',
-      maker, place, broker);
+  FOR noun, privileges IN VALUES ('TABLE', 'SELECT, INSERT, UPDATE, DELETE'), ('SEQUENCE', 'USAGE, SELECT, UPDATE') LOOP
+    BEGIN
+      EXECUTE pg_catalog.format('GRANT %s ON ALL %sS IN SCHEMA %I TO %I WITH GRANT OPTION', privileges, noun, place, {broker_name});
+    EXCEPTION WHEN insufficient_privilege THEN
+      FOR one IN
+        SELECT c.oid::regclass FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = place AND (c.relkind = 'S') = (noun = 'SEQUENCE') AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+      LOOP
+        BEGIN
+          EXECUTE pg_catalog.format('GRANT %s ON %s %s TO %I WITH GRANT OPTION', privileges, noun, one, {broker_name});
+        EXCEPTION WHEN insufficient_privilege THEN
+          RAISE WARNING 'only its owner can grant: %', one;
+        END;
+      END LOOP;
+    END;
+    FOR maker IN
+      SELECT DISTINCT pg_catalog.pg_get_userbyid(owner)
+      FROM pg_catalog.pg_namespace n
+      CROSS JOIN LATERAL (
+        SELECT n.nspowner UNION SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.relnamespace = n.oid
+      ) AS owners (owner)
+      WHERE n.nspname = place
+    LOOP
+      BEGIN
+        EXECUTE pg_catalog.format('ALTER DEFAULT PRIVILEGES FOR ROLE %I IN SCHEMA %I GRANT %s ON %sS TO %I WITH GRANT OPTION',
+          maker, place, privileges, noun, {broker_name});
+      EXCEPTION WHEN insufficient_privilege THEN
+        RAISE WARNING 'only % can grant what it will make in %', maker, place;
+      END;
+    END LOOP;
   END LOOP;
 END
 $p0$;

@@ -5,8 +5,10 @@ FROM unnest(
   %(numbers)s::int[], %(kinds)s::text[], %(schemas)s::text[], %(objects)s::text[], %(columns)s::text[],
   %(privileges)s::text[]) AS w (number, kind, schema, object, "column", privilege)
 CROSS JOIN LATERAL (
-  SELECT CASE WHEN w.kind IN ('relation', 'column', 'sequence')
-    THEN pg_catalog.to_regclass(pg_catalog.format('%%I.%%I', w.schema, w.object)) END AS relation
+  -- Not by to_regclass, which takes USAGE on the schema.
+  SELECT CASE WHEN w.kind IN ('relation', 'column', 'sequence') THEN (
+    SELECT c.oid FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid
+    WHERE n.nspname = w.schema AND c.relname = w.object) END AS relation
 ) AS named
 CROSS JOIN (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = %(role)s) AS me
 WHERE NOT coalesce(CASE w.kind

@@ -1,0 +1,42 @@
+-- What keeps the hardened mode from being one in this database, in words; nothing, when all is well. The agent is the current
+-- user.
+WITH function AS (
+  SELECT p.oid, p.oid::regprocedure::text AS name, p.prosecdef, pg_catalog.pg_get_userbyid(p.proowner) AS owner, p.proconfig
+  FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = 'p0_guard'
+), wanted AS (
+  SELECT 'p0_guard.' || pg_catalog.unnest(%(functions)s::text[]) AS name
+)
+SELECT what FROM (
+  SELECT 1, 'there is no function ' || w.name AS what FROM wanted w WHERE w.name NOT IN (
+    SELECT pg_catalog.replace(f.name, '"', '') FROM function f)
+  UNION ALL
+  SELECT 2, f.name || ' belongs to ' || f.owner FROM function f WHERE f.owner <> %(maker)s
+  UNION ALL
+  SELECT 3, 'the search path of ' || f.name || ' is not pinned' FROM function f
+  WHERE NOT coalesce(f.proconfig @> ARRAY['search_path=pg_catalog, pg_temp'], false)
+  UNION ALL
+  SELECT 4, 'PUBLIC may execute ' || f.name FROM function f WHERE pg_catalog.has_function_privilege('public', f.oid, 'EXECUTE')
+  UNION ALL
+  SELECT 5, 'the agent may execute ' || f.name FROM function f
+  WHERE pg_catalog.has_function_privilege(current_user, f.oid, 'EXECUTE')
+    AND pg_catalog.replace(f.name, '"', '') NOT IN (SELECT name FROM wanted)
+  UNION ALL
+  SELECT 6, 'the agent may not execute ' || f.name FROM function f
+  WHERE NOT pg_catalog.has_function_privilege(current_user, f.oid, 'EXECUTE')
+    AND pg_catalog.replace(f.name, '"', '') IN (SELECT name FROM wanted)
+  UNION ALL
+  SELECT 7, 'the agent may create objects in the schema ' || n.nspname FROM pg_catalog.pg_namespace n
+  WHERE n.nspname <> 'p0' AND n.nspname !~ '^pg_' AND pg_catalog.has_schema_privilege(current_user, n.oid, 'CREATE')
+    AND NOT pg_catalog.has_schema_privilege('public', n.oid, 'CREATE')
+  UNION ALL
+  SELECT 8, 'the agent has privileges on ' || n.nspname || '.' || c.relname
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) a JOIN pg_catalog.pg_roles r ON r.oid = a.grantee
+  WHERE r.rolname = current_user AND n.nspname NOT IN ('p0', 'p0_evidence') AND n.nspname !~ '^pg_toast'
+  UNION ALL
+  SELECT 9, 'the agent owns ' || n.nspname || '.' || c.relname
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_catalog.pg_roles r ON r.oid = c.relowner
+  WHERE r.rolname = current_user AND n.nspname <> 'p0' AND n.nspname !~ '^pg_'
+) AS found (rank, what)
+ORDER BY rank, what LIMIT 1

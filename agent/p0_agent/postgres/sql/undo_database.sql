@@ -1,0 +1,29 @@
+-- Takes the agent's set-up out of this database. PUBLIC gets back what the comment on the schema p0 says.
+DO $p0$
+DECLARE
+  had CONSTANT text := coalesce(pg_catalog.obj_description(pg_catalog.to_regnamespace('p0')::oid, 'pg_namespace'), '');
+  ours text;
+BEGIN
+  IF EXISTS (SELECT FROM pg_catalog.pg_roles r JOIN pg_catalog.pg_auth_members m ON m.roleid = r.oid
+             JOIN pg_catalog.pg_roles b ON b.oid = m.member
+             WHERE b.rolname = {broker_name} AND (r.rolname ~ {login_pattern} OR r.rolname ~ {set_pattern})) THEN
+    RAISE EXCEPTION 'there are accesses: end them, and stop the agent';
+  END IF;
+  IF NOT (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN
+    FOR ours IN SELECT rolname FROM pg_catalog.pg_roles WHERE rolname IN ({broker_name}, {agent_name}, {reader_name}) LOOP
+      EXECUTE pg_catalog.format('GRANT %I TO %I', ours, current_user);
+    END LOOP;
+  END IF;
+  DROP SCHEMA IF EXISTS p0_guard, p0, p0_evidence CASCADE;
+  SELECT pg_catalog.string_agg(pg_catalog.quote_ident(rolname), ', ') INTO ours
+  FROM pg_catalog.pg_roles WHERE rolname IN ({broker_name}, {agent_name}, {reader_name});
+  IF ours IS NOT NULL THEN
+    EXECUTE 'DROP OWNED BY ' || ours;
+  END IF;
+  FOR ours IN SELECT pg_catalog.unnest(ARRAY['CONNECT', 'TEMPORARY']) LOOP
+    IF pg_catalog.strpos(had, 'PUBLIC had here: ') > 0 AND pg_catalog.strpos(had, ours) > 0 THEN
+      EXECUTE pg_catalog.format('GRANT %s ON DATABASE %I TO PUBLIC', ours, pg_catalog.current_database());
+    END IF;
+  END LOOP;
+END
+$p0$;
