@@ -16,7 +16,6 @@ import pytest
 import pytest_asyncio
 
 from p0_access.permissions.catalog import Catalog
-from p0_access.permissions.permission import Kind
 from p0_access.permissions.reading import Reading, Refused
 from p0_demo.postgres import EmbeddedPostgres
 
@@ -60,7 +59,7 @@ def described(reading: Reading) -> list[str]:
         if isinstance(statement, Refused):
             lines.append(f"refused: {statement.code} at {statement.line}:{statement.column}")
             continue
-        lines += [str(item) for item in statement.permissions if item.kind is not Kind.DATABASE]
+        lines += [str(item) for item in statement.permissions if item.privilege != "CONNECT"]
         lines += [f"reaches {item}" for item in statement.reached]
         lines += [f"warns {item.code}" for item in statement.warnings]
         if statement.writes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -51,6 +52,9 @@ class Permission(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fi
         noun = "" if self.kind in _RELATION_LIKE else f"{self.kind.value} ".replace("_", " ")
         return f"{self.privilege}{column} on {noun}{name}"
 
+
+WRITING: Final = frozenset({"INSERT", "UPDATE", "DELETE", "TRUNCATE"})
+"""Privileges without which nothing in a table changes."""
 
 _RELATION_LIKE = frozenset({Kind.RELATION, Kind.COLUMN, Kind.ANY_COLUMN})
 

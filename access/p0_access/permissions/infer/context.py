@@ -7,11 +7,14 @@ from contextlib import contextmanager
 from typing import Final
 
 from p0_access.permissions.builtin import SCHEMAS, Builtin, builtin
-from p0_access.permissions.catalog import Catalog
+from p0_access.permissions.catalog import Catalog, Relation
 from p0_access.permissions.infer.charges import Charges, Reason
 from p0_access.permissions.parse import Node
 from p0_access.permissions.permission import Permission, usage
 from p0_access.permissions.reading import ReadingWarning
+
+TEMPORARY: Final = "pg_temp"
+"""What stands for the schema of the session's temporary relations."""
 
 MAX_DEPTH: Final = 24
 """Of views in views and functions in functions."""
@@ -38,17 +41,22 @@ class _Expansion:
 
 
 class Session:
-    """What earlier statements of the same text left behind."""
+    """What earlier statements of the same text left behind. `made` are the relations it made, by name, `views` what
+    reading its temporary views costs."""
 
     def __init__(self) -> None:
         self.prepared: dict[str, Node] = {}
         self.cursors: set[str] = set()
+        self.made: dict[str, Relation] = {}
+        self.views: dict[str, Charges] = {}
 
     def copy(self) -> Session:
         """The same again, on its own."""
         found = Session()
         found.prepared.update(self.prepared)
         found.cursors.update(self.cursors)
+        found.made.update(self.made)
+        found.views.update(self.views)
         return found
 
 

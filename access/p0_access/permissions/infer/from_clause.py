@@ -82,6 +82,8 @@ def select_from(context: Context, found: Relation, reason: Reason) -> Access:
     """A mention that is read: SELECT, and for a view what reading it brings along."""
     mention = names.access(context, found, reason.location)
     mention.require("SELECT", reason)
+    if found.name in context.session.views and names.made_here(context, found):
+        context.charges.absorb_at(context.session.views[found.name], reason)
     if found.kind == "view" and found.schema not in SCHEMAS:
         bodies.expand_view(context, mention, reason)
     return mention

@@ -15,7 +15,7 @@ from p0_access.permissions import builtin
 from p0_access.permissions.catalog import Function
 from p0_access.permissions.infer import bodies, expressions, names, signatures
 from p0_access.permissions.infer.charges import Reason, SequenceUse
-from p0_access.permissions.infer.context import Context, RefusedError
+from p0_access.permissions.infer.context import TEMPORARY, Context, RefusedError
 from p0_access.permissions.infer.scope import MISSING, AmbiguousError, Columns, Level, read_target
 from p0_access.permissions.infer.tree import literal, opened, strings
 from p0_access.permissions.infer.types import canonical, exactly, may_be
@@ -223,6 +223,8 @@ def _charge_sequence(context: Context, level: Level, name: str, argument: Node, 
     schema, sequence = name_in_text(context, level.clause, text, place)
     use = _SEQUENCE_USES[name]
     context.writes = context.writes or use != "currval"
+    if schema == TEMPORARY:
+        return
     context.callers.draw(schema, sequence, use, Reason(level.clause, place))
 
 

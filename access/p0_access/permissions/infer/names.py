@@ -8,7 +8,7 @@ from typing import Final
 from p0_access.permissions.builtin import SCHEMAS
 from p0_access.permissions.catalog import Relation
 from p0_access.permissions.infer.charges import Access, FreeAccess, Reason
-from p0_access.permissions.infer.context import Context, RefusedError
+from p0_access.permissions.infer.context import TEMPORARY, Context, RefusedError
 from p0_access.permissions.infer.tree import strings
 from p0_access.permissions.parse import Node
 from p0_access.permissions.suggest import did_you_mean
@@ -39,11 +39,25 @@ def relation(context: Context, node: Node, clause: str) -> Relation:
 
 def find_relation(context: Context, schema: str | None, name: str, clause: str, place: int) -> Relation:
     """The relation of a name, which costs USAGE on its schema; refuses unknown ones with a suggestion."""
+    made = context.session.made.get(name)
+    if made is not None and schema == made.schema:
+        return made
     for each in path(context) if schema is None else (schema,):
         found = lookup(context, each, name)
         if found is not None:
+            if made is not None and schema is None:
+                raise RefusedError(
+                    "ambiguous_table",
+                    f'"{name}" is a table of this session, and one in {each}',
+                    place,
+                    "Write the schema before the name (pg_temp for the temporary one).",
+                )
             context.name_schema(each, clause, place)
             return found
+    if made is not None and schema is None and (made.schema == TEMPORARY or made.schema in context.search_path):
+        if made.schema != TEMPORARY:
+            context.name_schema(made.schema, clause, place)
+        return made
     raise unknown_relation(context, schema, name, place)
 
 
@@ -65,13 +79,20 @@ def unknown_relation(context: Context, schema: str | None, name: str, place: int
 
 def access(context: Context, found: Relation, place: int) -> Access:
     """A new mention of a relation, not charged anything yet. Refuses what only privileged roles may read."""
-    if found.schema in SCHEMAS:
+    if made_here(context, found):
+        mention: Access = FreeAccess(found)
+    elif found.schema in SCHEMAS:
         private = context.builtin.private_columns(found.schema, found.name)
-        mention: Access = RestrictedAccess(found, private, place) if private else FreeAccess(found)
+        mention = RestrictedAccess(found, private, place) if private else FreeAccess(found)
     else:
         mention = Access(found)
     context.charges.mention(mention)
     return mention
+
+
+def made_here(context: Context, found: Relation) -> bool:
+    """Whether an earlier statement of the text made a relation, which is therefore the session's own."""
+    return context.session.made.get(found.name) is found
 
 
 class RestrictedAccess(FreeAccess):

@@ -29,12 +29,6 @@ def read_select(
 ) -> tuple[Level, Columns]:
     """A SelectStmt. What it offers is names only: its cost is charged here."""
     level = Level(parent)
-    if "intoClause" in node:
-        raise RefusedError(
-            "unsupported_statement",
-            "SELECT INTO makes a table",
-            hint="Read the rows instead; tables are made by migrations.",
-        )
     if "withClause" in node:
         ctes.read_with(context, level, node["withClause"])
     if node["op"] != "SETOP_NONE":

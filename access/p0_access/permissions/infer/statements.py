@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from p0_access.permissions.infer import copy, dml, merge, policies, select, session, utility
+from p0_access.permissions.infer import copy, dml, making, merge, policies, select, session, utility
 from p0_access.permissions.infer.context import Context, RefusedError
 from p0_access.permissions.parse import Node
 
@@ -22,8 +22,12 @@ def read_statement(context: Context, kind: str, node: Node) -> str:
 
 
 def _select(context: Context, node: Node) -> str:
-    select.read_select(context, None, node)
-    return "SELECT"
+    _, columns = select.read_select(context, None, node)
+    into = making.into_clause(node)
+    if into is None:
+        return "SELECT"
+    making.read_into(context, into, columns)
+    return "SELECT INTO"
 
 
 def _insert(context: Context, node: Node) -> str:
@@ -70,6 +74,7 @@ _READERS: Final[dict[str, Callable[[Context, Node], str]]] = {
     "ListenStmt": session.read_listen,
     "UnlistenStmt": session.read_unlisten,
     "NotifyStmt": session.read_notify,
+    **making.READERS,
 }
 
 _OPAQUE: Final = {"DoStmt": "DO"}

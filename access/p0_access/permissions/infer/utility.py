@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from p0_access.permissions.builtin import SCHEMAS
 from p0_access.permissions.catalog import Relation
-from p0_access.permissions.infer import dml, functions, names, statements, triggers
-from p0_access.permissions.infer.charges import Charges, Reason
+from p0_access.permissions.infer import bodies, functions, names, statements, triggers
+from p0_access.permissions.infer.charges import Access, Charges, Reason
 from p0_access.permissions.infer.context import Context, RefusedError
 from p0_access.permissions.infer.scope import Level
 from p0_access.permissions.infer.tree import opened
@@ -17,6 +18,9 @@ from p0_access.permissions.permission import relation
 
 _FALSE: Final = frozenset({"off", "false", "no", "0", "f", "n"})
 _REFERENCES: Final = re.compile(r'REFERENCES ((?:"(?:[^"]|"")+"|[^\s"(])+)\(')
+
+_LESS_IS_ENOUGH: Final = 16
+"""Since this version, what allows a lock allows all weaker ones."""
 
 ACCESS_SHARE: Final = 1
 ROW_EXCLUSIVE: Final = 3
@@ -29,6 +33,8 @@ def read_explain(context: Context, node: Node) -> str:
         if option["defname"].lower() == "analyze":
             analyze = _is_true(option.get("arg"))
     kind, query = opened(node["query"])
+    if not analyze:
+        kind, query = _planned(kind, query)
     with context.charging(Charges()) as charges:
         statements.read_statement(context, kind, query)
     if not analyze:
@@ -36,6 +42,13 @@ def read_explain(context: Context, node: Node) -> str:
         context.writes = False
     context.charges.absorb(charges)
     return "EXPLAIN"
+
+
+def _planned(kind: str, node: Node) -> tuple[str, Node]:
+    """The query behind a statement that would make a table, and does not if it is only explained."""
+    if kind == "CreateTableAsStmt":
+        return opened(node["query"])
+    return kind, {name: value for name, value in node.items() if name != "intoClause"}
 
 
 def _is_true(argument: Node | None) -> bool:
@@ -49,25 +62,30 @@ def _is_true(argument: Node | None) -> bool:
 def read_truncate(context: Context, node: Node) -> str:
     """TRUNCATE on each table, and with CASCADE on all that refer to it."""
     context.writes = True
-    if node.get("restart_seqs"):
-        raise RefusedError(
-            "unsupported_statement",
-            "RESTART IDENTITY needs the sequence's owner",
-            hint="Leave it out, or ask for a role.",
-        )
     for each in node["relations"]:
         table = each["RangeVar"]
         place = table.get("location", 0)
         found = names.relation(context, table, "truncate")
         cascade = node.get("behavior") == "DROP_CASCADE"
         for one in _with_referencing(context, found) if cascade else (found,):
-            dml.check_writable(one, "TRUNCATE", place)
-            if one.kind == "view":
-                raise RefusedError("unsupported_statement", "TRUNCATE of a view", place)
+            if one.schema in SCHEMAS or one.kind not in ("table", "partitioned", "foreign"):
+                raise RefusedError("unsupported_statement", f"TRUNCATE of a {one.kind}", place)
+            if node.get("restart_seqs") and _owns_sequences(one) and not names.made_here(context, one):
+                raise RefusedError(
+                    "unsupported_statement",
+                    "RESTART IDENTITY needs the sequence's owner",
+                    place,
+                    "Leave it out, or ask for a role.",
+                )
             triggers.charge(context, one, "truncate", frozenset(), place)
             mention = names.access(context, one, place)
             mention.require("TRUNCATE", Reason("truncate" if one is found else "truncate cascade", place))
     return "TRUNCATE"
+
+
+def _owns_sequences(table: Relation) -> bool:
+    """Whether a sequence belongs to one of its columns, as far as the catalog tells."""
+    return bool(table.serials) or any(each.identity for each in table.columns)
 
 
 def _with_referencing(context: Context, found: Relation) -> Iterator[Relation]:
@@ -98,16 +116,28 @@ def read_lock(context: Context, node: Node) -> str:
         table = each["RangeVar"]
         place = table.get("location", 0)
         found = names.relation(context, table, "lock")
-        if found.kind not in ("table", "partitioned", "foreign"):
-            raise RefusedError("unsupported_statement", f"LOCK of a {found.kind} locks what it reads", place)
+        if found.kind not in ("table", "partitioned", "view"):
+            raise RefusedError("unsupported_statement", f"LOCK of a {found.kind}", place)
         if mode <= ACCESS_SHARE:
             privilege = "SELECT"
-        elif mode <= ROW_EXCLUSIVE:
+        elif mode == ROW_EXCLUSIVE or (mode < ROW_EXCLUSIVE and context.catalog.server_version >= _LESS_IS_ENOUGH):
             privilege = "INSERT"
         else:
             privilege = "UPDATE"
-        context.charges.need(relation(found.schema, found.name, privilege), Reason("lock", place))
+        for one in (found, *_locked_beneath(context, found, place)):
+            if not names.made_here(context, one) and one.schema not in SCHEMAS:
+                context.charges.need(relation(one.schema, one.name, privilege), Reason("lock", place))
     return "LOCK"
+
+
+def _locked_beneath(context: Context, view: Relation, place: int) -> tuple[Relation, ...]:
+    """What the caller must be allowed to lock along with a view: of a security_invoker view, all that it reads."""
+    if view.kind != "view" or not view.security_invoker:
+        return ()
+    mention = Access(view)
+    with context.charging(Charges()):
+        bodies.expand_view(context, mention, Reason("lock", place))
+    return tuple(each.relation for each in mention.covers)
 
 
 def read_call(context: Context, node: Node) -> str:

@@ -1,0 +1,296 @@
+"""Tables that the text itself makes: CREATE TABLE AS, SELECT INTO, and temporary tables, views and sequences.
+
+What a session makes is its own, so that later statements of the text need nothing on it; of a view it makes, what the
+view reads. A temporary one needs TEMPORARY on the database, another one CREATE on its schema. Everything else that
+changes what exists is not inferred (tablecmds.c, createas.c, view.c, namespace.c).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from p0_access.permissions.catalog import Column, Relation
+from p0_access.permissions.infer import expressions, names, select, statements
+from p0_access.permissions.infer.charges import Charges, Reason
+from p0_access.permissions.infer.context import TEMPORARY, Context, RefusedError
+from p0_access.permissions.infer.scope import Columns, Item, Level, RelationColumns
+from p0_access.permissions.infer.tree import items, opened, strings
+from p0_access.permissions.parse import Node
+from p0_access.permissions.permission import Kind, Permission, relation
+
+_TEMPORARY: Final = "t"
+_SERIALS: Final = frozenset({"serial", "serial2", "serial4", "serial8", "smallserial", "bigserial"})
+_HARMLESS_CHANGES: Final = frozenset(
+    {
+        "AT_AddIndex", "AT_AddConstraint", "AT_ColumnDefault", "AT_SetNotNull", "AT_DropNotNull", "AT_DropConstraint",
+        "AT_SetStatistics", "AT_SetStorage", "AT_SetRelOptions", "AT_ResetRelOptions",
+    }
+)  # fmt: skip
+
+
+def into_clause(node: Node) -> Node | None:
+    """INTO of a SELECT, which stands in the first arm of a set operation."""
+    while "larg" in node:
+        node = node["larg"]
+    return node.get("intoClause")
+
+
+def read_into(context: Context, into: Node, columns: Columns) -> None:
+    """The table that SELECT INTO or CREATE TABLE AS makes of a query's columns, which were charged."""
+    given = strings(into.get("colNames", []))
+    found = [name for name, _ in columns.entries()]
+    _make(context, into["rel"], (*given, *found[len(given) :]), "into", open_=columns.open)
+
+
+def read_create_as(context: Context, node: Node) -> str:
+    """CREATE [TEMPORARY] TABLE … AS query."""
+    if node.get("objtype") != "OBJECT_TABLE":
+        raise _ddl("CREATE MATERIALIZED VIEW")
+    kind, query = opened(node["query"])
+    with context.charging(Charges()) as charges:
+        if kind == "ExecuteStmt":
+            statements.read_statement(context, kind, query)
+            query = context.session.prepared[query["name"]].get("SelectStmt", {})
+        if kind != "ExecuteStmt" or query:
+            _, columns = select.read_select(context, None, query)
+        else:
+            columns = Columns((), open_=True)
+    if not node["into"].get("skipData"):  # WITH NO DATA runs nothing
+        context.charges.absorb(charges)
+    read_into(context, node["into"], columns)
+    return "CREATE TABLE AS"
+
+
+def read_create(context: Context, node: Node) -> str:
+    """CREATE TEMPORARY TABLE: its types are looked up, its defaults and checks read; LIKE reads the other table."""
+    target = node["relation"]
+    if target.get("relpersistence") != _TEMPORARY or "inhRelations" in node or "ofTypename" in node:
+        raise _ddl("CREATE")
+    columns: list[Column] = []
+    later: list[Node] = []
+    for kind, element in map(opened, node.get("tableElts", ())):
+        if kind == "ColumnDef":
+            columns.append(_column(context, element))
+            later += (each["Constraint"] for each in element.get("constraints", ()))
+        elif kind == "TableLikeClause":
+            columns += _like(context, element["relation"])
+        else:
+            later.append(element)
+    made = _make(context, target, [each.name for each in columns], "create")
+    _read_constraints(context, made, later)
+    return "CREATE TABLE"
+
+
+def read_view(context: Context, node: Node) -> str:
+    """CREATE TEMPORARY VIEW: what it reads is charged to whoever reads it."""
+    if node["view"].get("relpersistence") != _TEMPORARY:
+        raise _ddl("CREATE VIEW")
+    charges = Charges()
+    with context.charging(charges):
+        _, columns = select.read_query(context, None, node["query"])
+    given = strings(node.get("aliases", []))
+    found = [name for name, _ in columns.entries()]
+    made = _make(context, node["view"], (*given, *found[len(given) :]), "create", open_=columns.open)
+    context.session.views[made.name] = charges
+    return "CREATE VIEW"
+
+
+def read_sequence(context: Context, node: Node) -> str:
+    """CREATE TEMPORARY SEQUENCE."""
+    if node["sequence"].get("relpersistence") != _TEMPORARY:
+        raise _ddl("CREATE SEQUENCE")
+    _make(context, node["sequence"], (), "create", kind="sequence")
+    return "CREATE SEQUENCE"
+
+
+def read_index(context: Context, node: Node) -> str:
+    """CREATE INDEX on what the session made."""
+    made = _own(context, node["relation"], "CREATE INDEX")
+    level = _level_of(context, made)
+    level.clause = "index"
+    for each in node.get("indexParams", ()):
+        if "expr" in each["IndexElem"]:
+            expressions.read_expression(context, level, each["IndexElem"]["expr"])
+    if "whereClause" in node:
+        expressions.read_expression(context, level, node["whereClause"])
+    return "CREATE INDEX"
+
+
+def read_drop(context: Context, node: Node) -> str:
+    """DROP of what the session made."""
+    for each in node["objects"]:
+        kind, _ = opened(each)
+        parts = strings(items(each)) if kind == "List" else ()
+        found = context.session.made.get(parts[-1]) if parts else None
+        if found is None or (len(parts) > 1 and parts[-2] != found.schema):
+            raise _ddl("DROP")
+        del context.session.made[found.name]
+        context.session.views.pop(found.name, None)
+    context.writes = True
+    return "DROP"
+
+
+def read_alter(context: Context, node: Node) -> str:
+    """ALTER TABLE of what the session made: columns come and go."""
+    made = _own(context, node["relation"], "ALTER TABLE")
+    columns = list(made.columns)
+    for command in (each["AlterTableCmd"] for each in node["cmds"]):
+        kind = command["subtype"]
+        if kind == "AT_AddColumn":
+            columns.append(_column(context, command["def"]["ColumnDef"]))
+        elif kind == "AT_DropColumn":
+            columns = [each for each in columns if each.name != command["name"]]
+        elif kind == "AT_AlterColumnType":
+            names.type_name(context, command["def"]["ColumnDef"]["typeName"], "alter")
+        elif kind not in _HARMLESS_CHANGES:
+            raise _ddl("ALTER TABLE")
+    context.session.made[made.name] = Relation(
+        schema=made.schema, name=made.name, kind=made.kind, columns=tuple(columns)
+    )
+    context.writes = True
+    return "ALTER TABLE"
+
+
+def read_maintenance(context: Context, tables: Sequence[Node], command: str) -> str:
+    """ANALYZE, VACUUM, CLUSTER, REINDEX TABLE, REFRESH MATERIALIZED VIEW: MAINTAIN, since PostgreSQL 17; before it they
+    are their owner's."""
+    if not tables:
+        raise _ddl(command)
+    context.writes = True
+    for table in tables:
+        found = names.relation(context, table, command.lower())
+        if names.made_here(context, found):
+            continue
+        if context.catalog.server_version < _MAINTAIN_SINCE:
+            raise _ddl(command)
+        place = table.get("location", 0)
+        context.charges.need(relation(found.schema, found.name, "MAINTAIN"), Reason(command.lower(), place))
+    return command
+
+
+_MAINTAIN_SINCE: Final = 17
+
+
+def read_vacuum(context: Context, node: Node) -> str:
+    tables = [each["VacuumRelation"]["relation"] for each in node.get("rels", ())]
+    return read_maintenance(context, tables, "VACUUM" if node.get("is_vacuumcmd") else "ANALYZE")
+
+
+def read_cluster(context: Context, node: Node) -> str:
+    return read_maintenance(context, [node["relation"]] if "relation" in node else (), "CLUSTER")
+
+
+def read_reindex(context: Context, node: Node) -> str:
+    of_table = node.get("kind") == "REINDEX_OBJECT_TABLE"
+    return read_maintenance(context, [node["relation"]] if of_table else (), "REINDEX")
+
+
+def read_refresh(context: Context, node: Node) -> str:
+    return read_maintenance(context, [node["relation"]], "REFRESH MATERIALIZED VIEW")
+
+
+def _make(
+    context: Context, target: Node, columns: Iterable[str], clause: str, *, open_: bool = False, kind: str = "table"
+) -> Relation:
+    """A relation of the session's own."""
+    place = target.get("location", 0)
+    context.writes = True
+    if open_:
+        raise RefusedError("unsupported_statement", "which columns the new table has is known only when it runs", place)
+    schema = target.get("schemaname")
+    if target.get("relpersistence") == _TEMPORARY or schema in (TEMPORARY, "pg_temp"):
+        database = Permission(Kind.DATABASE, None, context.catalog.database, None, "TEMPORARY")
+        context.callers.need(database, Reason(clause, place))
+        schema = TEMPORARY
+    else:
+        schema = schema or _creation_schema(context, clause, place)
+        if context.catalog.relation(schema, target["relname"]) is not None:
+            raise RefusedError("duplicate_table", f"{schema}.{target['relname']} is there already", place)
+        context.callers.need(Permission(Kind.SCHEMA, None, schema, None, "CREATE"), Reason(clause, place))
+    made = Relation(
+        schema=schema,
+        name=target["relname"],
+        kind="sequence" if kind == "sequence" else "table",
+        columns=tuple(Column(name=each, type="?") for each in columns),
+    )
+    context.session.made[made.name] = made
+    return made
+
+
+def _creation_schema(context: Context, clause: str, place: int) -> str:
+    """Where a name without a schema is made: the first schema of the path that there is."""
+    for schema in context.search_path:
+        if schema in context.catalog.schemas:
+            context.name_schema(schema, clause, place)
+            return schema
+    raise RefusedError("unknown_schema", "no schema of the search path is there to create in", place)
+
+
+def _column(context: Context, node: Node) -> Column:
+    parts = strings(node["typeName"]["names"]) if "typeName" in node else ()
+    if parts and parts[-1] not in _SERIALS:
+        names.type_name(context, node["typeName"], "column type")
+    return Column(name=node["colname"], type="?")
+
+
+def _like(context: Context, table: Node) -> tuple[Column, ...]:
+    """LIKE needs SELECT on the whole of the other table."""
+    place = table.get("location", 0)
+    found = names.relation(context, table, "like")
+    if not names.made_here(context, found):
+        context.charges.need(relation(found.schema, found.name, "SELECT"), Reason("like", place))
+    return tuple(Column(name=each.name, type="?") for each in found.columns)
+
+
+def _read_constraints(context: Context, made: Relation, nodes: Iterable[Node]) -> None:
+    level = _level_of(context, made)
+    for each in nodes:
+        members = each.get("Constraint", each)
+        level.clause = "default" if members.get("contype") == "CONSTR_DEFAULT" else "check constraint"
+        if members.get("contype") == "CONSTR_FOREIGN" and not names.made_here(
+            context, names.relation(context, members["pktable"], "references")
+        ):
+            raise _ddl("REFERENCES")
+        if "raw_expr" in members:
+            expressions.read_expression(context, level, members["raw_expr"])
+
+
+def _level_of(context: Context, made: Relation) -> Level:
+    level = Level(None)
+    level.items.append(Item(made.name, RelationColumns(names.access(context, made, 0))))
+    return level
+
+
+def _own(context: Context, table: Node, command: str) -> Relation:
+    """What the session made; refuses anything else."""
+    found = context.session.made.get(table["relname"])
+    if found is None or table.get("schemaname", found.schema) not in (found.schema, "pg_temp"):
+        raise _ddl(command)
+    context.writes = True
+    return found
+
+
+def _ddl(command: str) -> RefusedError:
+    return RefusedError(
+        "unsupported_statement",
+        f"{command} changes what exists or who may do what, and is not inferred",
+        hint="Ask for a role that may do this (--role), or use a migration.",
+    )
+
+
+Reader = Callable[[Context, Node], str]
+
+READERS: Final[dict[str, Reader]] = {
+    "CreateTableAsStmt": read_create_as,
+    "CreateStmt": read_create,
+    "ViewStmt": read_view,
+    "CreateSeqStmt": read_sequence,
+    "IndexStmt": read_index,
+    "DropStmt": read_drop,
+    "AlterTableStmt": read_alter,
+    "VacuumStmt": read_vacuum,
+    "ClusterStmt": read_cluster,
+    "ReindexStmt": read_reindex,
+    "RefreshMatViewStmt": read_refresh,
+}
