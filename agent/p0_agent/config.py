@@ -17,7 +17,7 @@ from p0_access.encoding import b64u, b64u_decode
 from p0_access.errors import MalformedError
 from p0_access.messages.records import MAX_TTL
 from p0_access.permissions.permission import Kind
-from p0_access.proof.id_token import TrustedIssuer
+from p0_access.proof.issuers import TrustedIssuer
 from p0_access.proof.keys import SigningKey
 from p0_access.secret import Secret
 from p0_access.settings import parse_settings
@@ -86,6 +86,19 @@ class Ceiling(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     connections: Annotated[int, Meta(ge=1, le=100)] = 5
 
 
+class NoticeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where notices of emergencies go, past the server: a web hook or a command, which gets JSON. Without either, or
+    when it fails, emergencies are refused, unless they are not `required` to be told."""
+
+    url: Annotated[str, Meta(pattern=r"^https?://")] | None = None
+    command: Annotated[tuple[str, ...], Meta(min_length=1)] | None = None
+    required: bool = True
+
+    def __post_init__(self) -> None:
+        if self.url is not None and self.command is not None:
+            raise ValueError("one of url and command")
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file. `server` is the control plane's base URL; `key` the agent's own key file; `state` the file in
     which it remembers how far it had come, to be kept through restarts and out of the database's backups.
@@ -102,6 +115,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     advertised: Advertised
     databases: Annotated[tuple[ManagedDatabase, ...], Meta(min_length=1)]
     ceiling: Ceiling = Ceiling()
+    notice: NoticeSettings = NoticeSettings()
     directory: Path = Path()
 
     def path(self, name: str) -> Path:

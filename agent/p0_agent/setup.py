@@ -16,6 +16,7 @@ from p0_agent.config import Settings, agent_key
 from p0_agent.core.context import Context
 from p0_agent.errors import ConfigurationError
 from p0_agent.link import ServerLink
+from p0_agent.notice import NoticeChannel
 from p0_agent.postgres import scram
 from p0_agent.postgres.bootstrap import Roles, Script, bootstrap_sql, undo_sql
 from p0_agent.postgres.cluster import Cluster
@@ -73,6 +74,7 @@ async def working(
             advertised=settings.advertised,
             sslrootcert=None if certificate is None else read_file(settings.path(certificate)).decode(),
             not_before=not_before,
+            notices=NoticeChannel(settings.notice),
             clock=clock,
             random=random,
         )

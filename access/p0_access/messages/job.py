@@ -12,7 +12,8 @@ import msgspec
 from p0_access.messages.identity import SignedAct
 from p0_access.messages.records import LogHead
 
-JobKind = Literal["admit", "approval", "collect", "end"]
+JobKind = Literal["admit", "approval", "collect", "end", "mandate", "withdraw", "review"]
+"""`mandate` and `withdraw` are about a record that stands for a while (`mandates`), which then is the `request`."""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -30,7 +31,10 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     admission: str | None = None
 
 
-Outcome = Literal["refused", "denied", "pending", "approved", "active", "ended", "cancelled", "needs_changes", "failed"]
+Outcome = Literal[
+    "refused", "denied", "pending", "approved", "active", "ended", "cancelled", "needs_changes", "lapsed", "extended",
+    "failed",
+]  # fmt: skip
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -45,7 +49,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The agent's answer to a job: the state it leaves the request in, and the records it signed on the way, in order.
 
     `login` names the database role while one exists. What went wrong is for a person: `code`, `message`, `hint`.
-    `closed`: the refusal of an act (an approval, a collection) is the end of the request, too.
+    `closed`: the refusal of an act (an approval, a collection) is the end of the request, too. `struck`: what approvers
+    have taken away, in words. `in_advance`: the ids of allowances that were counted just now.
     """
 
     v: Literal[1] = 1
@@ -60,6 +65,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     message: str | None = None
     hint: str | None = None
     closed: bool = False
+    struck: tuple[str, ...] = ()
+    in_advance: tuple[str, ...] = ()
     head: LogHead | None = None
 
 

@@ -6,14 +6,15 @@ seconds since the epoch, TTLs seconds; hashes are base64url SHA-256 as `p0_acces
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, ClassVar, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from p0_access.permissions.permission import Permission
+from p0_access.permissions.permission import WRITING, Permission
 from p0_access.permissions.reading import ReadingWarning
-from p0_access.routing.decision import Decision
+from p0_access.routing.decision import Decision, Requestor
 from p0_access.secret import Hidden
 
 MAX_SQL_BYTES = 64 * 1024
@@ -83,7 +84,8 @@ class What(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Request(Act, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`ttl` is what is asked for; the access gets the least of it and every cap. `rid` is the short id people use."""
+    """`ttl` is what is asked for; the access gets the least of it and every cap. `rid` is the short id people use.
+    `one_shot` null leaves it to what is admitted: `ends_with_session`."""
 
     TYP = "p0-request+jws"
     rid: Id
@@ -91,10 +93,17 @@ class Request(Act, frozen=True, kw_only=True, forbid_unknown_fields=True):
     what: What
     reason: Text
     ttl: Ttl | None
-    one_shot: bool
+    one_shot: bool | None
     break_glass: bool
     extends: Hash | None
     enc: SealingKey
+
+    def ends_with_session(self, admitted: Iterable[Permission]) -> bool:
+        """Whether the access is for one use. Unless the requestor said so: SQL's that may write, as the agent read and
+        signed it; what the server makes of the SQL has no part in it."""
+        if self.one_shot is not None:
+            return self.one_shot
+        return self.what.kind == "statement" and any(permission.privilege in WRITING for permission in admitted)
 
 
 class Approval(Act, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -123,10 +132,22 @@ class End(Act, frozen=True, kw_only=True, forbid_unknown_fields=True):
     comment: Text
 
 
-class Subject(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Subject(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Somebody, as verified. `claims` is there for a workload: what its token says. `human` is the "iss#sub" that the
+    configuration's aliases join this subject with others under."""
+
     iss: str
     sub: str
     email: str | None
+    claims: dict[str, str] | None = None
+    human: str | None = None
+
+    def requestor(self, groups: tuple[str, ...]) -> Requestor:
+        """As rules see them."""
+        claims = None if self.claims is None else tuple(sorted(self.claims.items()))
+        return Requestor(
+            iss=self.iss, sub=self.sub, email=self.email, groups=groups, claims=claims, human=self.human
+        )
 
 
 class ReachedObject(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

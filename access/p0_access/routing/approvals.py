@@ -11,8 +11,18 @@ from typing import Literal
 import msgspec
 
 from p0_access.permissions.permission import Kind, Permission, canonical, relation
-from p0_access.routing.decision import Alternative, Approvers, Decision, NeedsApproval, Requestor, Requirement
-from p0_access.routing.people import is_approver, qualified
+from p0_access.routing.decision import (
+    Alternative,
+    Approvers,
+    Decision,
+    Emergency,
+    NeedsApproval,
+    Requestor,
+    Requirement,
+    StepUp,
+)
+from p0_access.routing.people import is_approver, qualified, qualified_issuer
+from p0_access.routing.stepping_up import meets
 
 
 class Absent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -26,7 +36,7 @@ class VerifiedApproval(msgspec.Struct, frozen=True, kw_only=True):
     """One person's signed word on one admission. `ttl` is in seconds; it came `after` so many from the admission.
 
     They stand in for all of `in_place_of`. `within`: it was signed in advance, and is a word only on requirements about
-    nothing but these permissions.
+    nothing but these permissions. `step_up` is how the sign-in was made that went with it, if there was one.
     """
 
     by: Requestor
@@ -36,6 +46,7 @@ class VerifiedApproval(msgspec.Struct, frozen=True, kw_only=True):
     after: int = 0
     in_place_of: tuple[Absent, ...] = ()
     within: tuple[Permission, ...] | None = None
+    step_up: StepUp | None = None
 
 
 class Counted(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,7 +94,8 @@ def tally(
 
     1. Whoever is the requestor, by subject or by verified address, directly or through a third name, has no say.
     2. Who is an approver of no requirement has no say. An approver of another issuer than the requestor's is one only
-       where the requirement names the issuer: the same human may have an account with each.
+       where the requirement names the issuer: the same human may have an account with each. An approval without the
+       sign-in that a requirement demands is none towards it.
     3. Any denial by somebody with a say is final.
     4. One human counts once towards a requirement, under whatever names. Who stands in for somebody counts as that
        person, so that the two are one; nobody stands in for the requestor. People of different issuers can't be told
@@ -126,11 +138,33 @@ def may_review(
     stands in for one, and not the requestor."""
     if not isinstance(decision, NeedsApproval):
         return False
-    word = VerifiedApproval(by=person, decision="approve", permissions=(), ttl=0, after=after, in_place_of=in_place_of)
+    word = VerifiedApproval(by=person, decision="deny", permissions=(), ttl=0, after=after, in_place_of=in_place_of)
     humans = _Humans([requestor, *_named_by(word)])
     return not humans.same(requestor, person) and any(
         _says(word, each, way, requestor, humans) for each in decision.requirements for way in each.ways
     )
+
+
+def demands(decision: NeedsApproval, approval: VerifiedApproval, *, requestor: Requestor) -> tuple[StepUp, ...]:
+    """What sign-ins `approval` needs for all the requirements that it could count towards; a denial needs none."""
+    if approval.decision == "deny":
+        return ()
+    word = msgspec.structs.replace(approval, decision="deny")
+    humans = _Humans([requestor, *_named_by(word)])
+    return tuple(
+        dict.fromkeys(
+            each.step_up
+            for each in decision.requirements
+            if each.step_up is not None and any(_says(word, each, way, requestor, humans) for way in each.ways)
+        )
+    )
+
+
+def may_close(emergency: Emergency, person: Requestor, *, requestor: Requestor) -> bool:
+    """Whether `person` may review an emergency: one of those who were told, at the requestor's issuer, and nobody whom
+    the requestor might be."""
+    told = Approvers(groups=emergency.notify, issuer=requestor.iss)
+    return is_approver(told, person) and not _Humans([requestor, person]).same(requestor, person)
 
 
 def who(requirement: Requirement) -> str:
@@ -162,6 +196,8 @@ def _says(
     """What `item` is towards `requirement` by this way of it; None where it is nothing."""
     if item.within is not None and not _covers(item.within, requirement.permissions):
         return None
+    if item.decision == "approve" and requirement.step_up is not None and not meets(requirement.step_up, item.step_up):
+        return None
     escalate = requirement.escalate
     due = escalate is not None and item.after >= escalate.after
     asked = (way.approvers, escalate.to) if escalate is not None and due else (way.approvers,)
@@ -170,7 +206,7 @@ def _says(
     absent = tuple(
         each.person
         for each in item.in_place_of
-        if each.person.iss == item.by.iss
+        if _home(each.person) == _home(item.by)
         and not humans.same(each.person, requestor)
         and any(_counts(_as(approvers, each), each.person, requestor) for approvers in asked)
     )
@@ -203,7 +239,7 @@ def _counts(approvers: Approvers, person: Requestor, requestor: Requestor) -> bo
     if not is_approver(approvers, person):
         return False
     named = approvers.issuer == person.iss or qualified(person) in approvers.subjects
-    return named or person.iss == requestor.iss
+    return named or _home(person) == _home(requestor)
 
 
 def _nearest(
@@ -227,7 +263,7 @@ def _count(words: Sequence[_Word], humans: _Humans) -> tuple[Requestor, ...]:
         free = [own] if not word.absent else [humans.of(each) for each in word.absent if humans.of(each) not in taken]
         if own not in taken and free:
             taken.update({own, free[0]})
-            by_issuer.setdefault(word.by.iss, {})[own] = word.by
+            by_issuer.setdefault(_home(word.by), {})[own] = word.by
     most = max(by_issuer.values(), key=len, default={})
     return tuple(most.values())
 
@@ -245,6 +281,11 @@ def _allowed(granted: Sequence[Permission], approving: Sequence[VerifiedApproval
         return bool(kept)
 
     return canonical(item for item in granted if item in kept or (item not in carrying and follows(item)))
+
+
+def _home(person: Requestor) -> str:
+    """The issuer within which this person can be told from others: their own, or that of whom they are joined with."""
+    return person.iss if person.human is None else qualified_issuer(person.human)
 
 
 class _Humans:
@@ -271,4 +312,6 @@ def _names(person: Requestor) -> list[tuple[str, ...]]:
     names: list[tuple[str, ...]] = [("subject", person.iss, person.sub)]
     if person.email is not None:
         names.append(("email", person.email.lower()))
+    if person.human is not None:
+        names.append(("subject", *person.human.partition("#")[::2]))
     return names

@@ -77,6 +77,8 @@ def reason_problem(rules: RuleSet, question: Question) -> str | None:
     launcher as a usage error before anything is sent, server and agent as a refusal with the code `reason_required`.
     """
     given = bool(question.reason.strip())
+    if question.break_glass and not given:
+        return "an emergency needs a reason"
     if rules.defaults.require_reason and not given:
         return "a reason is required"
     selection = _selection(rules, question)

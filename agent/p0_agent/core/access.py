@@ -10,6 +10,7 @@ import msgspec
 
 from p0_access.messages.job import Job
 from p0_access.messages.records import Admission, Collect, Credential, CredentialPlaintext, Request
+from p0_access.permissions.permission import WRITING
 from p0_access.proof import jws
 from p0_access.proof.sealing import SUITE_NAME, seal
 from p0_access.routing.decide import route
@@ -19,6 +20,8 @@ from p0_agent.core.acts import admission_of, known, request_of, requestor, verif
 from p0_agent.core.answer import Answer
 from p0_agent.core.context import Context
 from p0_agent.core.counting import Allowed, granted
+from p0_agent.core.emergency import tell
+from p0_agent.core.extending import lengthen
 from p0_agent.core.needs import read, search_path
 from p0_agent.core.window import in_window
 from p0_agent.errors import RefusedError, Step, at
@@ -28,8 +31,6 @@ from p0_agent.postgres.provision import Opened, Order
 
 COLLECT_MAX_AGE: Final = 120
 """Seconds after which "I am here" no longer says so."""
-
-WRITES: Final = frozenset({"INSERT", "UPDATE", "DELETE", "TRUNCATE"})
 
 
 async def collect(job: Job, context: Context) -> Answer:
@@ -66,11 +67,14 @@ async def provide(entry: Entry, admission: Admission, context: Context) -> Answe
         raise RefusedError("the request has lapsed", step=Step.COLLECT, code="lapsed", hint="Ask again.")
     allowed = await granted(entry, admission, context)
     in_window(allowed.not_after, context.now(), step=Step.COLLECT)
+    if request.extends is not None:
+        return await lengthen(entry, allowed, context)
     with at(Step.CEILING):
         live = len(await context.cluster.ledger.live())
     ceiling.check(
         allowed.permissions, context.ceiling, schemas=frozenset(context.cluster.databases[entry.database]), live=live
     )
+    await tell(entry, admission, context)
     opened = await _provision(entry, admission, allowed, context)
     return sealed(await _seal(entry, request, opened, context))
 
@@ -122,6 +126,7 @@ def _no_harder(now: Decision, admitted: Decision) -> bool:
 
 async def _provision(entry: Entry, admission: Admission, allowed: Allowed, context: Context) -> Opened:
     subject = admission.subject
+    one_shot = request_of(entry).ends_with_session(admission.permissions)
     order = Order(
         rh=entry.rh,
         rid=entry.rid,
@@ -129,9 +134,9 @@ async def _provision(entry: Entry, admission: Admission, allowed: Allowed, conte
         login=login_name(person=subject.email or subject.sub, issuer=subject.iss, subject=subject.sub, rh=entry.rh),
         permissions=allowed.permissions,
         not_after=_not_after(allowed, context),
-        read_only=not any(permission.privilege in WRITES for permission in allowed.permissions),
+        read_only=not any(permission.privilege in WRITING for permission in allowed.permissions),
         search_path=search_path(request_of(entry)),
-        connection_limit=1 if request_of(entry).one_shot else context.ceiling.connections,
+        connection_limit=1 if one_shot else context.ceiling.connections,
     )
     with at(Step.PROVISION):
         return await context.cluster.open(order, context.now())

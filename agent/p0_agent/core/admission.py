@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
+import msgspec
+
 from p0_access.messages.job import Job
 from p0_access.messages.records import Admission, AdmissionRules, Request
 from p0_access.proof import jws
@@ -13,7 +15,10 @@ from p0_agent.core import supported
 from p0_agent.core.access import provide
 from p0_agent.core.acts import admission_of, request_of, requestor, verified
 from p0_agent.core.answer import Answer
+from p0_agent.core.approvals import weigh
 from p0_agent.core.context import Context
+from p0_agent.core.extending import check_extension
+from p0_agent.core.mandates import use_allowances
 from p0_agent.core.needs import Needs, read
 from p0_agent.core.standing import stands
 from p0_agent.errors import RefusedError, Step, at
@@ -32,12 +37,26 @@ async def admit(job: Job, context: Context) -> Answer:
         entry = await context.cluster.ledger.get(rh)
     if entry is None or entry.stage == "claimed":
         entry = await _claim_and_decide(job, context)
+    if entry.stage == "admitted":
+        return await _weighed(entry, context)
     if entry.stage in {"approved", "provisioned"}:
         admission = admission_of(entry, context)
         fresh = request_of(entry).iat + COLLECTS_ITSELF > context.now()
         if fresh and isinstance(admission.rules.decision, Automatic):
             return await provide(entry, admission, context)
     return await stands(entry, context)
+
+
+async def _weighed(entry: Entry, context: Context) -> Answer:
+    """What was allowed in advance counts at once."""
+    admission = admission_of(entry, context)
+    used = await use_allowances(entry, admission, context)
+    with at(Step.APPROVALS):
+        approvals = await context.cluster.ledger.approvals(entry.rh)
+    if not approvals:
+        return await stands(entry, context)
+    answer = await weigh(entry, admission, approvals, context)
+    return msgspec.structs.replace(answer, records=(entry.admission or "",), in_advance=used)
 
 
 async def _claim_and_decide(job: Job, context: Context) -> Entry:
@@ -64,6 +83,8 @@ async def _claim_and_decide(job: Job, context: Context) -> Entry:
 
 
 async def _decide(request: VerifiedAct[Request], entry: Entry, context: Context) -> Entry:
+    if request.act.extends is not None:
+        await check_extension(request.act, request.person.subject, context)
     needs = await read(request.act, requestor(request.person), context)
     problem = reason_problem(context.rules, needs.question)
     if problem is not None:
@@ -109,5 +130,5 @@ def _admission(request: VerifiedAct[Request], needs: Needs, decision: Decision, 
         rules=AdmissionRules(sha256=context.rules.sha256, decision=decision),
         warnings=needs.warnings,
         iat=context.now(),
-        exp=request.act.exp,
+        exp=min(request.act.exp, context.now() + context.rules.defaults.pending_for),
     )

@@ -9,7 +9,8 @@ from p0_access.messages.job import Outcome, Progress
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """`records` are what the agent signed about the request, in order. `code`, `message`, `hint` are for a person.
-    `closed`: what was refused is not only an act; the request is over."""
+    `closed`: what was refused is not only an act; the request is over. `struck`: what approvers took away, in words;
+    `in_advance`: the ids of allowances that count for it now."""
 
     outcome: Outcome
     records: tuple[str, ...] = ()
@@ -20,3 +21,5 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     message: str | None = None
     hint: str | None = None
     closed: bool = False
+    struck: tuple[str, ...] = ()
+    in_advance: tuple[str, ...] = ()

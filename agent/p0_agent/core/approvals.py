@@ -5,16 +5,20 @@ from __future__ import annotations
 from p0_access.encoding import encode
 from p0_access.messages.job import Job
 from p0_access.messages.records import Admission, Approval
+from p0_access.permissions.permission import Permission
 from p0_access.proof import jws
-from p0_access.routing.approvals import Tally, may_review
+from p0_access.routing.approvals import Absent, Tally, may_review
 from p0_access.routing.decision import NeedsApproval, Requestor
 from p0_agent.core.acts import admission_of, known, requestor, verified
 from p0_agent.core.answer import Answer
 from p0_agent.core.context import Context
-from p0_agent.core.counting import asked_by, count_of, progress_of
+from p0_agent.core.counting import Approver, asked_by, count_of, is_needed, progress_of
+from p0_agent.core.lapse import still_waits
+from p0_agent.core.mandates import stood_in_for
 from p0_agent.core.standing import stands
 from p0_agent.core.window import in_window
 from p0_agent.errors import RefusedError, Step, at
+from p0_agent.postgres.errors import LedgerError
 from p0_agent.postgres.ledger import Approved, Entry
 
 
@@ -29,7 +33,9 @@ async def approve(job: Job, context: Context) -> Answer:
         raise _refused("this is for another admission", "approval_mismatch", hint="Review the request again.")
     if entry.stage != "admitted":
         return await _came_late(entry, found.hash, context)
-    _check(found.act, requestor(found.person), admission, context.now())
+    person = requestor(found.person)
+    in_place_of = await stood_in_for(person, context)
+    _check(found.act, person, admission, context.now(), in_place_of=in_place_of)
     if all(other.h != found.hash for other in await context.cluster.ledger.approvals(entry.rh)):
         await context.cluster.evidence.append("approval", found.compact, context.now())
     with at(Step.APPROVALS):
@@ -39,52 +45,82 @@ async def approve(job: Job, context: Context) -> Answer:
                 h=found.hash,
                 decision=found.act.decision,
                 record=found.compact,
-                verified=encode(requestor(found.person)).decode(),
+                verified=encode(_approver(person, in_place_of)).decode(),
                 at=context.now(),
             ),
         )
-    return await _weigh(entry, admission, approvals, context)
+    return await weigh(entry, admission, approvals, context)
 
 
-def _check(approval: Approval, person: Requestor, admission: Admission, now: int) -> None:
+def _approver(person: Requestor, in_place_of: tuple[Absent, ...]) -> Approver:
+    return Approver(iss=person.iss, sub=person.sub, email=person.email, groups=person.groups, in_place_of=in_place_of)
+
+
+def _check(
+    approval: Approval, person: Requestor, admission: Admission, now: int, *, in_place_of: tuple[Absent, ...]
+) -> None:
     decision = admission.rules.decision
     if not isinstance(decision, NeedsApproval):
         raise _refused("nobody is asked about this request", "nobody_asked")
     asker = asked_by(admission)
     if (person.iss, person.sub) == (asker.iss, asker.sub):
         raise _refused("nobody approves their own request", "own_request")
-    if not may_review(decision, person, requestor=asker):
+    after = max(now - admission.iat, 0)
+    if not may_review(decision, person, requestor=asker, after=after, in_place_of=in_place_of):
         raise _refused("you are not asked about this request", "not_an_approver")
     if not set(approval.permissions) <= set(admission.permissions):
         raise _refused("more permissions are approved than were admitted", "approval_wider")
     if approval.ttl > decision.ttl:
         raise _refused(f"at most {decision.ttl} s can be approved", "approval_longer")
+    still_waits(admission, now)
     if approval.decision == "approve":
         in_window(decision.not_after, now, step=Step.APPROVALS)
 
 
-async def _weigh(entry: Entry, admission: Admission, approvals: tuple[Approved, ...], context: Context) -> Answer:
+async def weigh(entry: Entry, admission: Admission, approvals: tuple[Approved, ...], context: Context) -> Answer:
+    """What all that was signed comes to now, and the step of the ledger that follows from it."""
     decision = admission.rules.decision
     if not isinstance(decision, NeedsApproval):
         raise _refused("nobody is asked about this request", "nobody_asked")
     count = count_of(decision, admission, approvals)
     if count.denied_by is not None:
         return Answer(outcome="denied", progress=progress_of(count), code="denied", message=_said(count, approvals))
-    if count.struck:
+    struck = tuple(map(str, count.struck))
+    if is_needed(count.struck, admission, entry):
         with at(Step.APPROVALS):
             await context.cluster.ledger.close(entry.rh, "needs_changes", context.now())
         return Answer(
             outcome="needs_changes",
             progress=progress_of(count),
             code="needs_changes",
-            message="an approver took away what the SQL needs: " + ", ".join(map(str, count.struck)),
-            hint="Leave it out of the SQL and ask again.",
+            message="an approver took away what it needs: " + ", ".join(struck),
+            hint=f"Leave {', '.join(_places(count.struck))} out of the SQL and ask again.",
+            struck=struck,
         )
     if not count.complete:
-        return Answer(outcome="pending", progress=progress_of(count))
-    with at(Step.APPROVALS):
+        return Answer(outcome="pending", progress=progress_of(count), struck=struck)
+    try:
         await context.cluster.ledger.approve(entry.rh, context.now())
-    return Answer(outcome="approved", progress=progress_of(count))
+    except LedgerError:
+        return await _as_it_stands(entry, context)
+    return Answer(outcome="approved", progress=progress_of(count), struck=struck)
+
+
+async def _as_it_stands(entry: Entry, context: Context) -> Answer:
+    """Somebody else was faster: two approved at once, or it was taken back meanwhile. What was written first stands."""
+    with at(Step.APPROVALS):
+        meanwhile = await context.cluster.ledger.get(entry.rh)
+    return await stands(meanwhile or entry, context)
+
+
+def _places(struck: tuple[Permission, ...]) -> tuple[str, ...]:
+    """What of the SQL needs them: columns, or else relations and functions, by name."""
+    named = (
+        ".".join(part for part in (item.schema, item.object, item.column) if part is not None)
+        for item in struck
+        if not item.implied
+    )
+    return tuple(dict.fromkeys(named))
 
 
 async def _came_late(entry: Entry, h: str, context: Context) -> Answer:

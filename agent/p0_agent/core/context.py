@@ -4,12 +4,13 @@ it."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from p0_access.proof.id_token import TrustedIssuer
+from p0_access.proof.issuers import TrustedIssuer
 from p0_access.proof.keys import SigningKey
 from p0_access.routing.rules import RuleSet
-from p0_agent.config import Advertised, Ceiling
+from p0_agent.config import Advertised, Ceiling, NoticeSettings
+from p0_agent.notice import NoticeChannel
 from p0_agent.postgres.cluster import Cluster
 from p0_agent.reading.reader import Reader
 from p0_agent.verification.acts import KeySource
@@ -31,6 +32,7 @@ class Context:
     advertised: Advertised
     sslrootcert: str | None
     not_before: int
+    notices: NoticeChannel = field(default_factory=lambda: NoticeChannel(NoticeSettings()))
     clock: Callable[[], float]
     random: Callable[[int], bytes]
 

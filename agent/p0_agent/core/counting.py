@@ -6,15 +6,22 @@ import msgspec
 
 from p0_access.encoding import decode
 from p0_access.messages.job import Progress
+from p0_access.messages.mandates import Allow
 from p0_access.messages.records import Admission, Approval
 from p0_access.permissions.permission import Permission
 from p0_access.proof import jws
-from p0_access.routing.approvals import Tally, VerifiedApproval, tally
+from p0_access.routing.approvals import Absent, Tally, VerifiedApproval, tally
 from p0_access.routing.decision import Automatic, NeedsApproval, Requestor
-from p0_agent.core.acts import admission_of
+from p0_agent.core.acts import admission_of, request_of
 from p0_agent.core.context import Context
 from p0_agent.errors import RefusedError, Step
 from p0_agent.postgres.ledger import Approved, Entry
+
+
+class Approver(Requestor, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Who approved, as verified on arrival, and for whom they stood in."""
+
+    in_place_of: tuple[Absent, ...] = ()
 
 
 class Allowed(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,7 +39,7 @@ async def granted(entry: Entry, admission: Admission, context: Context) -> Allow
             return Allowed(permissions=admission.permissions, ttl=ttl, not_after=not_after)
         case NeedsApproval() as decision:
             count = count_of(decision, admission, await context.cluster.ledger.approvals(entry.rh))
-            if not count.complete or count.struck:
+            if not count.complete or is_needed(count.struck, admission, entry):
                 raise _short_of("not everybody has approved all of it", "not_approved")
             return Allowed(permissions=count.permissions, ttl=count.ttl, not_after=decision.not_after)
         case _:
@@ -55,8 +62,14 @@ def count_of(decision: NeedsApproval, admission: Admission, approvals: tuple[App
         decision,
         requestor=asked_by(admission),
         granted=admission.permissions,
-        approvals=[_verified(approval) for approval in approvals],
+        approvals=[verified_approval(approval, admission) for approval in approvals],
     )
+
+
+def is_needed(struck: tuple[Permission, ...], admission: Admission, entry: Entry) -> bool:
+    """Whether the request makes no sense without what approvers took away: SQL needs all that it needs, while who asks
+    for permissions by name may do with some of them."""
+    return bool(struck) and (request_of(entry).what.kind != "grant" or set(struck) == set(admission.permissions))
 
 
 def asked_by(admission: Admission) -> Requestor:
@@ -76,14 +89,28 @@ def progress_of(count: Tally) -> tuple[Progress, ...]:
     )
 
 
-def _verified(approval: Approved) -> VerifiedApproval:
-    """From the ledger, where it was written after it was verified."""
+def verified_approval(approval: Approved, admission: Admission) -> VerifiedApproval:
+    """From the ledger, where it was written after it was verified: given on this admission, or in advance."""
+    by = decode(approval.verified, Approver)
+    after = max(approval.at - admission.iat, 0)
+    if jws.unverified_type(approval.record) == Allow.TYP:
+        allow = jws.unverified_record(approval.record, Allow)
+        return VerifiedApproval(
+            by=by,
+            decision="approve",
+            permissions=admission.permissions,
+            ttl=allow.ttl,
+            after=after,
+            within=allow.permissions,
+        )
     record = jws.unverified_record(approval.record, Approval)
     return VerifiedApproval(
-        by=decode(approval.verified, Requestor),
+        by=by,
         decision=record.decision,
         permissions=record.permissions,
         ttl=record.ttl,
+        after=after,
+        in_place_of=by.in_place_of,
     )
 
 

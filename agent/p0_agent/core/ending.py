@@ -5,11 +5,12 @@ from __future__ import annotations
 from p0_access.messages.job import Job
 from p0_access.messages.records import Cause, Deletion, DroppedSet, End, Request
 from p0_access.proof import jws
-from p0_access.routing.approvals import may_review
+from p0_access.routing.approvals import Absent, may_review
 from p0_agent.core.acts import admission_of, known, requestor, verified
 from p0_agent.core.answer import Answer
 from p0_agent.core.context import Context
 from p0_agent.core.counting import asked_by
+from p0_agent.core.mandates import stood_in_for
 from p0_agent.core.standing import stands
 from p0_agent.errors import RefusedError, Step, at
 from p0_agent.postgres.ending import Ended
@@ -28,7 +29,8 @@ async def end(job: Job, context: Context) -> Answer:
             await context.cluster.evidence.append("server-end", entry.rh, context.now())
     else:
         found = await verified(job.act, End, context)
-        cause = _allowed(found, entry, context)
+        in_place_of = await stood_in_for(requestor(found.person), context)
+        cause = _allowed(found, entry, context, in_place_of)
         await context.cluster.evidence.append("end", found.compact, context.now())
     if entry.stage in OPEN:
         with at(Step.APPROVALS):
@@ -85,7 +87,7 @@ async def _entry(job: Job, context: Context) -> Entry:
         )
 
 
-def _allowed(found: VerifiedAct[End], entry: Entry, context: Context) -> Cause:
+def _allowed(found: VerifiedAct[End], entry: Entry, context: Context, in_place_of: tuple[Absent, ...]) -> Cause:
     """Who asked may end it, and whoever could have approved it."""
     if found.act.rh != entry.rh:
         raise RefusedError("this ends another request", step=Step.APPROVALS, code="end_mismatch")
@@ -94,7 +96,10 @@ def _allowed(found: VerifiedAct[End], entry: Entry, context: Context) -> Cause:
     if entry.admission is not None:
         admission = admission_of(entry, context)
         own = (admission.subject.iss, admission.subject.sub) == (person.iss, person.sub)
-        if not own and not may_review(admission.rules.decision, person, requestor=asked_by(admission)):
+        after = max(context.now() - admission.iat, 0)
+        if not own and not may_review(
+            admission.rules.decision, person, requestor=asked_by(admission), after=after, in_place_of=in_place_of
+        ):
             raise RefusedError("only who asked, or could approve, can end it", step=Step.APPROVALS, code="not_allowed")
     elif not own:
         raise RefusedError("only who asked can take it back", step=Step.APPROVALS, code="not_allowed")

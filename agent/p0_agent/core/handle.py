@@ -7,9 +7,10 @@ job stays undone, and its lease brings it back.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Awaitable, Callable
 from typing import Final
 
-from p0_access.messages.job import Job, Result
+from p0_access.messages.job import Job, JobKind, Result
 from p0_access.messages.records import Refusal
 from p0_access.proof import jws
 from p0_agent.core.access import collect
@@ -17,11 +18,21 @@ from p0_agent.core.admission import admit
 from p0_agent.core.answer import Answer
 from p0_agent.core.approvals import approve
 from p0_agent.core.context import Context
+from p0_agent.core.emergency import review
 from p0_agent.core.ending import end
+from p0_agent.core.mandates import mandate, withdraw
 from p0_agent.errors import RefusedError, Step
 from p0_agent.postgres.errors import LedgerError
 
-_HANDLERS: Final = {"admit": admit, "approval": approve, "collect": collect, "end": end}
+_HANDLERS: Final[dict[JobKind, Callable[[Job, Context], Awaitable[Answer]]]] = {
+    "admit": admit,
+    "approval": approve,
+    "collect": collect,
+    "end": end,
+    "mandate": mandate,
+    "withdraw": withdraw,
+    "review": review,
+}
 
 _FINAL_STEPS: Final = frozenset({Step.CEILING, Step.PROVISION, Step.SEAL})
 _FINAL_CODES: Final = frozenset({"changed", "lapsed", "window_closed"})
@@ -46,6 +57,8 @@ async def handle(job: Job, context: Context) -> Result:
         message=answer.message,
         hint=answer.hint,
         closed=answer.closed,
+        struck=answer.struck,
+        in_advance=answer.in_advance,
         head=await context.cluster.evidence.head(),
     )
 
@@ -57,7 +70,7 @@ async def _refused(job: Job, error: RefusedError, context: Context) -> Answer:
     )
     signed = jws.sign(refusal, context.key)
     await context.cluster.evidence.append("refusal", signed, context.now())
-    closed = job.kind == "admit" or error.step in _FINAL_STEPS or error.code in _FINAL_CODES
+    closed = job.kind in {"admit", "mandate"} or error.step in _FINAL_STEPS or error.code in _FINAL_CODES
     if closed:
         with contextlib.suppress(LedgerError):  # it may never have been claimed, or may be further along
             await context.cluster.ledger.close(rh, "refused", context.now(), refusal=signed)

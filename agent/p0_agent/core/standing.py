@@ -8,6 +8,7 @@ from p0_access.messages.job import Outcome
 from p0_agent.core.answer import Answer
 from p0_agent.core.context import Context
 from p0_agent.core.counting import progress
+from p0_agent.core.extending import extended
 from p0_agent.postgres.ledger import Entry, Stage
 
 _OUTCOMES: Final[dict[Stage, Outcome]] = {
@@ -21,13 +22,16 @@ _OUTCOMES: Final[dict[Stage, Outcome]] = {
     "refused": "refused",
     "denied": "denied",
     "cancelled": "cancelled",
-    "lapsed": "cancelled",
+    "lapsed": "lapsed",
     "needs_changes": "needs_changes",
+    "extended": "extended",
 }
 
 
 async def stands(entry: Entry, context: Context) -> Answer:
     """All the agent ever signed about it, and what that amounts to."""
+    if entry.stage == "extended":
+        return await extended(entry, context)
     signed = (entry.admission, entry.refusal, entry.credential, entry.deletion)
     return Answer(
         outcome=_OUTCOMES[entry.stage],

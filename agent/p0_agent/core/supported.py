@@ -22,10 +22,6 @@ def check(request: Request, *, schemas: Collection[str]) -> None:
     """`schemas` are the managed ones of the request's database."""
     with at(Step.SHAPE):
         check_sealing_key(request.enc)
-    if request.extends is not None:
-        raise _unsupported("extending an access", "extends_unsupported", hint="Ask for a new one.")
-    if request.break_glass:
-        raise _unsupported("an emergency access", "break_glass_unsupported", hint="Ask the usual way.")
     if request.what.settings is not UNSET and request.what.settings:
         raise _unsupported("a setting", "settings_unsupported", hint="Leave the settings out of the request.")
     if request.what.search_path is not UNSET:

@@ -11,6 +11,8 @@ from typing import Final
 import msgspec
 
 from p0_access.messages.job import AgentReport
+from p0_access.messages.records import Admission
+from p0_access.proof import jws
 from p0_agent.core.acts import request_of
 from p0_agent.core.context import Context
 from p0_agent.core.ending import finish, receipt
@@ -39,6 +41,11 @@ async def end_due(context: Context) -> tuple[AgentReport, ...]:
     return tuple(reports)
 
 
+def _one_shot(entry: Entry) -> bool:
+    admitted = () if entry.admission is None else jws.unverified_record(entry.admission, Admission).permissions
+    return request_of(entry).ends_with_session(admitted)
+
+
 class _Seen(msgspec.Struct, kw_only=True):
     since: int
     connected: bool = False
@@ -55,7 +62,7 @@ class OneShotWatch:
         watched = {
             entry.login: entry
             for entry in await context.cluster.ledger.live()
-            if entry.stage == "sealed" and entry.login is not None and request_of(entry).one_shot
+            if entry.stage == "sealed" and entry.login is not None and _one_shot(entry)
         }
         self._seen = {login: seen for login, seen in self._seen.items() if login in watched}
         if not watched:

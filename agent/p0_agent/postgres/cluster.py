@@ -20,8 +20,11 @@ from p0_agent.postgres.drift import Drift, find_drift
 from p0_agent.postgres.ending import Ended
 from p0_agent.postgres.errors import PostgresError
 from p0_agent.postgres.evidence import Evidence
+from p0_agent.postgres.extending import Extended, extend
 from p0_agent.postgres.ledger import Entry, Ledger
+from p0_agent.postgres.mandates import Mandates
 from p0_agent.postgres.provision import Opened, Order
+from p0_agent.postgres.reviews import Reviews
 from p0_agent.postgres.scram import DEFAULT_ITERATIONS
 from p0_agent.postgres.sweep import Swept
 
@@ -50,6 +53,8 @@ class Cluster:
         self.databases: Final = dict(databases)
         self.ledger: Final = Ledger(connections)
         self.evidence: Final = Evidence(connections)
+        self.mandates: Final = Mandates(connections)
+        self.reviews: Final = Reviews(connections)
         self._random = random
         self._iterations = iterations
         self._broker_on_old_versions = broker_on_old_versions
@@ -68,6 +73,10 @@ class Cluster:
         return await provision.open_access(
             self.connections, order, now=now, random=self._random, iterations=self._iterations
         )
+
+    async def extend(self, rh: str, *, extends: str, not_after: int, now: int) -> Extended:
+        """The login of `extends` lasts until `not_after`, by the approved request `rh`."""
+        return await extend(self.connections, rh, extends=extends, not_after=not_after, now=now)
 
     async def end(self, entry: Entry) -> Ended:
         """Of a row at `ending` (`Ledger.begin_end`); `Ledger.end` follows with the receipt."""

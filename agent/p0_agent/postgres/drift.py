@@ -93,11 +93,17 @@ async def _logins(connections: Connections) -> list[Drift]:
 
 def _restored(connections: Connections, login: _Login) -> sql.Composed:
     """End and settings as they were made."""
+    settings = settings_as_noted(login.settings)
+    return connections.powers.restore(login.login, login.not_after, settings, elsewhere=login.elsewhere)
+
+
+def settings_as_noted(noted: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """A login's settings, from the texts that the ledger has of them (`pg_db_role_setting.setconfig`)."""
     settings: dict[str, tuple[str, ...]] = {}
-    for setting in login.settings:
+    for setting in noted:
         name, _, value = setting.partition("=")
         settings[name] = _listed(value) if name in LISTS else (value,)
-    return connections.powers.restore(login.login, login.not_after, settings, elsewhere=login.elsewhere)
+    return settings
 
 
 def _listed(value: str) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """The ledger: one row a request, in the schema `p0` of the home database. The agent trusts it and nothing else.
 
     claimed → admitted → approved → provisioned → sealed → ending → ended
-    with refused, denied, cancelled, lapsed and needs_changes as other ends before `provisioned`
+    with refused, denied, cancelled, lapsed and needs_changes as other ends before `provisioned`, and extended for a
+    request that made another's login last longer
 
 Each step is one conditional UPDATE, so that of two that race one wins and the other is told where the row is. The step
 to `provisioned` is taken by `provision`, in the transaction that makes the login. What the records say is not looked at
@@ -34,6 +35,7 @@ Stage = Literal[
     "cancelled",
     "lapsed",
     "needs_changes",
+    "extended",
 ]
 Closed = Literal["refused", "denied", "cancelled", "lapsed", "needs_changes"]
 

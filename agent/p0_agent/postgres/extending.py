@@ -1,0 +1,58 @@
+"""A login that lasts longer: its row in the ledger, its VALID UNTIL, and the request that asked for it, in one
+transaction of the home database. Whether it may is not looked at here.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from psycopg import sql
+
+from p0_agent.postgres.connections import Connections
+from p0_agent.postgres.drift import settings_as_noted
+from p0_agent.postgres.errors import LedgerError
+
+
+class Extended(msgspec.Struct, frozen=True, kw_only=True):
+    """`not_after` is the login's end now, in seconds since the epoch."""
+
+    login: str
+    not_after: int
+
+
+async def extend(connections: Connections, rh: str, *, extends: str, not_after: int, now: int) -> Extended:
+    """Repeated after a crash it finds the request `extended` and changes nothing.
+
+    Raises `LedgerError` when the access is not live any more, has come to its end, or would not last longer.
+    """
+    async with connections.control() as connection:
+        cursor = await connection.execute(
+            "SELECT login, not_after, coalesce(settings, '{}'), stage FROM p0.request WHERE rh = %s FOR UPDATE",
+            (extends,),
+        )
+        first = await cursor.fetchone()
+        cursor = await connection.execute("SELECT stage FROM p0.request WHERE rh = %s FOR UPDATE", (rh,))
+        second = await cursor.fetchone()
+        if first is None or second is None:
+            raise LedgerError("there is no such request", code="ledger_unknown")
+        login, end, settings, stage = str(first[0]), int(str(first[1] or 0)), first[2], str(first[3])
+        if second[0] == "extended":
+            return Extended(login=login, not_after=end)
+        if stage != "sealed" or end <= now:
+            raise LedgerError("the access has ended", code="extension_ended", hint="Ask for a new one.")
+        if second[0] != "approved":
+            raise LedgerError(f"the request is {second[0]} already", code=f"already_{second[0]}")
+        if not_after <= end:
+            raise LedgerError(
+                "it would not last longer than it does",
+                code="extension_shorter",
+                hint="The time counts from the start of the access, and the rules cap it.",
+            )
+        noted = settings_as_noted([str(setting) for setting in settings] if isinstance(settings, list) else [])
+        await connection.execute(connections.powers.restore(login, not_after, noted, elsewhere=()))
+        await connection.execute(
+            sql.SQL("UPDATE p0.request SET not_after = %s, updated_at = %s WHERE rh = %s"), (not_after, now, extends)
+        )
+        await connection.execute(
+            sql.SQL("UPDATE p0.request SET stage = 'extended', updated_at = %s WHERE rh = %s"), (now, rh)
+        )
+    return Extended(login=login, not_after=not_after)
