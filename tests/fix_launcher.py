@@ -68,6 +68,7 @@ PASSWORD = "the-password-of-the-login"
 PERMISSIONS = canonical(
     (connect(DATABASE), usage("enterprise"), column("enterprise", "markets", "id", "SELECT"))
 )  # fmt: skip
+WRITING = column("enterprise", "markets", "id", "UPDATE")
 AUTOMATIC = Automatic(ttl=1800, trace=())
 BY_PRIVACY = NeedsApproval(
     ttl=1800,
@@ -106,7 +107,8 @@ class Clock:
 
 
 class Peer:
-    """`decision` is the agent's verdict, `refusal` makes it refuse instead; `written` says that SQL writes."""
+    """`decision` is the agent's verdict, `refusal` makes it refuse instead; `written` that the
+    agent finds that the SQL writes, of which the server says nothing."""
 
     def __init__(self, clock: Clock, issuer: Issuer) -> None:
         self.clock = clock
@@ -250,7 +252,7 @@ class Peer:
 
     def _explained(self, statements: list[str]) -> Explained:
         read = tuple(
-            StatementReading(index=index, text=text, command="SELECT", writes=self.written, needs=())
+            StatementReading(index=index, text=text, command="SELECT", writes=False, needs=())
             for index, text in enumerate(statements)
         )
         return Explained(
@@ -325,7 +327,7 @@ class Peer:
             rh=rh,
             subject=subject,
             groups=groups,
-            permissions=PERMISSIONS,
+            permissions=(*PERMISSIONS, WRITING) if self.written else PERMISSIONS,
             reached=(),
             objects=(),
             rules=AdmissionRules(sha256="s" * 43, decision=self.decision),

@@ -95,7 +95,7 @@ def unpinned(thumbprint: str) -> ConfigurationError:
 
 
 def open_credential(
-    view: RequestView, awaited: Awaited, *, pins: Collection[str], now: int, seen: Seen | None = None
+    view: RequestView, awaited: Awaited, *, one_shot: bool, pins: Collection[str], now: int, seen: Seen | None = None
 ) -> Held:
     """Steps 1 to 6 above; raises what is wrong, and then nothing of the credential may be used. `seen` is how far the
     agent's evidence had come by an earlier credential."""
@@ -120,7 +120,7 @@ def open_credential(
         key=awaited.key,
         agent=awaited.agent,
         database=awaited.database,
-        one_shot=awaited.one_shot,
+        one_shot=one_shot,
         files=awaited.files,
         credential=login,
         seen=Seen(head=credential.log, at=credential.iat),

@@ -71,7 +71,7 @@ class Signer:
         what: What,
         reason: str,
         ttl: int | None,
-        one_shot: bool,
+        one_shot: bool | None,
         enc: SealingKey,
     ) -> SignedAct:
         """`agent` is the thumbprint of the agent that serves `database`; `enc` the request's own sealing key."""

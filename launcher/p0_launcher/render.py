@@ -99,7 +99,7 @@ def request_lines(view: RequestView, *, trace: bool = False) -> str:
         ("reason", shown(view.reason, lines=False) or "-"),
         ("asked", clock(view.created)),
         ("ttl", "-" if request.ttl is None else spell_duration(request.ttl)),
-        ("one-shot", "yes" if request.one_shot else "no"),
+        ("one-shot", {True: "yes", False: "no", None: "if it writes"}[request.one_shot]),
     ]
     if view.login is not None:
         facts.append(("login", shown(view.login, lines=False)))
@@ -134,7 +134,7 @@ def review_lines(review: Review, *, ttl: int) -> str:
         ("database", shown(review.request.database, lines=False)),
         ("reason", shown(review.request.reason, lines=False) or "-"),
         ("ttl", f"{spell_duration(ttl)}, from when it is collected"),
-        ("one-shot", "yes" if review.request.one_shot else "no"),
+        ("one-shot", "yes" if review.request.ends_with_session(review.admission.permissions) else "no"),
     ]
     parts = [_facts(facts), "", *what_lines(review.request.what), "", "permissions"]
     parts += permission_lines(review.admission.permissions)

@@ -64,7 +64,7 @@ class Awaited(_Kept, frozen=True, kw_only=True, forbid_unknown_fields=True):
     key: str
     agent: str
     database: str
-    one_shot: bool
+    one_shot: bool | None
     files: tuple[bool, ...]
     opening: str
     until: int

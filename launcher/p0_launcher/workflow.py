@@ -43,7 +43,7 @@ RETRY_SECONDS: Final = (0.5, 1.0, 2.0, 4.0, 5.0)
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
-    """What somebody wants to do. `ttl` in seconds; `one_shot` None means: if a statement writes; `files` tells which
+    """What somebody wants to do. `ttl` in seconds; `one_shot` None means: if it is SQL that writes; `files` tells which
     statements came from files, for running them later."""
 
     database: str
@@ -131,7 +131,7 @@ class Workflow:
         """Signs and hands in a new request, and keeps the key that will open its credential. A server that goes away
         meanwhile is given `patience` seconds to come back: the same request may be handed in twice."""
         database = await self.database(intent.database)
-        one_shot = await self._one_shot(intent) if intent.one_shot is None else intent.one_shot
+        await self._readings(intent)  # what is not understood is said before anything is signed
         opening = OpeningKey.generate(self._random)
         rid = new_rid(self._random)
         signer = await self._session.signer()
@@ -142,7 +142,7 @@ class Workflow:
             what=intent.what,
             reason=intent.reason,
             ttl=intent.ttl,
-            one_shot=one_shot,
+            one_shot=intent.one_shot,
             enc=opening.public,
         )
         awaited = Awaited(
@@ -151,7 +151,7 @@ class Workflow:
             key=reuse_key(intent.database, intent.what),
             agent=database.agent,
             database=intent.database,
-            one_shot=one_shot,
+            one_shot=intent.one_shot,
             files=intent.files,
             opening=b64u(opening.secret()),
             until=int(self._clock()) + REQUEST_LIFETIME,
@@ -246,10 +246,6 @@ class Workflow:
             return intent
         return msgspec.structs.replace(intent, what=What(grant=canonical(needed)), files=())
 
-    async def _one_shot(self, intent: Intent) -> bool:
-        """What writes is for one use. Asking also finds SQL that is not understood before anything is signed."""
-        return any(reading.writes for reading in await self._readings(intent))
-
     async def _readings(self, intent: Intent) -> tuple[StatementReading, ...]:
         """As the server reads what is asked for; empty where that is no SQL."""
         statements = intent.what.statement
@@ -280,10 +276,26 @@ class Workflow:
             if awaited is None:
                 raise UsageError(f"{view.rid} was not requested from here", code="not_awaited")
             seen = contents.heads.get(awaited.agent)
-            held = open_credential(view, awaited, pins=self._pins, now=int(self._clock()), seen=seen)
+            held = open_credential(
+                view,
+                awaited,
+                one_shot=self._ends_with_session(view, awaited),
+                pins=self._pins,
+                now=int(self._clock()),
+                seen=seen,
+            )
             async with self._wallet.changing() as draft:
                 draft.contents = draft.contents.with_held(held)
         return Access.of(held)
+
+    def _ends_with_session(self, view: RequestView, awaited: Awaited) -> bool:
+        """By what the agent admitted, not by what the server says of the SQL."""
+        if awaited.one_shot is not None:
+            return awaited.one_shot
+        admission = admitted(view, pins=self._pins).record
+        if admission.rh != awaited.rh:
+            raise UnverifiedError("the server shows the admission of another request", code="admission_request")
+        return jws.unverified_record(view.request, Request).ends_with_session(admission.permissions)
 
     async def _still_active(self, held: Held) -> bool:
         """Whether it may be used: a server that doesn't answer is no reason not to."""

@@ -82,11 +82,13 @@ def given(name: str, code: str, make: Any, *, pins: Any = lambda h: {h.agent}, l
     async def _(h: Hostile) -> object:
         request, result, opening = await h.active()
         kept = awaited(h, request, opening)
-        honest = open_credential(view(h, request, result), kept, pins={h.agent}, now=h.bench.context.now())
+        honest = open_credential(
+            view(h, request, result), kept, one_shot=False, pins={h.agent}, now=h.bench.context.now()
+        )
         assert honest.credential == h.bench.open(result, opening)
         changes = make(h, request, result)
         lie = view(h, request, result, **(await changes if hasattr(changes, "__await__") else changes))
-        return open_credential(lie, kept, pins=pins(h), now=h.bench.context.now() + later)
+        return open_credential(lie, kept, one_shot=False, pins=pins(h), now=h.bench.context.now() + later)
 
 
 def server_key(h: Hostile) -> AgentView:
@@ -153,7 +155,7 @@ def evidence(name: str, code: str, *, n: int, h: str | None, age: int) -> None:
         log = jws.unverified_record(result.records[-1], Credential).log
         seen = Seen(head=LogHead(n=log.n + n, h=h or log.h), at=h_.bench.context.now() - age)
         kept, now = awaited(h_, request, opening), h_.bench.context.now()
-        return open_credential(view(h_, request, result), kept, pins={h_.agent}, now=now, seen=seen)
+        return open_credential(view(h_, request, result), kept, one_shot=False, pins={h_.agent}, now=now, seen=seen)
 
 
 evidence("evidence that was cut since", "evidence_fork", n=5, h=None, age=1)
