@@ -9,6 +9,7 @@ pytest_plugins = [
     "fix_postgres",
     "fix_agent_core",  # after fix_postgres, which it imports
     "fix_reading",
+    "fix_receivers",
     "fix_stage",
     "fix_tui",
 ]

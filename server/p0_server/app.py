@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from p0_access.errors import P0Error
+from p0_access.proof.issuers import workload_issuers
 from p0_access.routing.current import CurrentRules
 from p0_server.api.errors import on_http_exception, on_p0_error
 from p0_server.api.openapi import document
@@ -22,6 +23,9 @@ from p0_server.api.routes import routes
 from p0_server.config import Settings
 from p0_server.errors import ConfigurationError
 from p0_server.middleware import Surroundings
+from p0_server.notices import outbox
+from p0_server.notices.notice import selecting
+from p0_server.notices.outbox import Outbox
 from p0_server.preview.previewer import Previewer
 from p0_server.rules import RulesFollower
 from p0_server.services import put_together
@@ -43,17 +47,23 @@ def create_app(
     The store is opened when the application starts. `app.state.signal.close()` ends event streams and held calls, for
     a server that is about to stop.
     """
-    rules = CurrentRules(partial(_rules_data, settings), source=str(settings.path(settings.rules)))
+    outbox.check(settings)
+    rules = CurrentRules(
+        partial(_rules_data, settings),
+        source=str(settings.path(settings.rules)),
+        workload_issuers=workload_issuers(settings.issuers),
+    )
     signal = Signal()
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as stack:
-            store = await SqliteStore.open(settings.path(settings.store))
+            store = await SqliteStore.open(settings.path(settings.store), notify=selecting(settings.notices))
             stack.push_async_callback(store.close)
             store.on_commit(signal.notify)
             client = httpx.AsyncClient(transport=transport, follow_redirects=False)
             await stack.enter_async_context(client)
+            notifying = await stack.enter_async_context(httpx.AsyncClient(follow_redirects=False))
             previewer = Previewer(rules.rules, rules.data)
             stack.push_async_callback(previewer.close)
             app.state.services = put_together(
@@ -71,6 +81,7 @@ def create_app(
             tasks = [
                 asyncio.create_task(app.state.services.hub.run(), name="p0-events"),
                 asyncio.create_task(keep_up(store, clock), name="p0-upkeep"),
+                asyncio.create_task(Outbox(settings, store, signal, notifying, clock).run(), name="p0-notices"),
                 asyncio.create_task(previewer.warm(), name="p0-preview"),
                 asyncio.create_task(follower.run(), name="p0-rules"),
             ]

@@ -1,6 +1,7 @@
 """The server's configuration: one TOML file, read once and then frozen. Unknown keys are refused with a suggestion.
 
-Relative paths are relative to the file. There are no secrets in it: agents are known by their public keys.
+Relative paths are relative to the file. There are no secrets in it: agents are known by their public keys, and what
+notices need stands in files of its own.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from msgspec import Meta
 
 from p0_access.errors import MalformedError
 from p0_access.messages.records import Hash, Name
-from p0_access.proof.id_token import TrustedIssuer
+from p0_access.proof.issuers import Alias, TrustedIssuer, check_people
 from p0_access.proof.keys import PublicKey
 from p0_access.settings import parse_settings
 from p0_server.errors import ConfigurationError
+from p0_server.notices.settings import AnyTarget
 
 DEFAULT_LISTEN: Final = "127.0.0.1:8400"
 
@@ -54,14 +56,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     store: str = "p0.db"
     rules: str = "rules.yaml"
     issuers: Annotated[tuple[TrustedIssuer, ...], Meta(min_length=1)]
+    aliases: tuple[Alias, ...] = ()
     agents: tuple[AgentSettings, ...] = ()
+    notices: tuple[AnyTarget, ...] = ()
     tls: Tls | None = None
     behind_proxy: bool = False
     directory: Path = Path()
 
     def __post_init__(self) -> None:
-        _refuse_twice("issuer", [issuer.issuer for issuer in self.issuers])
+        check_people(self.issuers, self.aliases)
         _refuse_twice("agent", [agent.thumbprint for agent in self.agents])
+        _refuse_twice("target of notices", [target.name for target in self.notices])
         _refuse_twice("database", [name for agent in self.agents for name in agent.databases])
 
     def path(self, name: str) -> Path:

@@ -13,7 +13,8 @@ import httpx
 
 from p0_access.encoding import MAX_RECORD_BYTES
 from p0_access.errors import ProofError
-from p0_access.proof.id_token import KeySet, TrustedIssuer, unverified_key_id
+from p0_access.proof.id_token import KeySet, unverified_key_id
+from p0_access.proof.issuers import TrustedIssuer
 from p0_access.proof.jwks import Fetch, IssuerKeys
 from p0_server.errors import UnavailableError
 

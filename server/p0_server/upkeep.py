@@ -1,4 +1,4 @@
-"""What happens because time passes: requests lapse, old proofs are forgotten."""
+"""What happens because time passes: requests lapse, old proofs and old notices are forgotten."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from p0_server.store.protocol import Change, ChangedError, NewEvent, Store
 INTERVAL_SECONDS: Final = 5.0
 LAPSED_AT_ONCE: Final = 200
 
+NOTICES_KEPT_SECONDS: Final = 7 * 24 * 3600
+"""How long a notice that was sent is kept, to tell a repetition."""
+
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -24,6 +27,7 @@ async def keep_up(store: Store, clock: Callable[[], float], *, interval: float =
         try:
             await lapse(store, int(clock()))
             await store.forget_proofs(int(clock()))
+            await store.forget_notices(int(clock()) - NOTICES_KEPT_SECONDS)
         except Exception:  # noqa: BLE001 - the next round may go better, and there must be one
             _LOG.exception("upkeep failed")
         await asyncio.sleep(interval)

@@ -179,6 +179,56 @@ class StoredAgent(msgspec.Struct, frozen=True, kw_only=True):
     head: LogHead | None = None
 
 
+class DueNotice(msgspec.Struct, frozen=True, kw_only=True):
+    """A notice to deliver. `id` is the same at each attempt; `attempts` is how many failed."""
+
+    number: int
+    id: str
+    target: str
+    due: int
+    attempts: int
+    event: Event
+    request: StoredRequest
+
+
+class Settled(msgspec.Struct, frozen=True, kw_only=True):
+    """How an attempt ended: `waiting` until `due` for the next one, `sent`, or `dead` after the last."""
+
+    state: Literal["waiting", "sent", "dead"]
+    due: int
+    settled: int | None
+    problem: str | None = None
+
+
+class Undelivered(msgspec.Struct, frozen=True, kw_only=True):
+    """A notice that failed at least once, for people."""
+
+    number: int
+    target: str
+    rid: str
+    type: str
+    state: Literal["waiting", "dead"]
+    attempts: int
+    due: int
+    problem: str | None
+
+
+class NoticeCount(msgspec.Struct, frozen=True, kw_only=True):
+    """How many notices of a target wait, or are dead."""
+
+    target: str
+    state: Literal["waiting", "dead"]
+    notices: int
+
+
+class Remark(msgspec.Struct, frozen=True, kw_only=True):
+    """What a running server last said about something, for whoever examines it from outside."""
+
+    about: str
+    at: int
+    said: dict[str, Any]
+
+
 class Viewer(msgspec.Struct, frozen=True, kw_only=True):
     """Who looks: the subject, and the keys by which they may be a reviewer."""
 
@@ -188,6 +238,14 @@ class Viewer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 ListKind = Literal["mine", "to-review", "all"]
+
+SelectTargets = Callable[[StoredRequest, NewEvent], tuple[str, ...]]
+"""Who is to be notified of a new row of the log, by name. Pure: it is asked in the row's own transaction."""
+
+
+def nobody(_request: StoredRequest, _event: NewEvent) -> tuple[str, ...]:
+    """Without notices."""
+    return ()
 
 
 class Store(Protocol):
@@ -254,5 +312,27 @@ class Store(Protocol):
 
     async def forget_proofs(self, now: int) -> None:
         """Forgets the proofs that are too old to be accepted anyway."""
+
+    async def due_notices(self, target: str, *, now: int, limit: int) -> tuple[DueNotice, ...]:
+        """The oldest first."""
+
+    async def settle_notice(self, number: int, settled: Settled) -> None:
+        """How an attempt ended; of one that is settled already nothing changes."""
+
+    async def undelivered(self, limit: int) -> tuple[Undelivered, ...]:
+        """Dead ones, and those that failed and wait, the newest first."""
+
+    async def notice_counts(self) -> tuple[NoticeCount, ...]: ...
+
+    async def revive_notices(self, now: int) -> int:
+        """Dead ones are tried again; how many."""
+
+    async def forget_notices(self, before: int) -> None:
+        """Forgets those that were sent before."""
+
+    async def remark(self, remark: Remark) -> None:
+        """Replaces what was said about the same before."""
+
+    async def remarked(self, about: str) -> Remark | None: ...
 
     async def close(self) -> None: ...

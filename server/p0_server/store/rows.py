@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-_JSON: Final = frozenset({"act", "approvals", "data", "decision", "head", "identity", "progress", "reviewers"})
+_JSON: Final = frozenset({"act", "approvals", "data", "decision", "head", "identity", "progress", "reviewers", "said"})
 
 T = TypeVar("T")
 

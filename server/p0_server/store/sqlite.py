@@ -12,6 +12,7 @@ from typing import Any, Final
 import aiosqlite
 import msgspec
 
+from p0_access.encoding import sha256_b64u
 from p0_access.messages.views import Event
 from p0_server.errors import ConflictError
 from p0_server.store import queries
@@ -22,18 +23,25 @@ from p0_server.store.protocol import (
     ChangedError,
     ClaimedJob,
     Done,
+    DueNotice,
     ListKind,
     LoggedEvent,
     NewEvent,
     NewJob,
+    NoticeCount,
+    Remark,
     RidTakenError,
+    SelectTargets,
+    Settled,
     StaleLeaseError,
     StoredAgent,
     StoredCatalog,
     StoredJob,
     StoredRequest,
     StoreError,
+    Undelivered,
     Viewer,
+    nobody,
 )
 from p0_server.store.rows import from_row, json_text, to_row
 from p0_server.store.writer import Writer
@@ -44,17 +52,19 @@ _BUSY_SECONDS: Final = 5.0
 
 
 class SqliteStore:
-    """A `Store`. Open it with `SqliteStore.open`; a file that is not there is made, for its owner alone."""
+    """A `Store`. Open it with `SqliteStore.open`; a file that is not there is made, for its owner alone. `notify` says
+    who is to hear of a new row of the log."""
 
-    def __init__(self, writing: aiosqlite.Connection, reading: aiosqlite.Connection) -> None:
+    def __init__(self, writing: aiosqlite.Connection, reading: aiosqlite.Connection, notify: SelectTargets) -> None:
         self._reading = reading
+        self._notify = notify
         self._connections = (writing, reading)
         self._callbacks: list[Callable[[], None]] = []
         self._news = False
         self._writer = Writer(writing, self._committed)
 
     @classmethod
-    async def open(cls, path: Path) -> SqliteStore:
+    async def open(cls, path: Path, *, notify: SelectTargets = nobody) -> SqliteStore:
         opened: list[aiosqlite.Connection] = []
         try:
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # it holds ID tokens while requests are open
@@ -73,7 +83,7 @@ class SqliteStore:
             if isinstance(error, OSError | sqlite3.Error):
                 raise StoreError(f"cannot open the store {path}: {error}", code="store_unavailable") from error
             raise
-        return cls(*opened)
+        return cls(opened[0], opened[1], notify)
 
     async def close(self) -> None:
         await self._writer.close()
@@ -105,7 +115,7 @@ class SqliteStore:
             await _add_reviewers(tx, request.rid, reviewers)
             await _add_job(tx, request.rid, job)
             self._news = True
-            return await _log(tx, request, (event,))
+            return await self._log(tx, request, (event,))
 
         return await self._writer.write(operation)
 
@@ -123,7 +133,7 @@ class SqliteStore:
             if change.job is not None and not await _add_job(tx, request.rid, change.job):
                 raise ChangedError("this was sent before", code="request_changed")
             self._news = True
-            return await _log(tx, request, change.events)
+            return await self._log(tx, request, change.events)
 
         return await self._writer.write(operation)
 
@@ -158,6 +168,19 @@ class SqliteStore:
     async def last_seq(self) -> int:
         row = await _one(self._reading, "last_seq", {})
         return 0 if row is None else int(row[0])
+
+    async def _log(
+        self, tx: aiosqlite.Connection, request: StoredRequest, events: tuple[NewEvent, ...]
+    ) -> StoredRequest:
+        seq = request.version
+        for event in events:
+            async with tx.execute(_SQL["insert_event"], to_row(event) | {"rid": request.rid}) as cursor:
+                seq = cursor.lastrowid or seq
+            for target in self._notify(request, event):
+                name = "msg_" + sha256_b64u(f"{request.rid} {seq} {target}".encode())[:27]
+                await _execute(tx, "insert_notice", {"id": name, "target": target, "seq": seq, "due": event.at})
+        await _execute(tx, "set_version", {"rid": request.rid, "version": seq})
+        return msgspec.structs.replace(request, version=seq)
 
     # jobs
 
@@ -214,14 +237,41 @@ class SqliteStore:
     async def forget_proofs(self, now: int) -> None:
         await self._writer.write(lambda tx: _execute(tx, "forget_proofs", {"now": now}))
 
+    # notices, remarks
 
-async def _log(tx: aiosqlite.Connection, request: StoredRequest, events: tuple[NewEvent, ...]) -> StoredRequest:
-    seq = request.version
-    for event in events:
-        async with tx.execute(_SQL["insert_event"], to_row(event) | {"rid": request.rid}) as cursor:
-            seq = cursor.lastrowid or seq
-    await _execute(tx, "set_version", {"rid": request.rid, "version": seq})
-    return msgspec.structs.replace(request, version=seq)
+    async def due_notices(self, target: str, *, now: int, limit: int) -> tuple[DueNotice, ...]:
+        rows = await _all(self._reading, "due_notices", {"target": target, "now": now, "limit": limit})
+        found: list[DueNotice] = []
+        for row in rows:
+            (event,) = await _all(self._reading, "event", {"seq": row["seq"]})
+            (request,) = await _all(self._reading, "request", {"rid": event["rid"]})
+            found.append(
+                from_row(row, DueNotice, event=from_row(event, Event), request=from_row(request, StoredRequest))
+            )
+        return tuple(found)
+
+    async def settle_notice(self, number: int, settled: Settled) -> None:
+        await self._writer.write(lambda tx: _execute(tx, "settle_notice", to_row(settled) | {"number": number}))
+
+    async def undelivered(self, limit: int) -> tuple[Undelivered, ...]:
+        rows = await _all(self._reading, "undelivered_notices", {"limit": limit})
+        return tuple(from_row(row, Undelivered) for row in rows)
+
+    async def notice_counts(self) -> tuple[NoticeCount, ...]:
+        return tuple(from_row(row, NoticeCount) for row in await _all(self._reading, "count_notices", {}))
+
+    async def revive_notices(self, now: int) -> int:
+        return await self._writer.write(lambda tx: _execute(tx, "revive_notices", {"now": now}))
+
+    async def forget_notices(self, before: int) -> None:
+        await self._writer.write(lambda tx: _execute(tx, "forget_notices", {"before": before}))
+
+    async def remark(self, remark: Remark) -> None:
+        await self._writer.write(lambda tx: _execute(tx, "put_remark", to_row(remark)))
+
+    async def remarked(self, about: str) -> Remark | None:
+        row = await _one(self._reading, "remark", {"about": about})
+        return None if row is None else from_row(row, Remark)
 
 
 async def _add_reviewers(tx: aiosqlite.Connection, rid: str, keys: Iterable[str]) -> None:
