@@ -20,7 +20,9 @@ import pytest
 from p0_access.secret import Secret
 from p0_agent.postgres.cluster import Cluster
 from p0_agent.postgres.connections import Account, Connections
+from p0_agent.postgres.guard import GuardPowers
 from p0_agent.postgres.ledger import Entry
+from p0_agent.postgres.powers import BrokerPowers
 from p0_agent.postgres.provision import Order
 
 NOW = 1_790_000_000
@@ -39,6 +41,7 @@ class Place:
     password: str
     home: str
     databases: dict[str, tuple[str, ...]]
+    hardened: bool = False
 
     @asynccontextmanager
     async def cluster(self) -> AsyncIterator[Cluster]:
@@ -46,7 +49,8 @@ class Place:
         agent = Account(
             host=self.host, port=self.port, user="p0_agent", password=Secret(self.password), sslmode="disable"
         )
-        connections = Connections(agent=agent, reader=agent, home=self.home)
+        powers = GuardPowers() if self.hardened else BrokerPowers()
+        connections = Connections(agent=agent, reader=agent, home=self.home, powers=powers)
         cluster = Cluster(connections, self.databases, random=os.urandom, iterations=1)
         try:
             yield cluster

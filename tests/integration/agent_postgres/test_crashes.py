@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from fix_faults import Ending, Interruption, Place, Strike, die, interrupted, live, reconcile
-from fix_postgres import LATER, NOW, PASSWORDS, Managed, fresh_database, managing
+from fix_postgres import LATER, NOW, PASSWORDS, Managed, Mode, fresh_database, managing
 from p0_access.permissions.permission import connect, relation, usage
 from p0_agent.errors import TransientError
 from p0_agent.postgres.cluster import Cluster
@@ -27,11 +27,11 @@ STEPS_AT_MOST = 200
 
 
 @pytest.fixture
-async def apart(managed: Managed) -> AsyncIterator[Managed]:
+async def apart(managed: Managed, mode: Mode) -> AsyncIterator[Managed]:
     """Its home is another database, so that an opening is two transactions."""
     async with (
         fresh_database(managed.server) as target,
-        managing(managed.server, managed.database, {target: ("enterprise",)}) as found,
+        managing(managed.server, managed.database, {target: ("enterprise",)}, mode) as found,
     ):
         yield found
 
@@ -43,6 +43,7 @@ def place_of(managed: Managed) -> Place:
         password=PASSWORDS[0].reveal(),
         home=managed.cluster.connections.home,
         databases=managed.cluster.databases,
+        hardened=managed.cluster.connections.powers.apart,
     )
 
 
@@ -94,7 +95,7 @@ async def assert_recovery(
 
 
 @pytest.mark.parametrize("ending", ["end", "sweep"])
-@pytest.mark.parametrize("strike", ["lost", "cancelled"])
+@pytest.mark.parametrize(("strike", "mode"), [("lost", "broker"), ("cancelled", "broker"), ("lost", "hardened")])
 async def test_a_step_that_fails(strike: Strike, ending: Ending, apart: Managed) -> None:
     async with await apart.superuser(apart.cluster.connections.home) as superuser:
         for at in range(1, STEPS_AT_MOST):

@@ -10,13 +10,14 @@ import pytest
 from psycopg import errors as sqlstate
 from psycopg import sql
 
-from fix_postgres import LATER, NOW, Managed, fresh_database, managing
+from fix_postgres import BOTH_MODES, LATER, NOW, Managed, Mode, fresh_database, managing
 from p0_access.permissions.permission import Kind, Permission, any_column, column, relation, usage
 from p0_agent.postgres.errors import DatabaseBusyError, DatabaseUnavailableError, GrantError, LedgerError
 from p0_agent.postgres.ledger import Entry
 from p0_agent.postgres.provision import Opened
 from p0_demo.postgres import EmbeddedPostgres
 
+pytestmark = BOTH_MODES
 SHARED_SETS = 160000
 MARKET_NAMES = (usage("enterprise"), column("enterprise", "markets", "name", "SELECT"))
 READ_MARKET_NAMES = "SELECT name FROM enterprise.markets"
@@ -134,7 +135,7 @@ async def test_no_more_sessions_than_its_limit(managed: Managed) -> None:
     await managed.end(entry)
 
 
-async def test_the_password_never_reaches_the_servers_log(managed: Managed) -> None:
+async def test_the_password_never_reaches_the_servers_log(managed: Managed, mode: Mode) -> None:
     async with await managed.superuser() as connection:
         await connection.execute("ALTER SYSTEM SET log_statement = 'all'")
         await connection.execute("SELECT pg_reload_conf()")
@@ -146,7 +147,7 @@ async def test_the_password_never_reaches_the_servers_log(managed: Managed) -> N
         finally:
             await connection.execute("ALTER SYSTEM RESET log_statement")
             await connection.execute("SELECT pg_reload_conf()")
-    assert f'CREATE ROLE "{opened.login}"' in written
+    assert (f'CREATE ROLE "{opened.login}"' if mode == "broker" else f"p0_guard.\"open\"('{opened.login}'") in written
     assert opened.password.reveal() not in written
     await managed.end(entry)
 
@@ -171,6 +172,14 @@ async def test_one_set_role_for_the_same_permissions(managed: Managed) -> None:
     assert (await managed.end(third)).set_dropped
 
 
+BEYOND_THE_GUARD = (
+    relation("nowhere", "markets", "SELECT"),
+    usage("p0_evidence"),
+    relation("pg_catalog", "pg_authid", "SELECT"),
+)
+"""It knows which schemas are managed."""
+
+
 @pytest.mark.parametrize(
     ("permission", "code"),
     [
@@ -191,8 +200,10 @@ async def test_one_set_role_for_the_same_permissions(managed: Managed) -> None:
     ids=str,
 )
 async def test_what_cannot_be_granted_is_an_error_and_leaves_nothing(
-    permission: Permission, code: str, managed: Managed
+    permission: Permission, code: str, managed: Managed, mode: Mode
 ) -> None:
+    if mode == "hardened" and permission in BEYOND_THE_GUARD:
+        code = "guard_refused"
     entry = await managed.approved()
     with pytest.raises(GrantError) as caught:
         await managed.cluster.open(managed.order(entry, *MARKET_NAMES, permission), NOW)
@@ -305,14 +316,14 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
-async def test_hostile_names(name: str, postgres: EmbeddedPostgres) -> None:
+async def test_hostile_names(name: str, mode: Mode, postgres: EmbeddedPostgres) -> None:
     """Of a database, a schema, a table and a column, from the bootstrap to the end."""
     async with fresh_database(postgres, name=name) as database:
         async with await psycopg.AsyncConnection.connect(**postgres.superuser(database), autocommit=True) as connection:
             await connection.execute(
                 sql.SQL("CREATE SCHEMA {0}; CREATE TABLE {0}.{0} ({0} int, other int)").format(sql.Identifier(name))
             )
-        async with managing(postgres, database, {database: (name,)}) as managed:
+        async with managing(postgres, database, {database: (name,)}, mode) as managed:
             entry, opened = await managed.open(usage(name), column(name, name, name, "SELECT"))
             async with await managed.login(opened) as user:
                 await user.execute(sql.SQL("SELECT {0} FROM {0}.{0}").format(sql.Identifier(name)))
@@ -342,9 +353,9 @@ async def test_eight_at_once_on_one_table(managed: Managed) -> None:
     assert len({item.login for item in opened}) == len(columns)
 
 
-async def test_two_agents_on_one_database_take_turns(managed: Managed) -> None:
+async def test_two_agents_on_one_database_take_turns(managed: Managed, mode: Mode) -> None:
     """The second has connections of its own: only the lock in the database keeps them apart."""
-    async with managing(managed.server, managed.database, {managed.database: ("enterprise", "ledger")}) as other:
+    async with managing(managed.server, managed.database, {managed.database: ("enterprise", "ledger")}, mode) as other:
 
         async def cycles(agent: Managed, name: str) -> None:
             for _ in range(5):
@@ -414,11 +425,11 @@ async def test_a_lock_that_is_not_to_be_had_is_transient(managed: Managed) -> No
     assert await managed.roles() == []
 
 
-async def test_a_home_apart_from_the_target(managed: Managed) -> None:
+async def test_a_home_apart_from_the_target(managed: Managed, mode: Mode) -> None:
     """Ledger in one database, grants in another; the login and the ledger's step are still one transaction."""
     async with (
         fresh_database(managed.server) as target,
-        managing(managed.server, managed.database, {target: ("enterprise",)}) as apart,
+        managing(managed.server, managed.database, {target: ("enterprise",)}, mode) as apart,
     ):
         entry, opened = await apart.open(*MARKET_NAMES)
         async with await apart.login(opened) as user:
@@ -436,12 +447,12 @@ async def test_a_home_apart_from_the_target(managed: Managed) -> None:
         assert not swept.failed
 
 
-async def test_a_set_role_that_another_agent_drops_in_between_is_transient(managed: Managed) -> None:
+async def test_a_set_role_that_another_agent_drops_in_between_is_transient(managed: Managed, mode: Mode) -> None:
     """Between its two transactions an opening has no lock in the target; here its home is locked meanwhile."""
     async with (
         fresh_database(managed.server) as target,
-        managing(managed.server, managed.database, {target: ("enterprise",)}) as apart,
-        managing(managed.server, managed.database, {target: ("enterprise",)}) as other,
+        managing(managed.server, managed.database, {target: ("enterprise",)}, mode) as apart,
+        managing(managed.server, managed.database, {target: ("enterprise",)}, mode) as other,
     ):
         entry = await apart.approved()
         order = apart.order(entry, *MARKET_NAMES)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from psycopg import sql
 
-from fix_postgres import LATER, NOW, Managed
+from fix_postgres import BOTH_MODES, LATER, NOW, Managed
 from p0_access.permissions.permission import relation, usage
 
+pytestmark = BOTH_MODES
 MARKETS = (usage("enterprise"), relation("enterprise", "markets", "SELECT"))
 
 
