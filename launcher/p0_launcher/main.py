@@ -5,6 +5,7 @@ Importing it loads nothing heavier than typer; each command imports what it need
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import Annotated, NoReturn
@@ -53,6 +54,8 @@ def main() -> NoReturn:
 
 
 def _main(arguments: list[str]) -> int:
+    if {"psql", "exec"} & set(arguments[:1]):
+        gc.disable()  # this process soon becomes another: looking for garbage is a tenth of its start
     app = build(own_options=not {"psql", "exec", "request"} & set(arguments[:1]))
     try:
         ended = app(arguments or ["--help"], prog_name="p0", standalone_mode=False)
