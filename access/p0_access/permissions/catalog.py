@@ -36,7 +36,8 @@ class Constraint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
 
 class Trigger(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """A trigger that is enabled. `columns` are those of UPDATE OF; `when` is its condition over NEW and OLD;
-    `function` is its (schema, name), which takes no arguments."""
+    `function` is its (schema, name), which takes no arguments; `old_table` and `new_table` name its transition
+    tables."""
 
     name: str
     events: tuple[Literal["insert", "update", "delete", "truncate"], ...]
@@ -44,6 +45,8 @@ class Trigger(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
     columns: tuple[str, ...] = ()
     when: str | None = None
     instead: bool = False
+    old_table: str | None = None
+    new_table: str | None = None
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

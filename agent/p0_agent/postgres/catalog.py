@@ -117,6 +117,8 @@ def _trigger(row: Row) -> Trigger:
         columns=tuple(row["columns"]),
         when=row["when"],
         instead=row["instead"],
+        old_table=row["old_table"],
+        new_table=row["new_table"],
     )
 
 

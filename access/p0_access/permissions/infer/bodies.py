@@ -13,7 +13,7 @@ from p0_access.permissions.catalog import Function, Relation
 from p0_access.permissions.infer import body_reader, signatures
 from p0_access.permissions.infer.body_reader import Body
 from p0_access.permissions.infer.charges import Access, Reason
-from p0_access.permissions.infer.context import Context, RefusedError
+from p0_access.permissions.infer.context import Context, Fired, RefusedError
 
 # Why a view may be unreadable without its reader being concerned: its tables are its owner's affair. Functions in it
 # are not, since they run as whoever reads.
@@ -45,22 +45,24 @@ def expand_view(context: Context, mention: Access, reason: Reason) -> None:
     _pass_on(context, body)
 
 
-def expand_function(context: Context, function: Function, clause: str, place: int) -> None:
+def expand_function(
+    context: Context, function: Function, clause: str, place: int, *, fired: Fired | None = None
+) -> None:
     """What a function's body costs its caller, or, of a SECURITY DEFINER function, reaches."""
     if function.security_definer:
-        _reach_function(context, function)
+        _reach_function(context, function, fired)
         return
-    body = body_reader.function(context, function, place)
+    body = body_reader.function(context, function, place, fired=fired)
     reason = Reason(clause, place)
     context.callers.absorb_at(body.context.charges, reason)
     context.usages.absorb_at(body.context.usages, reason)
     _pass_on(context, body)
 
 
-def expand_trigger(context: Context, function: Function, clause: str, place: int) -> None:
+def expand_trigger(context: Context, function: Function, fired: Fired, clause: str, place: int) -> None:
     """What a trigger's function costs whoever fires it."""
     if function.security_definer or function.language not in ("c", "internal"):
-        expand_function(context, function, clause, place)
+        expand_function(context, function, clause, place, fired=fired)
 
 
 def expand_expression(context: Context, text: str, relation: Relation | None, clause: str, place: int) -> None:
@@ -85,11 +87,11 @@ def children(context: Context, relation: Relation) -> tuple[Relation, ...]:
     return tuple(body_reader.remembered(context, "children", read).get((relation.schema, relation.name), ()))
 
 
-def _reach_function(context: Context, function: Function) -> None:
+def _reach_function(context: Context, function: Function, fired: Fired | None) -> None:
     label = signatures.signature(function)
     context.warn("security_definer_function", f"{label} runs with its owner's rights, not the caller's")
     try:
-        body = body_reader.function(context, function, -1)
+        body = body_reader.function(context, function, -1, fired=fired)
     except RefusedError as error:
         context.warn("reach_unknown", f"what {label} does with its owner's rights is not known: {error}")
         return

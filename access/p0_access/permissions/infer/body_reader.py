@@ -14,7 +14,7 @@ from p0_access.permissions.catalog import Function, Relation
 from p0_access.permissions.guard import guard
 from p0_access.permissions.infer import expressions, plpgsql, policies, select, signatures, statements
 from p0_access.permissions.infer.charges import Charges
-from p0_access.permissions.infer.context import Context, RefusedError
+from p0_access.permissions.infer.context import Context, Fired, RefusedError
 from p0_access.permissions.infer.names import find_relation, qualified
 from p0_access.permissions.infer.scope import Columns, Item, Level
 from p0_access.permissions.parse import Node, Statement, parse
@@ -74,8 +74,8 @@ def _locked(level: Level) -> list[Relation]:
     return found
 
 
-def function(context: Context, called: Function, place: int) -> Body:
-    """A function's body, in SQL or PL/pgSQL; refuses others."""
+def function(context: Context, called: Function, place: int, *, fired: Fired | None = None) -> Body:
+    """A function's body, in SQL or PL/pgSQL; refuses others. `fired` is set for a trigger's."""
     name = signatures.signature(called)
     if called.body is None or called.language not in ("sql", "plpgsql"):
         raise RefusedError(
@@ -89,6 +89,7 @@ def function(context: Context, called: Function, place: int) -> Body:
 
     def read(inner: Context) -> Body:
         inner.parameters = signatures.parameter_names(called)
+        inner.fired = fired
         try:
             if called.language == "plpgsql":
                 if called.returns == "trigger":
@@ -100,7 +101,8 @@ def function(context: Context, called: Function, place: int) -> Body:
             raise _in_function(name, error, place) from error
         return Body(inner)
 
-    return _body(context, f"function {name}", (f"function {name}", *path), place, read, path=path)
+    by = () if fired is None else (fired.table.schema, fired.table.name, *sorted(fired.transition))
+    return _body(context, f"function {name}", (f"function {name}", *by, "on", *path), place, read, path=path)
 
 
 def expression(context: Context, text: str, relation: Relation | None, place: int) -> Body:
@@ -200,7 +202,7 @@ def _read_plpgsql(inner: Context, name: str, text: str, place: int) -> None:
     inner.parameters |= taken_apart.variables
     for each in taken_apart.types:
         _read_type(inner, name, each, place)
-    for each in (*(f"SELECT {text}" for text in taken_apart.expressions), *taken_apart.statements):
+    for each in taken_apart.statements:
         for statement in _parsed(name, each, place):
             statements.read_statement(inner, statement.kind, statement.node)
 

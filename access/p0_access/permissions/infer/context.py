@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, NamedTuple
 
 from p0_access.permissions.builtin import SCHEMAS, Builtin, builtin
 from p0_access.permissions.catalog import Catalog, Relation
@@ -60,6 +60,14 @@ class Session:
         return found
 
 
+class Fired(NamedTuple):
+    """What a trigger's function knows of why it runs: the table whose rows are NEW and OLD, and the names of the
+    transition tables, which have its columns too."""
+
+    table: Relation
+    transition: frozenset[str]
+
+
 class Context:
     """One statement's, or one body's: that of a view or function which the statement uses.
 
@@ -67,7 +75,7 @@ class Context:
     else's (functions and sequences). `usages` holds the schemas that names were looked up in, `reached` what owners are
     charged. `parameters` are names that a function's body may use.
     `as_owner` says that PostgreSQL checks this body's relations against a view's owner. `session_path` is what the
-    session searches, whatever this body does.
+    session searches, whatever this body does. `fired` is set in the body of a trigger's function.
     """
 
     def __init__(
@@ -87,6 +95,7 @@ class Context:
         self._expansion = _Expansion()
         self.as_owner = as_owner
         self.parameters: frozenset[str] = frozenset()
+        self.fired: Fired | None = None
         self.session = session or Session()
         self.charges = Charges()
         self._callers = Charges() if as_owner else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from p0_access.permissions.infer import dml, expressions, names, stored
+from p0_access.permissions.infer import dml, expressions, names, stored, triggers
 from p0_access.permissions.infer.charges import Reason
 from p0_access.permissions.infer.context import Context, RefusedError
 from p0_access.permissions.infer.scope import Item, Level, RelationColumns
@@ -32,8 +32,8 @@ def read_copy(context: Context, node: Node) -> str:
     if inward:
         context.writes = True
         dml.check_writable(found, "COPY", place)
-        if found.kind == "view":
-            raise RefusedError("view_write", "COPY into a view is not analysed", place, "Name its table.")
+        if found.kind == "view" and not triggers.has_instead(found, "insert"):
+            raise RefusedError("unsupported_statement", "COPY cannot write to a view", place, "Name its table.")
     elif found.kind in ("view", "foreign", "partitioned", "sequence"):
         raise RefusedError(
             "unsupported_statement",
@@ -53,7 +53,10 @@ def read_copy(context: Context, node: Node) -> str:
             )
         mention.column(privilege, column, Reason(clause, place))
     if inward:
-        stored.charge_insert(context, found, set(columns), place)
+        if found.kind == "view":
+            triggers.charge(context, found, "insert", frozenset(), place)
+        else:
+            stored.charge_insert(context, found, set(columns), place)
     if "whereClause" in node:
         level = Level(None)
         level.items.append(Item(found.name, RelationColumns(mention), schema=found.schema))

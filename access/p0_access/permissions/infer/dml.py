@@ -54,8 +54,6 @@ class Target:
         found = names.relation(context, node, clause)
         self.place: int = node.get("location", 0)
         check_writable(found, clause.upper(), self.place)
-        if found.kind == "view" and clause == "merge":
-            raise RefusedError("view_write", "MERGE into a view is not analysed", self.place, "Name its table.")
         self.access = names.access(context, found, self.place)
         alias = node.get("alias", {}).get("aliasname")
         self.item = Item(alias or found.name, RelationColumns(self.access), schema=None if alias else found.schema)
@@ -111,14 +109,19 @@ def _insert(context: Context, level: Level, node: Node) -> Columns:
     written = {name for name, _ in targets[:width]}
     if target.relation.kind != "view":
         stored.charge_insert(context, target.relation, written - defaulted, target.place)
+    changed: tuple[set[str], set[str]] | None = None
     if "onConflictClause" in node:
-        _on_conflict(context, level, target, node["onConflictClause"])
+        changed = _on_conflict(context, level, target, node["onConflictClause"])
     returned = _returning(context, level, target, node)
-    _beneath(context, target, "INSERT", written, defaulted)
+    charge_beneath(context, target, "INSERT", written, defaulted)
+    if changed is not None:
+        charge_beneath(context, target, "UPDATE", *changed)
     return returned
 
 
-def _beneath(context: Context, target: Target, verb: str, written: Iterable[str], defaulted: Iterable[str]) -> None:
+def charge_beneath(
+    context: Context, target: Target, verb: str, written: Iterable[str], defaulted: Iterable[str]
+) -> None:
     """What a write through a view needs on the table beneath."""
     if target.relation.kind == "view":
         reads = target.access.requires("SELECT")
@@ -145,17 +148,17 @@ def _read_source(
     _, columns = select.read_select(context, level, source)
     level.items = outside
     if columns.open:
-        if not known:
-            raise RefusedError("unsupported_statement", "how many columns the query gives is known only when it runs")
+        if not known:  # only the run tells how many columns it gives: all are written, all may get their default
+            defaulted.update(name for name, _ in targets)
         return len(targets)
     return len(columns.entries())
 
 
-def _on_conflict(context: Context, level: Level, target: Target, node: Node) -> None:
-    """The arbiter's columns are read; DO UPDATE sees the row that is there and, as `excluded`, the one that is not."""
+def _on_conflict(context: Context, level: Level, target: Target, node: Node) -> tuple[set[str], set[str]] | None:
+    """The arbiter's columns are read; DO UPDATE sees the row that is there and, as `excluded`, the one that is not.
+    What it changes, as `read_set` tells it."""
     level.clause = "on conflict"
-    if target.relation.kind == "view":
-        raise RefusedError("view_write", "ON CONFLICT on a view is not analysed", target.place, "Name its table.")
+    changed: tuple[set[str], set[str]] | None = None
     outside, level.items = level.items, [target.item]
     infer = node.get("infer", {})
     for each in infer.get("indexElems", ()):
@@ -173,11 +176,12 @@ def _on_conflict(context: Context, level: Level, target: Target, node: Node) -> 
         target.require("UPDATE", "on conflict")
         excluded = names.access(context, target.relation, target.place)
         level.items = [target.item, Item("excluded", RelationColumns(excluded))]
-        read_set(context, level, target, node["targetList"])
+        changed = read_set(context, level, target, node["targetList"])
         if "whereClause" in node:
             level.clause = "on conflict"
             expressions.read_expression(context, level, node["whereClause"])
     level.items = outside
+    return changed
 
 
 def _charge_constraint(target: Target, name: str, place: int) -> None:
@@ -232,7 +236,7 @@ def _update(context: Context, level: Level, node: Node) -> Columns:
     written, defaulted = read_set(context, level, target, node["targetList"])
     _where(context, level, node)
     returned = _returning(context, level, target, node)
-    _beneath(context, target, "UPDATE", written, defaulted)
+    charge_beneath(context, target, "UPDATE", written, defaulted)
     return returned
 
 
@@ -244,7 +248,7 @@ def _delete(context: Context, level: Level, node: Node) -> Columns:
     returned = _returning(context, level, target, node)
     if target.relation.kind != "view":
         stored.charge_delete(context, target.relation, target.place)
-    _beneath(context, target, "DELETE", (), ())
+    charge_beneath(context, target, "DELETE", (), ())
     return returned
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from p0_access.permissions.infer import functions, names, operators, output, select
 from p0_access.permissions.infer.charges import Reason
 from p0_access.permissions.infer.context import Context, RefusedError
-from p0_access.permissions.infer.scope import MISSING, AmbiguousError, Columns, Item, Level, read_target
+from p0_access.permissions.infer.scope import MISSING, AmbiguousError, Columns, FiredColumns, Item, Level, read_target
 from p0_access.permissions.infer.tree import location, string, strings
 from p0_access.permissions.parse import Node
 from p0_access.permissions.suggest import did_you_mean
@@ -151,6 +151,8 @@ def table_named(context: Context, level: Level, qualifiers: tuple[str, ...], pla
         raise RefusedError("unknown_column", f'"{".".join(qualifiers)}" is not in this database', place)
     found = level.item(qualifiers[-1], schema, place)
     if found is None:
+        if qualifiers[0] in ("new", "old") and context.fired is not None:
+            return Item(qualifiers[0], FiredColumns(context.fired.table))
         if qualifiers[0] in context.parameters:
             return Item(qualifiers[0], Columns((), open_=True))
         wanted = ".".join(qualifiers)

@@ -15,6 +15,7 @@ from p0_access.permissions.infer.scope import (
     Columns,
     Cte,
     Entry,
+    FiredColumns,
     Item,
     JoinColumns,
     Level,
@@ -72,6 +73,8 @@ def _table(context: Context, level: Level, node: Node) -> Item:
         cte = find_cte(level, node["relname"])
         if cte is not None:
             return Item(name, _renamed(ctes.use(context, level, cte, node.get("location", 0)), alias))
+        if context.fired is not None and node["relname"] in context.fired.transition:
+            return Item(name, _renamed(FiredColumns(context.fired.table), alias))
     found = names.relation(context, node, "from")
     mention = select_from(context, found, Reason("from", node.get("location", 0)))
     level.locks.append((name, mention))

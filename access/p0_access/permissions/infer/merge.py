@@ -46,10 +46,13 @@ def _read_when(context: Context, level: Level, target: dml.Target, when: Node) -
     match when["commandType"]:
         case "CMD_UPDATE":
             target.require("UPDATE", "merge update")
-            dml.read_set(context, level, target, when["targetList"])
+            changed = dml.read_set(context, level, target, when["targetList"])
+            dml.charge_beneath(context, target, "UPDATE", *changed)
         case "CMD_DELETE":
             target.require("DELETE", "merge delete")
-            stored.charge_delete(context, target.relation, target.place)
+            if target.relation.kind != "view":
+                stored.charge_delete(context, target.relation, target.place)
+            dml.charge_beneath(context, target, "DELETE", (), ())
         case "CMD_INSERT":
             target.require("INSERT", "merge insert")
             _read_insert(context, level, target, when)
@@ -67,4 +70,7 @@ def _read_insert(context: Context, level: Level, target: dml.Target, when: Node)
         if "SetToDefault" not in value:
             given.add(name)
             expressions.read_expression(context, level, value)
-    stored.charge_insert(context, target.relation, given, target.place)
+    if target.relation.kind != "view":
+        stored.charge_insert(context, target.relation, given, target.place)
+    written = {name for name, _ in columns[: len(values)]}
+    dml.charge_beneath(context, target, "INSERT", written, written - given)

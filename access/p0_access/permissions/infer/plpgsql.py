@@ -25,11 +25,11 @@ _RAISE_LEVELS: Final = frozenset({"debug", "log", "info", "notice", "warning", "
 
 
 class Body:
-    """What a body holds: `statements` and `expressions` as SQL text, `types` of variables, `variables` by name."""
+    """What a body holds: `statements` as SQL text and in order, expressions as SELECTs among them, `types` of
+    variables, `variables` by name."""
 
     def __init__(self) -> None:
         self.statements: list[str] = []
-        self.expressions: list[str] = []
         self.types: list[str] = []
         self.variables: set[str] = set(_IMPLICIT)
 
@@ -123,7 +123,7 @@ class _Reader:
 
     def _expression(self, text: str) -> None:
         if text:
-            self.body.expressions.append(text)
+            self.body.statements.append(f"SELECT {text}")
 
     def directives(self) -> None:
         """`#option value` before the body. With use_variable a name could be a variable though a column has it."""

@@ -64,6 +64,18 @@ class Columns:
             read_target(target, reason)
 
 
+class FiredColumns(Columns):
+    """NEW, OLD and transition tables: the columns of a trigger's table. A function may serve several tables, so that a
+    name which this one does not have is no error."""
+
+    def __init__(self, table: Relation) -> None:
+        super().__init__([(each.name, canonical(each.type)) for each in table.columns])
+
+    def find(self, name: str) -> Found:
+        found = super().find(name)
+        return None if found is MISSING else found
+
+
 class RelationColumns(Columns):
     """A table's or view's own columns, not listed before somebody asks."""
 

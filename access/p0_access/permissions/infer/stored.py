@@ -6,12 +6,17 @@ caller's to pay. (Identity columns draw from their sequence without asking.)
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from typing import Final
 
 from p0_access.permissions.catalog import Column, Relation, Type
 from p0_access.permissions.infer import bodies, triggers
 from p0_access.permissions.infer.charges import Reason
 from p0_access.permissions.infer.context import Context
+
+_DRAWS_ONE: Final = re.compile(r"nextval\('[^']*(?:''[^']*)*'::regclass\)\Z")
+"""The default of a serial column, which needs no parsing: the catalog knows its sequence."""
 
 
 def charge_insert(context: Context, relation: Relation, given: set[str], place: int) -> None:
@@ -47,7 +52,7 @@ def _mentions(expression: str, columns: Iterable[str]) -> bool:
 def _charge_default(context: Context, relation: Relation, column: Column, place: int) -> None:
     if column.identity or column.generated:
         return
-    if column.name in relation.serials:
+    if column.name in relation.serials and _DRAWS_ONE.match(column.default or ""):
         schema, sequence = relation.serials[column.name]
         context.callers.draw(schema, sequence, "nextval", Reason(f"default of {column.name}", place))
     elif column.default is not None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from p0_access.permissions.builtin import SCHEMAS
 from p0_access.permissions.catalog import Relation, Trigger
 from p0_access.permissions.infer import bodies
-from p0_access.permissions.infer.context import Context, RefusedError
+from p0_access.permissions.infer.context import Context, Fired, RefusedError
 
 
 def charge(context: Context, relation: Relation, event: str, written: frozenset[str], place: int) -> None:
@@ -45,7 +45,8 @@ def _charge(context: Context, table: Relation, trigger: Trigger, place: int) -> 
         raise RefusedError(
             "trigger", f"the function {schema}.{name} of a trigger on {table.schema}.{table.name} is not known", place
         )
-    bodies.expand_trigger(context, found, clause, place)
+    transition = frozenset(each for each in (trigger.old_table, trigger.new_table) if each is not None)
+    bodies.expand_trigger(context, found, Fired(table, transition), clause, place)
 
 
 def _beneath(context: Context, relation: Relation, event: str) -> Iterator[Relation]:

@@ -10,7 +10,7 @@ SELECT t.tgrelid::bigint AS relation, t.tgname::text AS name,
              ORDER BY a.attnum) AS columns,
        CASE WHEN t.tgqual IS NOT NULL THEN
          substring(pg_catalog.pg_get_triggerdef(t.oid) FROM ' WHEN (\(.*\)) EXECUTE FUNCTION ') END AS when,
-       t.tgtype & 64 <> 0 AS instead
+       t.tgtype & 64 <> 0 AS instead, t.tgoldtable::text AS old_table, t.tgnewtable::text AS new_table
 FROM pg_catalog.pg_trigger t
 JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
