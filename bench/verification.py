@@ -18,8 +18,9 @@ from p0_access.messages.identity import Identity, SignedAct
 from p0_access.messages.records import Act, Approval, Request, What
 from p0_access.permissions.permission import canonical, column, connect, usage
 from p0_access.proof import commitment
-from p0_access.proof.id_token import KeySet, TrustedIssuer, verify_id_token
+from p0_access.proof.id_token import KeySet, verify_id_token
 from p0_access.proof.identity import verify_act, verify_identity
+from p0_access.proof.issuers import TrustedIssuer
 from p0_access.proof.keys import SigningKey
 from p0_access.proof.sealing import OpeningKey
 from p0_agent.verification.acts import verify

@@ -18,6 +18,7 @@ from p0_access.messages.job import Job, JobKind, Result
 from p0_access.messages.records import Admission, Credential, CredentialPlaintext, What
 from p0_access.proof import jws
 from p0_access.proof.sealing import OpeningKey
+from p0_access.routing.decision import NeedsApproval
 from p0_access.routing.load import load
 from p0_agent.catalogs import Catalogs
 from p0_agent.config import Advertised, Ceiling
@@ -114,7 +115,11 @@ class Bench:
             "ttl": 600,
             "comment": "fine",
         }
-        return await self.do("approval", request, person.signer.sign_approval(**wanted | changes))
+        signed = person.signer.sign_approval(**wanted | changes)
+        decision = admission.record.rules.decision
+        if isinstance(decision, NeedsApproval) and any(each.step_up is not None for each in decision.requirements):
+            signed = person.stepping_up(signed)  # as the launcher does
+        return await self.do("approval", request, signed)
 
     async def collect(self, request: SignedAct, admitted: Result, person: Person) -> Result:
         admission = self.admission(admitted)

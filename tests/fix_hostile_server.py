@@ -22,7 +22,8 @@ from p0_access.messages.identity import SignedAct
 from p0_access.messages.job import Result
 from p0_access.messages.records import Refusal
 from p0_access.proof import commitment, jws
-from p0_access.proof.id_token import KeySet, TrustedIssuer
+from p0_access.proof.id_token import KeySet
+from p0_access.proof.issuers import TrustedIssuer
 from p0_access.proof.keys import SigningKey
 from p0_access.proof.sealing import OpeningKey
 

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import jwt
+import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
-from p0_access.messages.identity import Identity
-from p0_access.proof import commitment
-from p0_access.proof.id_token import KeySet, TrustedIssuer
+from p0_access.messages.identity import Identity, SignedAct
+from p0_access.proof import commitment, jws
+from p0_access.proof.id_token import KeySet
+from p0_access.proof.issuers import TrustedIssuer
 from p0_access.proof.keys import SigningKey
 from p0_launcher.acts import Signer
 
@@ -84,6 +86,12 @@ class Person:
     def signer(self) -> Signer:
         """As the launcher signs."""
         return self.signing()
+
+    def stepping_up(self, signed: SignedAct, **claims: Any) -> SignedAct:
+        """The same act with a sign-in that was made for it, now."""
+        made_for = commitment.step_up_nonce(self.bind, jws.record_hash(signed.record))
+        token = self.token(**{"nonce": made_for, "auth_time": int(self.clock())} | claims)
+        return SignedAct(record=signed.record, identity=msgspec.structs.replace(signed.identity, step_up=token))
 
     def signing(self, beside: Identity | None = None) -> Signer:
         """As the launcher signs, `beside` any tokens."""

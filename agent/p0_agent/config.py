@@ -17,7 +17,7 @@ from p0_access.encoding import b64u, b64u_decode
 from p0_access.errors import MalformedError
 from p0_access.messages.records import MAX_TTL
 from p0_access.permissions.permission import Kind
-from p0_access.proof.issuers import TrustedIssuer
+from p0_access.proof.issuers import Alias, TrustedIssuer, check_people
 from p0_access.proof.keys import SigningKey
 from p0_access.secret import Secret
 from p0_access.settings import parse_settings
@@ -101,7 +101,7 @@ class NoticeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file. `server` is the control plane's base URL; `key` the agent's own key file; `state` the file in
-    which it remembers how far it had come, to be kept through restarts and out of the database's backups.
+    which it remembers how far it had come (`groups` is a directory file, which adds to the groups in people's tokens), to be kept through restarts and out of the database's backups.
 
     `directory` is where the file is; a file cannot say it.
     """
@@ -110,13 +110,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     key: str = "agent.key"
     state: str = "agent.state"
     rules: str
+    groups: str | None = None
     issuers: Annotated[tuple[TrustedIssuer, ...], Meta(min_length=1)]
+    aliases: tuple[Alias, ...] = ()
     cluster: Cluster
     advertised: Advertised
     databases: Annotated[tuple[ManagedDatabase, ...], Meta(min_length=1)]
     ceiling: Ceiling = Ceiling()
     notice: NoticeSettings = NoticeSettings()
     directory: Path = Path()
+
+    def __post_init__(self) -> None:
+        check_people(self.issuers, self.aliases)
 
     def path(self, name: str) -> Path:
         """A path of the configuration, relative to its file."""

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from p0_access.encoding import b64u, encode
+from p0_access.proof.issuers import humans, workload_issuers
 from p0_access.routing.current import CurrentRules
 from p0_access.secret import Secret
 from p0_agent.catalogs import Catalogs
@@ -41,7 +42,11 @@ async def working(
     async with AsyncExitStack() as stack:
         key = agent_key(settings.path(settings.key), random)
         rules_path = settings.path(settings.rules)
-        rules = CurrentRules(partial(read_file, rules_path), source=str(rules_path))
+        rules = CurrentRules(
+            partial(read_file, rules_path),
+            source=str(rules_path),
+            workload_issuers=workload_issuers(settings.issuers),
+        )
         cluster = Cluster(
             connections_to(settings),
             {database.name: database.schemas for database in settings.databases},
@@ -77,6 +82,7 @@ async def working(
             notices=NoticeChannel(settings.notice),
             clock=clock,
             random=random,
+            aliases=humans(settings.aliases),
         )
         log.info("agent %s serves %s", key.public.thumbprint, ", ".join(sorted(cluster.databases)))
         yield Worker(context, link, catalogs, rules, remember=record.keep, software=software)

@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable
 from functools import partial
+from pathlib import Path
 
 import httpx
 from starlette.applications import Starlette
@@ -17,6 +18,7 @@ from starlette.middleware import Middleware
 from p0_access.errors import P0Error
 from p0_access.proof.issuers import workload_issuers
 from p0_access.routing.current import CurrentRules
+from p0_access.routing.directory import CurrentDirectory
 from p0_server.api.errors import on_http_exception, on_p0_error
 from p0_server.api.openapi import document
 from p0_server.api.routes import routes
@@ -43,15 +45,20 @@ def create_app(
 ) -> Starlette:
     """`clock` gives seconds since the epoch, `random(n)` n unpredictable bytes; `transport` reaches identity providers.
 
-    The rules are read here, and followed while the application runs; `app.state.renew_rules()` looks at them at once.
+    Rules and directory are read here, and followed while the application runs; `app.state.renew_rules()` looks at them
+    at once.
     The store is opened when the application starts. `app.state.signal.close()` ends event streams and held calls, for
     a server that is about to stop.
     """
     outbox.check(settings)
     rules = CurrentRules(
-        partial(_rules_data, settings),
+        partial(_read, settings.path(settings.rules), "rules"),
         source=str(settings.path(settings.rules)),
         workload_issuers=workload_issuers(settings.issuers),
+    )
+    directory = CurrentDirectory(
+        None if settings.groups is None else partial(_read, settings.path(settings.groups), "groups"),
+        source="" if settings.groups is None else str(settings.path(settings.groups)),
     )
     signal = Signal()
 
@@ -69,6 +76,7 @@ def create_app(
             app.state.services = put_together(
                 settings,
                 rules=rules,
+                directory=directory,
                 store=store,
                 signal=signal,
                 previewer=previewer,
@@ -76,7 +84,7 @@ def create_app(
                 clock=clock,
                 random=random,
             )
-            follower = RulesFollower(rules, previewer)
+            follower = RulesFollower(rules, directory, previewer, store, clock)
             app.state.renew_rules = follower.renew
             tasks = [
                 asyncio.create_task(app.state.services.hub.run(), name="p0-events"),
@@ -100,15 +108,15 @@ def create_app(
     return app
 
 
-def _rules_data(settings: Settings) -> bytes:
-    path = settings.path(settings.rules)
+def _read(path: Path, what: str) -> bytes:
+    """The file that `what` names in the configuration."""
     try:
         return path.read_bytes()
     except OSError as error:
         raise ConfigurationError(
-            f"cannot read the rules {path}: {error.strerror}",
-            code="rules_unreadable",
-            hint="Name them with rules in the configuration, or with --rules.",
+            f"cannot read the {what} {path}: {error.strerror}",
+            code=f"{what}_unreadable",
+            hint=f"Name the file with {what} in the configuration.",
         ) from error
 
 

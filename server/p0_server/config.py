@@ -47,6 +47,7 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file. `url` is how clients reach the server where that is not the loopback address it listens on.
+    `groups` is a directory file, which adds to the groups in people's tokens.
 
     `directory` is where the file is; a file cannot say it.
     """
@@ -55,6 +56,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     url: Annotated[str, Meta(pattern=r"^https?://[^/?#]+$")] | None = None
     store: str = "p0.db"
     rules: str = "rules.yaml"
+    groups: str | None = None
     issuers: Annotated[tuple[TrustedIssuer, ...], Meta(min_length=1)]
     aliases: tuple[Alias, ...] = ()
     agents: tuple[AgentSettings, ...] = ()

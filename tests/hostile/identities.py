@@ -13,7 +13,7 @@ from fix_hostile_server import Hostile, Theme
 from fix_people import Issuer, Person
 from p0_access.encoding import b64u, b64u_decode
 from p0_access.messages.identity import Identity
-from p0_access.proof import commitment, jws
+from p0_access.proof import commitment
 
 TOKENS = Theme("ID tokens")
 SESSIONS = Theme("Sessions and refreshed tokens")
@@ -182,10 +182,3 @@ async def _(h: Hostile) -> object:
     act = h.asked()
     again = h.dana.token(nonce=commitment.nonce(h.dana.bind), groups=["analysts", "dba"])
     return await h.bench.admit(h.beside(act, id_token=again))
-
-
-@SESSIONS.attack("a login made for one act, beside another", 3, "step_up_unsupported")
-async def _(h: Hostile) -> object:
-    act = h.asked()
-    made_for = commitment.step_up_nonce(h.dana.bind, jws.record_hash(h.asked().record))
-    return await h.bench.admit(h.beside(act, step_up=h.dana.token(nonce=made_for)))

@@ -18,6 +18,9 @@ from msgspec import Meta
 from p0_access.encoding import b64u, b64u_decode, decode, encode, tagged_hash
 from p0_access.proof.keys import PublicKey
 
+WORKLOAD_AUDIENCE: Final = "p0-bind:v1:"
+"""What the audience starts with that a workload's token commits to its key in: its platform takes no nonce."""
+
 DEFAULT_MAX_AGE: Final = 43_200
 """Seconds a session key may be used after its login: twelve hours."""
 
@@ -44,6 +47,11 @@ def open_bind(bind: str) -> Bind:
 def nonce(bind: str) -> str:
     """The nonce that a login with this bind asks for."""
     return tagged_hash(b"p0-bind-v1", b64u_decode(bind))
+
+
+def workload_audience(bind: str) -> str:
+    """The audience that a workload with this bind asks its platform for."""
+    return WORKLOAD_AUDIENCE + nonce(bind)
 
 
 def step_up_nonce(bind: str, act_hash: str) -> str:

@@ -7,46 +7,22 @@ Not checked here: the nonce and the session's age, which `p0_access.proof.identi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import msgspec
-from msgspec import Meta
 
 from p0_access.encoding import b64u_decode, sha256_b64u, strict_json
 from p0_access.errors import MalformedError, ProofError
+from p0_access.proof.commitment import WORKLOAD_AUDIENCE
+from p0_access.proof.issuers import TrustedIssuer, email_of, groups_of, workload_claims
 
 SKEW: Final = 60
 """Seconds that clocks may differ."""
 
 MAX_TOKEN_CHARS: Final = 32 * 1024
-MAX_GROUPS: Final = 1_000
 MAX_KEYS: Final = 100
 
-ASYMMETRIC: Final = frozenset(
-    {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
-)
-"""What an issuer may be configured to sign with. `none` and the HMAC family are never allowed."""
-
 Jwk = dict[str, Any]
-
-
-class TrustedIssuer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An identity provider by configuration. `email_domains` are the domains that it owns: an address elsewhere does
-    not count.
-
-    `client_ids` are the launcher's own, shared with no web front end. Groups come from `groups_claim`.
-    """
-
-    issuer: Annotated[str, Meta(min_length=1, max_length=2_000)]
-    client_ids: Annotated[tuple[str, ...], Meta(min_length=1)]
-    algorithms: tuple[str, ...] = ("RS256", "ES256", "EdDSA")
-    groups_claim: str = "groups"
-    email_domains: tuple[str, ...] = ()
-    max_session: int = 43_200
-
-    def __post_init__(self) -> None:
-        if not self.algorithms or not set(self.algorithms) <= ASYMMETRIC:
-            raise ValueError(f"algorithms must be among {', '.join(sorted(ASYMMETRIC))}")
 
 
 class KeySet(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +48,11 @@ class KeySet(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VerifiedToken(msgspec.Struct, frozen=True, kw_only=True):
-    """What an ID token said, once its signature, issuer and audience held. `hash` names the token in acts."""
+    """What an ID token said, once its signature, issuer and audience held. `hash` names the token in acts.
+
+    `client_id` is the audience, which commits to the session key where the subject is a workload; `claims` is None for
+    people.
+    """
 
     iss: str
     sub: str
@@ -81,8 +61,11 @@ class VerifiedToken(msgspec.Struct, frozen=True, kw_only=True):
     exp: int
     nonce: str | None
     auth_time: int | None
+    acr: str | None
+    amr: tuple[str, ...]
     email: str | None
     groups: tuple[str, ...]
+    claims: dict[str, str] | None
     hash: str
 
 
@@ -136,9 +119,12 @@ def verify_id_token(
         iat=iat,
         exp=exp,
         nonce=_text(claims, "nonce"),
-        auth_time=_seconds(claims, "auth_time", default=-1) if "auth_time" in claims else None,
-        email=_email(claims, issuer),
-        groups=_groups(claims, issuer),
+        auth_time=_seconds(claims, "auth_time") if "auth_time" in claims else None,
+        acr=_text(claims, "acr"),
+        amr=_texts(claims, "amr"),
+        email=email_of(claims, issuer),
+        groups=groups_of(claims, issuer),
+        claims=workload_claims(claims, issuer),
         hash=token_hash(token),
     )
 
@@ -187,25 +173,15 @@ def _audience(claims: dict[str, Any], issuer: TrustedIssuer) -> str:
     listed = [audience] if isinstance(audience, str) else audience
     if not isinstance(listed, list) or not all(isinstance(item, str) for item in listed):
         raise ProofError("the ID token names no audience", code="token_audience")
-    party = claims.get("azp", listed[0] if len(listed) == 1 else None)
-    if party not in issuer.client_ids or party not in listed:
+    only = listed[0] if len(listed) == 1 else None
+    if issuer.workloads is not None:
+        if only is None or not only.startswith(WORKLOAD_AUDIENCE):
+            raise ProofError("this workload's token was made for something else", code="token_audience")
+        return str(only)
+    party = claims.get("azp", only)
+    if party not in (*issuer.client_ids, *issuer.paste_client_ids) or party not in listed:
         raise ProofError("the ID token was made for another client", code="token_audience")
     return str(party)
-
-
-def _email(claims: dict[str, Any], issuer: TrustedIssuer) -> str | None:
-    email = claims.get("email")
-    if not isinstance(email, str) or claims.get("email_verified") is not True:
-        return None
-    name, _, domain = email.partition("@")
-    return email.lower() if name and domain.lower() in {item.lower() for item in issuer.email_domains} else None
-
-
-def _groups(claims: dict[str, Any], issuer: TrustedIssuer) -> tuple[str, ...]:
-    groups = claims.get(issuer.groups_claim, [])
-    if not isinstance(groups, list) or len(groups) > MAX_GROUPS or not all(isinstance(item, str) for item in groups):
-        raise ProofError(f"the claim {issuer.groups_claim!r} is not a list of group names", code="token_groups")
-    return tuple(sorted(set(groups)))
 
 
 def _seconds(claims: dict[str, Any], name: str, *, default: int | None = None) -> int:
@@ -218,6 +194,11 @@ def _seconds(claims: dict[str, Any], name: str, *, default: int | None = None) -
 def _text(claims: dict[str, Any], name: str) -> str | None:
     value = claims.get(name)
     return value if isinstance(value, str) else None
+
+
+def _texts(claims: dict[str, Any], name: str) -> tuple[str, ...]:
+    value = claims.get(name)
+    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
 
 
 def _part(token: str, index: int) -> bytes:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from p0_access.errors import ProofError
+from p0_access.permissions.permission import Permission
 from p0_access.routing.decision import Question, StepUp
 from p0_access.routing.rule import SteppingUp
 
@@ -31,8 +32,20 @@ def of_requestor(said: Iterable[SteppingUp | None]) -> tuple[StepUp, ...]:
 
 def writes(question: Question) -> bool:
     """Whether it may change anything, itself or by what it reaches. What is not known may."""
-    touched = (*question.granted, *question.reached)
-    return question.reach_unknown or any(permission.privilege not in READS for permission in touched)
+    return question.reach_unknown or may_write((*question.granted, *question.reached))
+
+
+def may_write(permissions: Iterable[Permission]) -> bool:
+    return any(permission.privilege not in READS for permission in permissions)
+
+
+def meets(demand: StepUp, found: StepUp | None) -> bool:
+    """Whether a sign-in that was made for the act is what `demand` asks for; `found` is None where there was none."""
+    return (
+        found is not None
+        and (not demand.acr or not set(demand.acr).isdisjoint(found.acr))
+        and (not demand.amr or not set(demand.amr).isdisjoint(found.amr))
+    )
 
 
 def check_step_up(demands: Iterable[StepUp], found: StepUp | None) -> None:

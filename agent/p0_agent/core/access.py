@@ -119,6 +119,8 @@ def _no_harder(now: Decision, admitted: Decision) -> bool:
     """Whether who had `admitted` fulfilled may have it by the decision that it would be `now`."""
     if isinstance(now, Denied) or isinstance(admitted, Denied) or now.ttl < admitted.ttl:
         return False
+    if not set(now.step_up) <= set(admitted.step_up):
+        return False
     if isinstance(now, Automatic):
         return True
     return isinstance(admitted, NeedsApproval) and now.requirements == admitted.requirements

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+import msgspec
+
 from p0_access.messages.identity import SignedAct
 from p0_access.messages.records import Act, Admission, Request
 from p0_access.proof import jws
@@ -18,13 +20,15 @@ ActT = TypeVar("ActT", bound=Act)
 
 
 async def verified(unverified: SignedAct, type_: type[ActT], context: Context) -> VerifiedAct[ActT]:
-    """An act of a known person, for this agent, signed since its ledger began."""
+    """An act of a known person, with the groups that the agent's own directory adds, for this agent, signed since its
+    ledger began."""
     found = await verify(
         unverified,
         type_,
         audience=context.audience,
         issuers=context.issuers,
         key_source=context.key_source,
+        aliases=context.aliases,
         now=context.now(),
     )
     if found.act.iat < context.not_before:
@@ -34,7 +38,9 @@ async def verified(unverified: SignedAct, type_: type[ActT], context: Context) -
             code="before_ledger",
             hint="Ask again.",
         )
-    return found
+    of = found.person.subject
+    groups = context.directory.extended(found.person.groups, iss=of.iss, sub=of.sub, email=of.email)
+    return msgspec.structs.replace(found, person=msgspec.structs.replace(found.person, groups=groups))
 
 
 async def known(unverified_request: SignedAct, context: Context, *, step: Step) -> Entry:
@@ -59,6 +65,17 @@ def admission_of(entry: Entry, context: Context) -> Admission:
         return jws.verify(entry.admission, Admission, context.key.public).record
 
 
+def check_signed_in(person: VerifiedIdentity) -> None:
+    """Whoever decides about others signed in with a browser; who was talked into pasting something decides nothing."""
+    if person.pasted:
+        raise RefusedError(
+            "who pasted their sign-in does not approve",
+            step=Step.APPROVALS,
+            code="pasted_session",
+            hint="Approve where your browser is.",
+        )
+
+
 def requestor(person: VerifiedIdentity) -> Requestor:
     """The person as rules see them."""
-    return Requestor(iss=person.subject.iss, sub=person.subject.sub, email=person.subject.email, groups=person.groups)
+    return person.requestor

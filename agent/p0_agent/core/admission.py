@@ -11,6 +11,7 @@ from p0_access.messages.records import Admission, AdmissionRules, Request
 from p0_access.proof import jws
 from p0_access.routing.decide import reason_problem, route
 from p0_access.routing.decision import Automatic, Decision, Denied, NeedsApproval
+from p0_access.routing.stepping_up import check_step_up
 from p0_agent.core import supported
 from p0_agent.core.access import provide
 from p0_agent.core.acts import admission_of, request_of, requestor, verified
@@ -96,6 +97,8 @@ async def _decide(request: VerifiedAct[Request], entry: Entry, context: Context)
         )
     with at(Step.RULES):
         decision = route(context.rules, needs.question)
+        if not isinstance(decision, Denied):
+            check_step_up(decision.step_up, request.person.stepped_up)
     signed = jws.sign(_admission(request, needs, decision, context), context.key)
     await context.cluster.evidence.append("request", request.compact, context.now())
     await context.cluster.evidence.append("admission", signed, context.now())

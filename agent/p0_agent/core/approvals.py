@@ -7,12 +7,13 @@ from p0_access.messages.job import Job
 from p0_access.messages.records import Admission, Approval
 from p0_access.permissions.permission import Permission
 from p0_access.proof import jws
-from p0_access.routing.approvals import Absent, Tally, may_review
-from p0_access.routing.decision import NeedsApproval, Requestor
-from p0_agent.core.acts import admission_of, known, requestor, verified
+from p0_access.routing.approvals import Tally, demands, may_review
+from p0_access.routing.decision import NeedsApproval
+from p0_access.routing.stepping_up import check_step_up
+from p0_agent.core.acts import admission_of, check_signed_in, known, requestor, verified
 from p0_agent.core.answer import Answer
 from p0_agent.core.context import Context
-from p0_agent.core.counting import Approver, asked_by, count_of, is_needed, progress_of
+from p0_agent.core.counting import Approver, approver, asked_by, count_of, is_needed, progress_of
 from p0_agent.core.lapse import still_waits
 from p0_agent.core.mandates import stood_in_for
 from p0_agent.core.standing import stands
@@ -33,9 +34,9 @@ async def approve(job: Job, context: Context) -> Answer:
         raise _refused("this is for another admission", "approval_mismatch", hint="Review the request again.")
     if entry.stage != "admitted":
         return await _came_late(entry, found.hash, context)
-    person = requestor(found.person)
-    in_place_of = await stood_in_for(person, context)
-    _check(found.act, person, admission, context.now(), in_place_of=in_place_of)
+    check_signed_in(found.person)
+    person = approver(found.person, await stood_in_for(requestor(found.person), context))
+    _check(found.act, person, admission, context.now())
     if all(other.h != found.hash for other in await context.cluster.ledger.approvals(entry.rh)):
         await context.cluster.evidence.append("approval", found.compact, context.now())
     with at(Step.APPROVALS):
@@ -45,20 +46,14 @@ async def approve(job: Job, context: Context) -> Answer:
                 h=found.hash,
                 decision=found.act.decision,
                 record=found.compact,
-                verified=encode(_approver(person, in_place_of)).decode(),
+                verified=encode(person).decode(),
                 at=context.now(),
             ),
         )
     return await weigh(entry, admission, approvals, context)
 
 
-def _approver(person: Requestor, in_place_of: tuple[Absent, ...]) -> Approver:
-    return Approver(iss=person.iss, sub=person.sub, email=person.email, groups=person.groups, in_place_of=in_place_of)
-
-
-def _check(
-    approval: Approval, person: Requestor, admission: Admission, now: int, *, in_place_of: tuple[Absent, ...]
-) -> None:
+def _check(approval: Approval, person: Approver, admission: Admission, now: int) -> None:
     decision = admission.rules.decision
     if not isinstance(decision, NeedsApproval):
         raise _refused("nobody is asked about this request", "nobody_asked")
@@ -66,7 +61,7 @@ def _check(
     if (person.iss, person.sub) == (asker.iss, asker.sub):
         raise _refused("nobody approves their own request", "own_request")
     after = max(now - admission.iat, 0)
-    if not may_review(decision, person, requestor=asker, after=after, in_place_of=in_place_of):
+    if not may_review(decision, person, requestor=asker, after=after, in_place_of=person.in_place_of):
         raise _refused("you are not asked about this request", "not_an_approver")
     if not set(approval.permissions) <= set(admission.permissions):
         raise _refused("more permissions are approved than were admitted", "approval_wider")
@@ -75,6 +70,9 @@ def _check(
     still_waits(admission, now)
     if approval.decision == "approve":
         in_window(decision.not_after, now, step=Step.APPROVALS)
+        word = person.word(approval.decision, permissions=approval.permissions, ttl=approval.ttl, after=after)
+        with at(Step.APPROVALS):
+            check_step_up(demands(decision, word, requestor=asker), person.step_up)
 
 
 async def weigh(entry: Entry, admission: Admission, approvals: tuple[Approved, ...], context: Context) -> Answer:

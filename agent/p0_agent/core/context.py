@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from p0_access.proof.issuers import TrustedIssuer
 from p0_access.proof.keys import SigningKey
+from p0_access.routing.directory import Directory
 from p0_access.routing.rules import RuleSet
 from p0_agent.config import Advertised, Ceiling, NoticeSettings
 from p0_agent.notice import NoticeChannel
@@ -19,8 +20,8 @@ from p0_agent.verification.acts import KeySource
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Context:
     """`clock` gives seconds since the epoch, `random(n)` n unpredictable bytes. `not_before` is when the ledger was
-    first
-    made: what was signed earlier may have been seen by a ledger that is lost. `sslrootcert` is PEM text."""
+    first made: what was signed earlier may have been seen by a ledger that is lost. `sslrootcert` is PEM text.
+    `directory` adds groups to those in people's tokens. `aliases` joins subjects that are one human (`p0_access.proof.issuers.humans`)."""
 
     key: SigningKey
     rules: RuleSet
@@ -35,6 +36,8 @@ class Context:
     notices: NoticeChannel = field(default_factory=lambda: NoticeChannel(NoticeSettings()))
     clock: Callable[[], float]
     random: Callable[[int], bytes]
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    directory: Directory = field(default_factory=Directory)
 
     @property
     def audience(self) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from p0_access.encoding import decode
@@ -10,8 +12,9 @@ from p0_access.messages.mandates import Allow
 from p0_access.messages.records import Admission, Approval
 from p0_access.permissions.permission import Permission
 from p0_access.proof import jws
+from p0_access.proof.identity import VerifiedIdentity
 from p0_access.routing.approvals import Absent, Tally, VerifiedApproval, tally
-from p0_access.routing.decision import Automatic, NeedsApproval, Requestor
+from p0_access.routing.decision import Automatic, NeedsApproval, Requestor, StepUp
 from p0_agent.core.acts import admission_of, request_of
 from p0_agent.core.context import Context
 from p0_agent.errors import RefusedError, Step
@@ -19,9 +22,28 @@ from p0_agent.postgres.ledger import Approved, Entry
 
 
 class Approver(Requestor, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Who approved, as verified on arrival, and for whom they stood in."""
+    """Who approved, as verified on arrival, for whom they stood in, and how they signed in for it, if they did."""
 
     in_place_of: tuple[Absent, ...] = ()
+    step_up: StepUp | None = None
+
+    def word(
+        self, decision: Literal["approve", "deny"], *, permissions: tuple[Permission, ...], ttl: int, after: int
+    ) -> VerifiedApproval:
+        """Their approval or denial of one admission."""
+        return VerifiedApproval(
+            by=self,
+            decision=decision,
+            permissions=permissions,
+            ttl=ttl,
+            after=after,
+            in_place_of=self.in_place_of,
+            step_up=self.step_up,
+        )
+
+
+def approver(person: VerifiedIdentity, in_place_of: tuple[Absent, ...] = ()) -> Approver:
+    return Approver(**msgspec.structs.asdict(person.requestor), in_place_of=in_place_of, step_up=person.stepped_up)
 
 
 class Allowed(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,8 +96,7 @@ def is_needed(struck: tuple[Permission, ...], admission: Admission, entry: Entry
 
 def asked_by(admission: Admission) -> Requestor:
     """The requestor, as the rules saw them."""
-    subject = admission.subject
-    return Requestor(iss=subject.iss, sub=subject.sub, email=subject.email, groups=admission.groups)
+    return admission.subject.requestor(admission.groups)
 
 
 def progress_of(count: Tally) -> tuple[Progress, ...]:
@@ -102,16 +123,10 @@ def verified_approval(approval: Approved, admission: Admission) -> VerifiedAppro
             ttl=allow.ttl,
             after=after,
             within=allow.permissions,
+            step_up=by.step_up,
         )
     record = jws.unverified_record(approval.record, Approval)
-    return VerifiedApproval(
-        by=by,
-        decision=record.decision,
-        permissions=record.permissions,
-        ttl=record.ttl,
-        after=after,
-        in_place_of=by.in_place_of,
-    )
+    return by.word(record.decision, permissions=record.permissions, ttl=record.ttl, after=after)
 
 
 def _short_of(message: str, code: str) -> RefusedError:

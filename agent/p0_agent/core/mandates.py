@@ -15,13 +15,14 @@ from p0_access.messages.mandates import Allow, Delegation, Named
 from p0_access.messages.records import Admission, End
 from p0_access.proof import jws
 from p0_access.routing.approvals import Absent, tally
-from p0_access.routing.decision import NeedsApproval, Requestor
+from p0_access.routing.decision import NeedsApproval, Requestor, StepUp
 from p0_access.routing.people import is_approver
 from p0_access.routing.rule import People
-from p0_agent.core.acts import request_of, requestor, verified
+from p0_access.routing.stepping_up import check_step_up, may_write
+from p0_agent.core.acts import check_signed_in, request_of, requestor, verified
 from p0_agent.core.answer import Answer
 from p0_agent.core.context import Context
-from p0_agent.core.counting import Approver, asked_by, verified_approval
+from p0_agent.core.counting import Approver, approver, asked_by, verified_approval
 from p0_agent.errors import RefusedError, Step, at
 from p0_agent.postgres.ledger import Approved, Entry
 from p0_agent.postgres.mandates import Standing
@@ -48,7 +49,7 @@ async def withdraw(job: Job, context: Context) -> Answer:
         await context.cluster.evidence.append("server-end", h, context.now())
     else:
         found = await verified(job.act, End, context)
-        person, signer = found.person.subject, decode(known.verified, Requestor)
+        person, signer = found.person.subject, decode(known.verified, Approver)
         if found.act.rh != h:
             raise RefusedError("this ends something else", step=Step.APPROVALS, code="end_mismatch")
         if (person.iss, person.sub) != (signer.iss, signer.sub):
@@ -107,7 +108,7 @@ async def _taken_in(job: Job, context: Context) -> Standing:
                 kind="allow" if isinstance(act, Allow) else "delegation",
                 database=act.database if isinstance(act, Allow) else None,
                 record=found.compact,
-                verified=encode(requestor(found.person)).decode(),
+                verified=encode(approver(found.person) if isinstance(act, Allow) else requestor(found.person)).decode(),
                 uses=act.uses if isinstance(act, Allow) else None,
                 begins=act.nbf,
                 ends=act.exp,
@@ -124,6 +125,10 @@ def _check(found: VerifiedAct[Allow | Delegation], context: Context) -> None:
         raise RefusedError("it would end before it begins", step=Step.SHAPE, code="mandate_window")
     if _named(act).means(iss=person.iss, sub=person.sub, email=person.email):
         raise RefusedError("nobody does this for themselves", step=Step.APPROVALS, code="own_request")
+    check_signed_in(found.person)
+    if context.rules.defaults.step_up_for_writes and (isinstance(act, Delegation) or may_write(act.permissions)):
+        with at(Step.APPROVALS):
+            check_step_up((StepUp(),), found.person.stepped_up)
     if not _approves_something(person, context):
         raise RefusedError("no rule asks you to approve anything", step=Step.APPROVALS, code="not_an_approver")
     if isinstance(act, Allow):
@@ -177,12 +182,11 @@ async def _helps(
 
 
 def _as_approval(standing: Standing, entry: Entry, now: int) -> Approved:
-    by = decode(standing.verified, Requestor)
     return Approved(
         h=tagged_hash(b"p0-allow-use-v1", f"{standing.h}.{entry.rh}".encode()),
         decision="approve",
         record=standing.record,
-        verified=encode(Approver(iss=by.iss, sub=by.sub, email=by.email, groups=by.groups)).decode(),
+        verified=standing.verified,
         at=now,
     )
 

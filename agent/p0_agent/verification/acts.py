@@ -3,8 +3,9 @@
 1  shape and caps             the JWS is a record of the expected kind, within its bounds
 2  audience                   it was signed for this agent
 3  ID token                   issuer, algorithm, key from the issuer itself, audience, times
-4  commitment                 the token's nonce commits to the session key; the session is not too old
-5  signature                  the key signed this act beside these tokens, and it is neither stale nor early
+4  commitment                 the token's nonce (or audience) commits to the session key; the session is not too old
+5  signature                  the key signed this act beside these tokens, and it is neither stale nor early; a sign-in
+                              made for an act was made for this one
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ from p0_access.errors import P0Error
 from p0_access.messages.identity import SignedAct
 from p0_access.messages.records import Act
 from p0_access.proof import jws
-from p0_access.proof.id_token import KeySet, TrustedIssuer
+from p0_access.proof.id_token import KeySet
 from p0_access.proof.identity import VerifiedIdentity, unverified_issuers, verify_act, verify_identity
+from p0_access.proof.issuers import TrustedIssuer
 from p0_agent.errors import RefusedError, Step, at
 
 ActT = TypeVar("ActT", bound=Act)
 
-_STEP_OF_CODE = {"nonce_mismatch": Step.COMMITMENT, "session_too_old": Step.COMMITMENT}
+_STEP_OF_CODE = dict.fromkeys(("nonce_mismatch", "audience_mismatch", "session_too_old"), Step.COMMITMENT)
 
 
 class KeySource(Protocol):
@@ -49,6 +51,7 @@ async def verify(
     audience: str,
     issuers: Mapping[str, TrustedIssuer],
     key_source: KeySource,
+    aliases: Mapping[str, str],
     now: int,
 ) -> VerifiedAct[ActT]:
     """Runs the five steps in order and stops at the first that fails."""
@@ -61,7 +64,7 @@ async def verify(
         keys = {
             name: await key_source.keys(issuers[name], _tokens(unverified)) for name in sorted(named) if name in issuers
         }
-        person = verify_identity(unverified.identity, issuers=issuers, keys=keys, now=now)
+        person = verify_identity(unverified.identity, issuers=issuers, keys=keys, aliases=aliases, now=now)
     except P0Error as error:
         step = _STEP_OF_CODE.get(error.code, Step.TOKEN)
         raise RefusedError(str(error), step=step, code=error.code, hint=error.hint) from error

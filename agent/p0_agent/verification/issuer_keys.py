@@ -12,7 +12,8 @@ from typing import Final
 import httpx
 
 from p0_access.encoding import MAX_RECORD_BYTES
-from p0_access.proof.id_token import KeySet, TrustedIssuer, unverified_key_id
+from p0_access.proof.id_token import KeySet, unverified_key_id
+from p0_access.proof.issuers import TrustedIssuer
 from p0_access.proof.jwks import IssuerKeys
 
 TIMEOUT_SECONDS: Final = 5.0

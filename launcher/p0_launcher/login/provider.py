@@ -13,8 +13,9 @@ import msgspec
 from p0_access.encoding import strict_json
 from p0_access.errors import MalformedError, P0Error
 from p0_access.messages.identity import Identity
-from p0_access.proof.id_token import KeySet, TrustedIssuer
+from p0_access.proof.id_token import KeySet
 from p0_access.proof.identity import VerifiedIdentity, verify_identity
+from p0_access.proof.issuers import TrustedIssuer
 from p0_access.secret import Hidden
 from p0_launcher.errors import ConfigurationError, NotSignedInError, UnavailableError, UnverifiedError
 from p0_launcher.http import httpx

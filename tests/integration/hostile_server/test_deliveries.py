@@ -86,7 +86,7 @@ async def test_an_approval_counts_once_however_often_it_comes_and_whoever_signs_
     wanted = {"agent": h.agent, "ah": admission.hash, "decision": "approve", "comment": "", "ttl": 60}
     act = ann.signer.sign_approval(**wanted, permissions=admission.record.permissions)  # type: ignore[arg-type]  # mixed
     for _ in range(3):
-        assert (await bench.do("approval", request, act)).outcome == "pending"
+        assert (await bench.do("approval", request, ann.stepping_up(act))).outcome == "pending"
     for twin in (bench.person("ann", "dba"), replace(ann, groups=("dba", "privacy"))):
         result = await bench.approve(request, admitted, twin)
         assert (result.outcome, [item.by for item in result.progress]) == ("pending", [("ann@corp.example",)])

@@ -16,8 +16,9 @@ from p0_access.errors import P0Error
 from p0_access.messages.identity import Identity, SignedAct
 from p0_access.messages.records import Collect, End
 from p0_access.proof import commitment, jws
-from p0_access.proof.id_token import KeySet, TrustedIssuer, token_hash
+from p0_access.proof.id_token import KeySet, token_hash
 from p0_access.proof.identity import VerifiedIdentity, verify_act, verify_identity
+from p0_access.proof.issuers import TrustedIssuer
 from p0_access.proof.keys import SigningKey
 from p0_access.proof.possession import prove, verify_possession
 
