@@ -126,7 +126,7 @@ DECLARE
 BEGIN
   PERFORM p0_guard.require(ARRAY[role], 'set');
   SELECT CASE WHEN count(*) > min(c.max_permissions) THEN count(*) || ' permissions'
-         ELSE min(p.privilege || ' on ' || p.kind || ' ' || coalesce(p.schema || '.', '') || p.object) FILTER (WHERE NOT coalesce(
+         ELSE min(format('%s on %s %s', p.privilege, p.kind, concat_ws('.', p.schema, p.object))) FILTER (WHERE NOT coalesce(
            CASE p.kind
              WHEN 'database' THEN p.privilege = 'CONNECT' AND p.object = current_database()
              WHEN 'schema' THEN p.privilege = 'USAGE' AND p.object = ANY (c.schemas)
