@@ -4,7 +4,8 @@
     ├── MalformedError      bytes that are not what they claim to be (shape, caps, encoding)
     ├── ProofError          a signature, token or commitment that does not hold
     ├── ReadingError        SQL that is not understood; carries its place
-    └── RulesError          a rules file that cannot be used; carries its place
+    ├── RulesError          a rules file that cannot be used; carries its place
+    └── DirectoryError      a file of groups that cannot be used
 
 Every error has a stable `code` (snake_case) that programs and tests rely on; the message is for people.
 """
@@ -36,6 +37,10 @@ class ReadingError(P0Error):
         super().__init__(message, code=code, hint=hint)
         self.line = line
         self.column = column
+
+
+class DirectoryError(P0Error):
+    """A file of groups that cannot be used."""
 
 
 class RulesError(P0Error):

@@ -101,7 +101,8 @@ class NoticeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file. `server` is the control plane's base URL; `key` the agent's own key file; `state` the file in
-    which it remembers how far it had come (`groups` is a directory file, which adds to the groups in people's tokens), to be kept through restarts and out of the database's backups.
+    which it remembers how far it had come, to be kept through restarts and out of the database's backups; `groups` a
+    directory file, which adds to the groups in people's tokens.
 
     `directory` is where the file is; a file cannot say it.
     """

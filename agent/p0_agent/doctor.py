@@ -16,7 +16,7 @@ from p0_access.routing.load import load as load_rules
 from p0_agent.config import Settings
 from p0_agent.postgres import hardening, selfcheck
 from p0_agent.postgres.connections import Connections
-from p0_agent.setup import connections_to, read_file
+from p0_agent.setup import connections_to, current_directory, read_file
 
 SERVER_SECONDS: Final = 5.0
 
@@ -64,10 +64,19 @@ def _rules(settings: Settings) -> list[Finding]:
         rules = load_rules(read_file(path), source=str(path))
     except P0Error as error:
         return [_error("rules", error)]
-    return [
-        Finding(level="fact", place="rules", what=f"SHA-256 {rules.sha256}; the server's must be the same"),
-        *(Finding(level="gap", place="rules", what=f"line {told.line}: {told.message}") for told in lint(rules)),
-    ]
+    found = [Finding(level="fact", place="rules", what=f"SHA-256 {rules.sha256}; the server's must be the same")]
+    groups: frozenset[str] | None = None
+    try:
+        directory = current_directory(settings).value
+    except P0Error as error:
+        found.append(_error("groups", error))
+    else:
+        if settings.groups is not None:
+            groups = directory.groups
+            what = f"SHA-256 {directory.sha256}, {len(groups)} groups; the server's must be the same"
+            found.append(Finding(level="fact", place="groups", what=what))
+    told = lint(rules, groups=groups)
+    return [*found, *(Finding(level="gap", place="rules", what=f"line {each.line}: {each.message}") for each in told)]
 
 
 async def _server(url: str) -> list[Finding]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from p0_access.encoding import b64u, encode
 from p0_access.proof.issuers import humans, workload_issuers
 from p0_access.routing.current import CurrentRules
+from p0_access.routing.directory import CurrentDirectory
 from p0_access.secret import Secret
 from p0_agent.catalogs import Catalogs
 from p0_agent.config import Settings, agent_key
@@ -47,6 +48,7 @@ async def working(
             source=str(rules_path),
             workload_issuers=workload_issuers(settings.issuers),
         )
+        directory = current_directory(settings)
         cluster = Cluster(
             connections_to(settings),
             {database.name: database.schemas for database in settings.databases},
@@ -71,6 +73,7 @@ async def working(
         context = Context(
             key=key,
             rules=rules.rules,
+            directory=directory.value,
             ceiling=settings.ceiling,
             issuers={issuer.issuer: issuer for issuer in settings.issuers},
             key_source=key_source,
@@ -85,7 +88,15 @@ async def working(
             aliases=humans(settings.aliases),
         )
         log.info("agent %s serves %s", key.public.thumbprint, ", ".join(sorted(cluster.databases)))
-        yield Worker(context, link, catalogs, rules, remember=record.keep, software=software)
+        yield Worker(context, link, catalogs, rules, directory, remember=record.keep, software=software)
+
+
+def current_directory(settings: Settings) -> CurrentDirectory:
+    """The directory file of the configuration; without one nothing is added to what tokens say."""
+    if settings.groups is None:
+        return CurrentDirectory(None, source="")
+    path = settings.path(settings.groups)
+    return CurrentDirectory(partial(read_file, path), source=str(path))
 
 
 async def evidence_lines(settings: Settings, *, random: Callable[[int], bytes]) -> AsyncIterator[bytes]:

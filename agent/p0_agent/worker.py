@@ -20,6 +20,7 @@ from p0_access.messages.job import AgentReport, Announcement, CatalogUpload, Job
 from p0_access.messages.records import LogHead
 from p0_access.proof.jws import record_hash
 from p0_access.routing.current import CurrentRules
+from p0_access.routing.directory import CurrentDirectory
 from p0_agent.catalogs import Catalogs
 from p0_agent.core.context import Context
 from p0_agent.core.drift import end_changed
@@ -64,6 +65,7 @@ class Worker:
         link: ServerLink,
         catalogs: Catalogs,
         rules: CurrentRules,
+        directory: CurrentDirectory,
         *,
         remember: Callable[[LogHead], None],
         software: str,
@@ -72,6 +74,7 @@ class Worker:
         self._link = link
         self._catalogs = catalogs
         self._rules = rules
+        self._directory = directory
         self._look_now = asyncio.Event()
         self._announced: str | None = None
         self._remember = remember
@@ -138,7 +141,8 @@ class Worker:
             raise
 
     async def _follow_rules(self) -> None:
-        """Good rules that have changed are used from the next job on, and announced at once."""
+        """Good rules, and a good directory, that have changed are used from the next job on; rules are announced at
+        once."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._look_now.wait(), RULES_SECONDS)
         self._look_now.clear()
@@ -148,6 +152,14 @@ class Worker:
                 log.info("rules: replaced, SHA-256 %s", self._rules.rules.sha256)
             case "kept":
                 log.error("rules: not usable, the old ones stay: %s", self._rules.problem)
+            case "same":
+                pass
+        match await asyncio.to_thread(self._directory.refresh):
+            case "replaced":
+                self._context = dataclasses.replace(self._context, directory=self._directory.value)
+                log.info("directory: replaced, SHA-256 %s", self._directory.value.sha256)
+            case "kept":
+                log.error("directory: not usable, the old one stays: %s", self._directory.problem)
             case "same":
                 pass
         if self._announced not in {None, self._context.rules.sha256}:

@@ -11,6 +11,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final, TypeVar
 
+import msgspec
+
 from p0_access.encoding import b64u_decode, decode, encode
 from p0_access.errors import P0Error
 from p0_access.messages.identity import Identity, SignedAct
@@ -20,6 +22,7 @@ from p0_access.proof.id_token import SKEW, unverified_issuer
 from p0_access.proof.identity import VerifiedIdentity, verify_act, verify_identity
 from p0_access.proof.keys import PublicKey
 from p0_access.proof.possession import verify_possession
+from p0_access.routing.directory import CurrentDirectory
 from p0_server.config import AgentSettings, Settings
 from p0_server.errors import ForbiddenError, ServerError, UnauthorizedError
 from p0_server.jwks import KeyFetcher
@@ -49,11 +52,19 @@ class Call:
 class Authenticator:
     """`clock` gives seconds since the epoch."""
 
-    def __init__(self, settings: Settings, store: Store, keys: KeyFetcher, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        keys: KeyFetcher,
+        directory: CurrentDirectory,
+        clock: Callable[[], float],
+    ) -> None:
         self._issuers = {issuer.issuer: issuer for issuer in settings.issuers}
         self._agents = {agent.thumbprint: agent for agent in settings.agents}
         self._store = store
         self._keys = keys
+        self._directory = directory
         self._clock = clock
         self._rates = RateCap()
         self._remembered: OrderedDict[bytes, VerifiedIdentity] = OrderedDict()
@@ -105,7 +116,7 @@ class Authenticator:
             if len(self._remembered) > MAX_REMEMBERED:
                 self._remembered.popitem(last=False)
         self._remembered.move_to_end(key)
-        return found
+        return self._with_groups(found)
 
     async def act(
         self, person: VerifiedIdentity, signed: SignedAct, type_: type[ActT], *, agent: str
@@ -118,6 +129,12 @@ class Authenticator:
         if (signer.subject.iss, signer.subject.sub) != (person.subject.iss, person.subject.sub):
             raise ForbiddenError("this was signed by somebody else", code="act_of_another")
         return verify_act(signed, type_, signer, audience=f"p0-agent:{agent}", now=int(self._clock()))
+
+    def _with_groups(self, person: VerifiedIdentity) -> VerifiedIdentity:
+        """With the groups that the directory adds now."""
+        of = person.subject
+        groups = self._directory.value.extended(person.groups, iss=of.iss, sub=of.sub, email=of.email)
+        return msgspec.structs.replace(person, groups=groups)
 
     async def _verified(self, unverified: Identity, now: int) -> VerifiedIdentity:
         tokens: dict[str, list[str]] = {}

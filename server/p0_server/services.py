@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import httpx
 
 from p0_access.routing.current import CurrentRules
+from p0_access.routing.directory import CurrentDirectory
 from p0_server.acting import Acting
 from p0_server.agents import Agents
 from p0_server.auth import Authenticator
@@ -15,6 +16,7 @@ from p0_server.config import Settings
 from p0_server.databases import Databases
 from p0_server.events import EventHub
 from p0_server.jwks import KeyFetcher
+from p0_server.mandates import Mandates
 from p0_server.preview.previewer import Previewer
 from p0_server.requests import Requests
 from p0_server.signals import Signal
@@ -31,6 +33,7 @@ class Services:
     requests: Requests
     submission: Submission
     acting: Acting
+    mandates: Mandates
     agents: Agents
     hub: EventHub
 
@@ -39,6 +42,7 @@ def put_together(
     settings: Settings,
     *,
     rules: CurrentRules,
+    directory: CurrentDirectory,
     store: Store,
     signal: Signal,
     previewer: Previewer,
@@ -46,7 +50,7 @@ def put_together(
     clock: Callable[[], float],
     random: Callable[[int], bytes],
 ) -> Services:
-    authenticator = Authenticator(settings, store, KeyFetcher(client, clock), clock)
+    authenticator = Authenticator(settings, store, KeyFetcher(client, clock), directory, clock)
     requests = Requests(settings, store, signal, clock)
     databases = Databases(settings, store, rules, clock)
     return Services(
@@ -57,6 +61,7 @@ def put_together(
         requests=requests,
         submission=Submission(store, authenticator, previewer, databases, requests, clock=clock, random=random),
         acting=Acting(store, authenticator, requests, signal, clock=clock, random=random),
+        mandates=Mandates(settings, store, authenticator, requests, clock=clock, random=random),
         agents=Agents(store, signal, clock=clock, random=random),
         hub=EventHub(store, signal),
     )

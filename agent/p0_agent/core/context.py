@@ -21,7 +21,8 @@ from p0_agent.verification.acts import KeySource
 class Context:
     """`clock` gives seconds since the epoch, `random(n)` n unpredictable bytes. `not_before` is when the ledger was
     first made: what was signed earlier may have been seen by a ledger that is lost. `sslrootcert` is PEM text.
-    `directory` adds groups to those in people's tokens. `aliases` joins subjects that are one human (`p0_access.proof.issuers.humans`)."""
+    `directory` adds groups to those in people's tokens; `aliases` joins subjects that are one human
+    (`p0_access.proof.issuers.humans`)."""
 
     key: SigningKey
     rules: RuleSet

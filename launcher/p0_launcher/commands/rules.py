@@ -46,6 +46,9 @@ def check(
     group: Annotated[
         list[str] | None, typer.Option(help="A group that there is; with all of them, others warn.")
     ] = None,
+    directory: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The directory file that server and agent read: others warn.")
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if there are warnings.")] = False,
     json: Json = False,
 ) -> None:
@@ -53,12 +56,16 @@ def check(
 
     Example: p0 rules check rules.yaml --strict
     """
+    from p0_access.routing.directory import load_directory
     from p0_access.routing.lint import lint
-    from p0_launcher.rules.files import read_rules
+    from p0_launcher.rules.files import read_bytes, read_rules
     from p0_launcher.text import shown
 
     rules = read_rules(file)
-    found = lint(rules, groups=group or None)
+    known = set(group or ())
+    if directory is not None:
+        known |= load_directory(read_bytes(directory), source=str(directory)).groups
+    found = lint(rules, groups=known if known or directory is not None else None)
     if json:
         out_json({"sha256": rules.sha256, "rules": len(rules.rules), "findings": found})
     else:
