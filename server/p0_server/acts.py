@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from p0_access.messages.job import JobKind
+from p0_access.messages.mandates import Review
 from p0_access.messages.records import Act, Approval, Collect, End
 from p0_access.messages.views import EventType, State
 from p0_access.proof.identity import VerifiedIdentity
@@ -42,6 +43,8 @@ def take_in(request: StoredRequest, who: Actor, act: Act, now: int) -> TakenIn |
             return _collect(request, who, act, now)
         case End():
             return _end(request, who, act, now)
+        case Review():
+            return _review(request, who, act)
     raise UnprocessableError("this is no act on a request", code="record_type")
 
 
@@ -76,13 +79,30 @@ def _collect(request: StoredRequest, who: Actor, act: Collect, now: int) -> Take
 
 def _end(request: StoredRequest, who: Actor, act: End, now: int) -> TakenIn:
     _same_request(request, act.rh)
+    mandate = request.kind != "request"
+    if mandate and not who.mine:
+        raise ForbiddenError("only who signed it can withdraw it", code="not_yours")
     if act.act != "revoke" and not who.mine:
         raise ForbiddenError(f"only who asked can {act.act}", code="not_yours", hint="p0 revoke ends another's access")
     if request.state.final:
         raise ConflictError(f"the request is over already: {request.end_cause or request.state}", code="already_ended")
     state = State.ENDING if request.state is State.ACTIVE else request.state
     data = {"act": act.act, "comment": act.comment}
-    return TakenIn(kind="end", change=_changed(request, state, "ending", who, now, data))
+    return TakenIn(kind="withdraw" if mandate else "end", change=_changed(request, state, "ending", who, now, data))
+
+
+def _review(request: StoredRequest, who: Actor, act: Review) -> TakenIn:
+    _same_request(request, act.rh)
+    if who.mine:
+        raise ForbiddenError("nobody reviews their own emergency", code="own_request")
+    if not who.reviewer:
+        raise ForbiddenError("you are not among those who review this", code="not_a_reviewer")
+    if request.review_due is None:
+        raise ConflictError("no review of this is waited for", code="no_review")
+    if request.reviewed_by is not None:
+        raise ConflictError(f"{request.reviewed_by} has reviewed it already", code="already_reviewed")
+    _same_admission(request, act.ah)
+    return TakenIn(kind="review", change=Change(request=request, events=()))
 
 
 def _changed(

@@ -14,7 +14,7 @@ import msgspec
 
 from p0_access.encoding import b64u, sha256_b64u
 from p0_access.errors import P0Error
-from p0_access.messages.identity import SignedAct
+from p0_access.messages.identity import Identity, SignedAct
 from p0_access.messages.job import AgentReport, Announcement, CatalogUpload, Job, Result
 from p0_access.messages.records import CatalogRecord, LogHead
 from p0_access.messages.views import State
@@ -22,7 +22,7 @@ from p0_access.permissions.catalog import Catalog
 from p0_access.proof import jws
 from p0_server.config import AgentSettings
 from p0_server.errors import ForbiddenError, NotFoundError, UnprocessableError
-from p0_server.outcomes import end_of_its_own, settle, verified
+from p0_server.outcomes import AgentRecords, Step, end_of_its_own, extended, settle, used, verified
 from p0_server.signals import Patience, Signal
 from p0_server.store.protocol import (
     Change,
@@ -33,6 +33,7 @@ from p0_server.store.protocol import (
     Store,
     StoredAgent,
     StoredCatalog,
+    StoredRequest,
 )
 
 LEASE_SECONDS: Final = 60
@@ -110,6 +111,7 @@ class Agents:
                 )
             except ChangedError:
                 continue
+            await self._follow_up(agent, request, result, records)
             return
 
     async def report(self, agent: AgentSettings, report: AgentReport) -> None:
@@ -162,6 +164,32 @@ class Agents:
         )
         await self._store.put_catalog(stored)
 
+    async def _follow_up(
+        self, agent: AgentSettings, request: StoredRequest, result: Result, records: AgentRecords
+    ) -> None:
+        """What a result says about other requests: an access that was extended, allowances that were used. It is for
+        people to see; a server that stops in between shows it later or never."""
+        if records.extension is not None:
+            extension = records.extension
+            first = await self._store.request_by_hash(extension.record.extends)
+            await self._also(agent, first, lambda found: extended(found, extension, request, self._now()))
+        for rid in result.in_advance:
+            mandate = await self._store.request(rid)
+            if mandate is not None and mandate.kind == "allow":
+                await self._also(agent, mandate, lambda found: used(found, request, self._now()))
+
+    async def _also(
+        self, agent: AgentSettings, found: StoredRequest | None, step: Callable[[StoredRequest], Step]
+    ) -> None:
+        while found is not None and found.agent == agent.thumbprint and not found.state.final:
+            taken = step(found)
+            try:
+                await self._store.change(Change(request=taken.request, events=taken.events))
+            except ChangedError:
+                found = await self._store.request(found.rid)
+                continue
+            return
+
     async def _claim(self, agent: AgentSettings) -> tuple[Job, ...]:
         now = self._now()
         leases = tuple(b64u(self._random(16)) for _ in range(JOBS_AT_ONCE))
@@ -186,15 +214,21 @@ class Agents:
 
 
 def _job(claimed: ClaimedJob) -> Job | None:
-    """The job as it travels; None for one whose request is final by now."""
+    """The job as it travels; None for one whose request is final by now. Reviews and withdrawals are of what
+    the agent knows and has verified, whose tokens are no longer kept."""
     job, request = claimed.job, claimed.request
-    if request.identity is None or job.lease is None:
+    identity = _FORGOTTEN if job.kind in {"review", "withdraw"} else request.identity
+    if identity is None or job.lease is None:
         return None
     return Job(
         job=job.job,
         lease=job.lease,
         kind=job.kind,
-        request=SignedAct(record=request.record, identity=request.identity),
+        request=SignedAct(record=request.record, identity=identity),
         act=job.act,
         admission=request.admission,
     )
+
+
+_FORGOTTEN: Final = Identity(bind="", id_token="")
+"""Stands for tokens that are no longer kept."""

@@ -13,11 +13,13 @@ import msgspec
 
 from p0_access.errors import P0Error
 from p0_access.messages.job import Result
+from p0_access.messages.mandates import Extension, Review
 from p0_access.messages.records import Admission, Approval, Credential, Deletion, Refusal
 from p0_access.messages.views import EventType, State
 from p0_access.proof import jws
 from p0_access.proof.keys import PublicKey
 from p0_access.routing.decision import Denied
+from p0_server.deadlines import with_deadlines
 from p0_server.errors import UnprocessableError
 from p0_server.store.protocol import NewEvent, StoredJob, StoredRequest
 from p0_server.transitions import legal
@@ -32,6 +34,8 @@ _STATE_OF: Final = {
     "ended": State.ENDED,
     "cancelled": State.CANCELLED,
     "needs_changes": State.NEEDS_CHANGES,
+    "lapsed": State.LAPSED,
+    "extended": State.ENDED,
     "failed": State.ENDED,
 }
 
@@ -42,6 +46,7 @@ _EVENT_OF: Final[dict[State, EventType]] = {
     State.CANCELLED: "cancelled",
     State.NEEDS_CHANGES: "needs_changes",
     State.NEEDS_LOGIN: "needs_login",
+    State.LAPSED: "lapsed",
     State.ENDED: "ended",
 }
 
@@ -59,6 +64,7 @@ class AgentRecords(msgspec.Struct, frozen=True, kw_only=True):
     refusal: jws.Verified[Refusal] | None = None
     credential: jws.Verified[Credential] | None = None
     deletion: jws.Verified[Deletion] | None = None
+    extension: jws.Verified[Extension] | None = None
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +100,8 @@ def settle(request: StoredRequest, job: StoredJob, result: Result, records: Agen
         return _act_refused(request, job, result, now)
     if result.outcome == "failed" and job.kind == "end":
         return _act_refused(request, job, result, now)
+    if job.kind == "review":
+        return _reviewed(request, job, now)
     after = _STATE_OF[result.outcome]
     if after is State.REFUSED and result.code in _NEEDS_LOGIN:
         after = State.NEEDS_LOGIN
@@ -102,11 +110,34 @@ def settle(request: StoredRequest, job: StoredJob, result: Result, records: Agen
     changed = _with_records(request, job, result, records, now)
     changed = msgspec.structs.replace(changed, state=after, **_words(changed, after, job, result, records))
     decision = None if records.admission is None else records.admission.record.rules.decision
+    changed = with_deadlines(request, changed, now)
     return Step(
         request=changed,
-        events=_events(request, changed, job, records, now),
+        events=_events(request, changed, job, records, result.in_advance, now),
         reviewers=reviewer_keys(decision, request.iss),
     )
+
+
+def extended(first: StoredRequest, extension: jws.Verified[Extension], by: StoredRequest, now: int) -> Step:
+    """What an extension makes of the request whose access it is about."""
+    end = extension.record.not_after
+    changed = msgspec.structs.replace(first, not_after=end, extension=extension.compact, updated=now)
+    event = NewEvent(at=now, type="extended", state=first.state, data={"by": by.rid, "not_after": end})
+    return Step(request=changed, events=(event,))
+
+
+def used(mandate: StoredRequest, by: StoredRequest, now: int) -> Step:
+    """An allowance that was counted for a request."""
+    changed = msgspec.structs.replace(mandate, used=mandate.used + 1, updated=now)
+    event = NewEvent(at=now, type="used", state=mandate.state, data={"by": by.rid})
+    return Step(request=changed, events=(event,))
+
+
+def _reviewed(request: StoredRequest, job: StoredJob, now: int) -> Step:
+    comment = "" if job.act is None else jws.unverified_record(job.act.record, Review).comment
+    changed = msgspec.structs.replace(request, reviewed_by=job.actor, updated=now)
+    event = NewEvent(at=now, type="reviewed", state=request.state, actor=job.actor, data={"comment": comment})
+    return Step(request=changed, events=(event,))
 
 
 def end_of_its_own(request: StoredRequest, deletion: jws.Verified[Deletion], now: int) -> Step:
@@ -119,7 +150,11 @@ def end_of_its_own(request: StoredRequest, deletion: jws.Verified[Deletion], now
 
 
 def _act_refused(request: StoredRequest, job: StoredJob, result: Result, now: int) -> Step:
-    back = {("collect", State.PROVISIONING): State.APPROVED, ("end", State.ENDING): State.ACTIVE}
+    back = {
+        ("collect", State.PROVISIONING): State.APPROVED,
+        ("end", State.ENDING): State.ACTIVE,
+        ("withdraw", State.ENDING): State.ACTIVE,
+    }
     changed = msgspec.structs.replace(request, state=back.get((job.kind, request.state), request.state), updated=now)
     data = {"act": job.kind, "code": result.code, "message": result.message, "hint": result.hint}
     event = NewEvent(at=now, type="failed", state=changed.state, actor=job.actor, data=data)
@@ -155,6 +190,8 @@ def _with_records(
         deletion=latest(records.deletion, request.deletion),
         login=result.login or request.login,
         not_after=result.not_after or request.not_after,
+        struck=result.struck or request.struck,
+        extension=latest(records.extension, request.extension),
     )
 
 
@@ -166,11 +203,19 @@ def _words(
         return {}
     cause = None
     if after is State.ENDED:
-        cause = "failed" if records.deletion is None else records.deletion.record.cause
+        cause = _cause(request, records)
     message = result.message
     if message is None and after is State.DENIED:
         message = _why_denied(request, job, records)
     return {"end_cause": cause, "code": result.code, "message": message, "hint": result.hint}
+
+
+def _cause(request: StoredRequest, records: AgentRecords) -> str:
+    if request.kind != "request":
+        return "withdrawn"
+    if records.extension is not None:
+        return "extended"
+    return "failed" if records.deletion is None else records.deletion.record.cause
 
 
 def _why_denied(request: StoredRequest, job: StoredJob, records: AgentRecords) -> str | None:
@@ -184,7 +229,12 @@ def _why_denied(request: StoredRequest, job: StoredJob, records: AgentRecords) -
 
 
 def _events(
-    before: StoredRequest, after: StoredRequest, job: StoredJob, records: AgentRecords, now: int
+    before: StoredRequest,
+    after: StoredRequest,
+    job: StoredJob,
+    records: AgentRecords,
+    in_advance: tuple[str, ...],
+    now: int,
 ) -> tuple[NewEvent, ...]:
     """The rows of one step, in the order in which things are; the last one has the new state."""
     found: list[NewEvent] = []
@@ -197,16 +247,23 @@ def _events(
         data = {"decision": approval.decision, "ttl": approval.ttl, "comment": approval.comment}
         data["permissions"] = len(approval.permissions)
         found.append(NewEvent(at=now, type="approval", state=state, actor=job.actor, data=data))
+    found += [
+        NewEvent(at=now, type="approval", state=state, data={"decision": "approve", "in_advance": rid})
+        for rid in in_advance
+    ]
     if after.state is before.state or after.state is State.PENDING:
         return tuple(found)
-    actor = job.actor if job.kind in {"approval", "end"} else None
+    actor = job.actor if job.kind in {"approval", "end", "withdraw"} else None
     if after.state is State.ACTIVE:
-        if before.state is State.SUBMITTED:
+        if before.state is State.SUBMITTED and before.kind == "request":
             found.append(NewEvent(at=now, type="approved", state=State.APPROVED))
         data = {"login": after.login, "not_after": after.not_after}
         found.append(NewEvent(at=now, type="active", state=State.ACTIVE, data=data))
     elif after.state is State.ENDED and records.deletion is not None:
         found.append(_ended(after, records.deletion, actor=actor))
+    elif after.state is State.ENDED and after.end_cause in {"extended", "withdrawn"}:
+        data = {"cause": after.end_cause, "not_after": after.not_after}
+        found.append(NewEvent(at=now, type="ended", state=State.ENDED, actor=actor, data=data))
     else:
         data = {"code": after.code, "message": after.message, "hint": after.hint} if after.state.final else {}
         found.append(NewEvent(at=now, type=_EVENT_OF[after.state], state=after.state, actor=actor, data=data))
@@ -234,9 +291,10 @@ def _approval(job: StoredJob) -> Approval | None:
     return jws.unverified_record(job.act.record, Approval)  # verified when it was taken in
 
 
-_KINDS: Final[dict[str, tuple[str, type[Admission | Refusal | Credential | Deletion]]]] = {
+_KINDS: Final[dict[str, tuple[str, type[Admission | Refusal | Credential | Deletion | Extension]]]] = {
     Admission.TYP: ("admission", Admission),
     Refusal.TYP: ("refusal", Refusal),
     Credential.TYP: ("credential", Credential),
     Deletion.TYP: ("deletion", Deletion),
+    Extension.TYP: ("extension", Extension),
 }

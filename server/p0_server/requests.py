@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
+
 from p0_access.messages.views import Event, RequestSummary, RequestView
 from p0_access.proof.identity import VerifiedIdentity
 from p0_server import views
 from p0_server.config import Settings
 from p0_server.errors import NotFoundError
 from p0_server.signals import Patience, Signal
-from p0_server.store.protocol import ListKind, Store, StoredRequest
+from p0_server.store.protocol import ListKind, Store, StoredRequest, Viewer
 from p0_server.visibility import is_mine, viewer
 
 MAX_EVENTS: Final = 1_000
@@ -27,9 +29,15 @@ class Requests:
         self._signal = signal
         self._clock = clock
 
+    async def viewer(self, person: VerifiedIdentity) -> Viewer:
+        """The person, with what they may see in place of those whom they stand in for."""
+        who = viewer(person)
+        more = await self._store.stood_in_for(who.keys, int(self._clock()))
+        return msgspec.structs.replace(who, keys=who.keys | more)
+
     async def visible(self, person: VerifiedIdentity, rid: str) -> tuple[StoredRequest, bool]:
         """The request and whether the person may review it; not found for everybody who may not see it."""
-        who = viewer(person)
+        who = await self.viewer(person)
         request = await self._store.request(rid)
         if request is not None and request.agent in self._agents:
             reviewer = not who.keys.isdisjoint(await self._store.reviewers(rid))
@@ -57,7 +65,7 @@ class Requests:
         )
 
     async def listed(self, person: VerifiedIdentity, kind: ListKind, limit: int) -> tuple[RequestSummary, ...]:
-        who = viewer(person)
+        who = await self.viewer(person)
         found = await self._store.requests(kind, who, limit)
         return tuple(views.summary(request, who, reviewer=reviewer) for request, reviewer in found)
 

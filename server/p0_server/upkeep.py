@@ -1,4 +1,4 @@
-"""What happens because time passes: requests lapse, old proofs and old notices are forgotten."""
+"""What happens because time passes: requests lapse or escalate, mandates end, old proofs and notices are forgotten."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from p0_access.messages.views import State
+from p0_server.deadlines import escalated, mandate_expired
 from p0_server.store.protocol import Change, ChangedError, NewEvent, Store
 
 INTERVAL_SECONDS: Final = 5.0
@@ -26,6 +27,8 @@ async def keep_up(store: Store, clock: Callable[[], float], *, interval: float =
     while True:
         try:
             await lapse(store, int(clock()))
+            await escalate(store, int(clock()))
+            await expire(store, int(clock()))
             await store.forget_proofs(int(clock()))
             await store.forget_notices(int(clock()) - NOTICES_KEPT_SECONDS)
         except Exception:  # noqa: BLE001 - the next round may go better, and there must be one
@@ -49,6 +52,26 @@ async def lapse(store: Store, now: int) -> None:
             await store.change(Change(request=changed, events=(event,)))
         except ChangedError:
             _LOG.debug("decided at the last moment", extra={"rid": request.rid})
+
+
+async def escalate(store: Store, now: int) -> None:
+    """Lets those see a request who may approve it now that nobody has for a while."""
+    for request in await store.to_escalate(now, LAPSED_AT_ONCE):
+        changed, event, keys = escalated(request, now)
+        try:
+            await store.change(Change(request=changed, events=(event,), reviewers=keys))
+        except ChangedError:
+            _LOG.debug("decided at the last moment", extra={"rid": request.rid})
+
+
+async def expire(store: Store, now: int) -> None:
+    """Ends allowances and delegations that have come to their end."""
+    for request in await store.to_expire(now, LAPSED_AT_ONCE):
+        changed, event = mandate_expired(request, now)
+        try:
+            await store.change(Change(request=changed, events=(event,)))
+        except ChangedError:
+            _LOG.debug("withdrawn at the last moment", extra={"rid": request.rid})
 
 
 _MESSAGES: Final = {

@@ -10,22 +10,42 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from p0_access.messages.mandates import Named
 from p0_access.messages.records import Subject
 from p0_access.proof.identity import VerifiedIdentity
-from p0_access.routing.decision import Approvers, Decision, NeedsApproval, Requestor
+from p0_access.routing.decision import Approvers, Decision, Denied, Escalation, NeedsApproval, Requestor
 from p0_server.store.protocol import LoggedEvent, StoredRequest, Viewer
 
 
 def reviewer_keys(decision: Decision | None, requestor_issuer: str) -> frozenset[str]:
-    """The keys of everybody who could approve. A group without an issuer is the requestor's issuer's group."""
-    if not isinstance(decision, NeedsApproval):
+    """The keys of everybody who could approve now, and of those who review an emergency. A group without an issuer is
+    the requestor's issuer's group."""
+    if decision is None or isinstance(decision, Denied):
         return frozenset()
+    asked = [] if decision.emergency is None else [Approvers(groups=decision.emergency.notify)]
+    if isinstance(decision, NeedsApproval):
+        asked += [way.approvers for requirement in decision.requirements for way in requirement.ways]
+    return frozenset(key for approvers in asked for key in _keys(approvers, requestor_issuer))
+
+
+def escalated_keys(decision: Decision | None, requestor_issuer: str, *, after: int) -> frozenset[str]:
+    """The keys of those who may approve, too, `after` so many seconds from the admission."""
     return frozenset(
-        key
-        for requirement in decision.requirements
-        for way in requirement.ways
-        for key in _keys(way.approvers, requestor_issuer)
+        key for each in escalations(decision) if each.after <= after for key in _keys(each.to, requestor_issuer)
     )
+
+
+def escalations(decision: Decision | None) -> tuple[Escalation, ...]:
+    if not isinstance(decision, NeedsApproval):
+        return ()
+    return tuple(each.escalate for each in decision.requirements if each.escalate is not None)
+
+
+def named_key(named: Named) -> str:
+    """The key that a verified identity has who is meant."""
+    if named.sub is not None:
+        return f"subject {named.iss}#{named.sub}"
+    return f"subject-of {named.iss} {(named.email or '').lower()}"
 
 
 def requestor(person: VerifiedIdentity) -> Requestor:

@@ -54,7 +54,11 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 EventType = Literal[
     "submitted", "admitted", "approval", "denied", "refused", "approved", "collected", "provisioning", "active",
     "ending", "ended", "failed", "lapsed", "cancelled", "needs_changes", "needs_login",
+    "escalated", "extended", "reviewed", "used",
 ]  # fmt: skip
+
+RequestKind = Literal["request", "allow", "delegation"]
+"""An allowance or a delegation is seen like a request: made by who signed it, active while it stands."""
 
 
 class Event(View, frozen=True, kw_only=True):
@@ -71,7 +75,8 @@ class Event(View, frozen=True, kw_only=True):
 
 class RequestSummary(View, frozen=True, kw_only=True):
     """One line of a list. Times in seconds since the epoch; `summary` is the start of the SQL, or the role, or the
-    grant."""
+    grant. `used` counts the requests that an allowance served; an emergency with `review_due` and no `reviewed_by` waits for
+    somebody to look at it; `struck` is what approvers took away, in words."""
 
     rid: str
     database: str
@@ -91,6 +96,11 @@ class RequestSummary(View, frozen=True, kw_only=True):
     hint: str | None
     mine: bool
     reviewable: bool
+    kind: RequestKind = "request"
+    used: int = 0
+    review_due: int | None = None
+    reviewed_by: str | None = None
+    struck: tuple[str, ...] = ()
 
 
 class AgentView(View, frozen=True, kw_only=True):
@@ -110,6 +120,7 @@ class RequestView(RequestSummary, frozen=True, kw_only=True):
     deletion: str | None
     decision: Decision | None
     agent: AgentView
+    extension: str | None = None
     events: tuple[Event, ...]
 
 

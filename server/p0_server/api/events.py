@@ -15,7 +15,7 @@ from p0_access.encoding import encode
 from p0_access.errors import MalformedError
 from p0_access.messages.views import Event
 from p0_server.api.operation import Call, Operation
-from p0_server.visibility import viewer
+from p0_server.store.protocol import Viewer
 
 SEND_SECONDS: Final = 30.0
 """A client that takes nothing in for so long is let go; it resumes where it was."""
@@ -53,14 +53,15 @@ class EventStream(Response):
 
 
 async def events(call: Call) -> Response:
-    after, who, hub = _last_event_id(call.http), viewer(call.person), call.services.hub
+    after, hub = _last_event_id(call.http), call.services.hub
+    who = await call.services.requests.viewer(call.person)
     hub.admit(who)
-    return EventStream(_chunks(call, after), ended=lambda: hub.leave(who))
+    return EventStream(_chunks(call, who, after), ended=lambda: hub.leave(who))
 
 
-async def _chunks(call: Call, after: int | None) -> AsyncGenerator[bytes, None]:
+async def _chunks(call: Call, who: Viewer, after: int | None) -> AsyncGenerator[bytes, None]:
     """Ends with the caller's proof of identity: whoever still may comes again with a newer one."""
-    following = call.services.hub.follow(viewer(call.person), after)
+    following = call.services.hub.follow(who, after)
     yield _HEARTBEAT  # the headers and a first sign of life go out at once
     async with contextlib.aclosing(following):
         async for event in following:

@@ -9,6 +9,7 @@ from msgspec import Meta
 from starlette.responses import Response
 
 from p0_access.messages.identity import SignedAct
+from p0_access.messages.mandates import Review
 from p0_access.messages.records import Act, Approval, Collect, End
 from p0_access.messages.views import Event, RequestSummary, RequestView
 from p0_server.api.operation import Call, Operation, answer
@@ -25,7 +26,8 @@ class ActQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class ListQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`mine`, those waiting for a decision that the caller may take, or all that the caller may see."""
+    """`mine`, those waiting for a decision or a review that the caller may give, all that the caller may see, or the
+    allowances and delegations that the caller signed or is named in."""
 
     view: ListKind = "mine"
     limit: Annotated[int, Meta(ge=1, le=500)] = 100
@@ -74,6 +76,15 @@ async def approve(call: Call) -> Response:
 
 async def collect(call: Call) -> Response:
     return await _act(call, Collect)
+
+
+async def review(call: Call) -> Response:
+    return await _act(call, Review)
+
+
+async def mandate(call: Call) -> Response:
+    view, new = await call.services.mandates.submit(call.person, call.body, wait=call.query.wait)
+    return answer(view, 201 if new else 200)
 
 
 async def end(call: Call) -> Response:
@@ -152,11 +163,33 @@ OPERATIONS = (
         method="POST",
         path="/v1/requests/{rid}/end",
         name="end",
-        summary="Cancel, relinquish or revoke.",
+        summary="Cancel, relinquish, revoke, or withdraw what stands.",
         handler=end,
         query=ActQuery,
         body=SignedAct,
         answers={200: RequestView},
+        errors=_ACT_ERRORS,
+    ),
+    Operation(
+        method="POST",
+        path="/v1/requests/{rid}/review",
+        name="review",
+        summary="Say that an emergency has been looked at.",
+        handler=review,
+        query=ActQuery,
+        body=SignedAct,
+        answers={200: RequestView},
+        errors=_ACT_ERRORS,
+    ),
+    Operation(
+        method="POST",
+        path="/v1/mandates",
+        name="mandate",
+        summary="Hand in a signed allowance or delegation. 200 when the same one came before.",
+        handler=mandate,
+        query=ActQuery,
+        body=SignedAct,
+        answers={201: RequestView, 200: RequestView},
         errors=_ACT_ERRORS,
     ),
 )

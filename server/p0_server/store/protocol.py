@@ -14,7 +14,7 @@ import msgspec
 from p0_access.messages.identity import Identity, SignedAct
 from p0_access.messages.job import JobKind, Progress
 from p0_access.messages.records import LogHead, Subject
-from p0_access.messages.views import Event, EventType, State
+from p0_access.messages.views import Event, EventType, RequestKind, State
 from p0_access.routing.decision import Decision
 from p0_server.errors import ConflictError, UnavailableError
 
@@ -38,11 +38,13 @@ class StaleLeaseError(ConflictError):
 class StoredRequest(msgspec.Struct, frozen=True, kw_only=True):
     """All that is kept of a request. `version` is the sequence number of its last event, set by the store.
 
-    `identity` holds tokens: it is None once the request is final. `exp` is the request's own, after which it lapses.
+    `identity` holds tokens: it is None once the request is final. It lapses after `exp`, while it waits. An allowance
+    or a delegation is kept like a request: its requestor is who signed it, and it is `active` while it stands.
     """
 
     rid: str
     rh: str
+    kind: RequestKind = "request"
     version: int = 0
     agent: str
     database: str
@@ -71,10 +73,29 @@ class StoredRequest(msgspec.Struct, frozen=True, kw_only=True):
     code: str | None = None
     message: str | None = None
     hint: str | None = None
+    used: int = 0
+    escalate_at: int | None = None
+    review_due: int | None = None
+    reviewed_by: str | None = None
+    struck: tuple[str, ...] = ()
+    extension: str | None = None
+
+    @property
+    def unreviewed(self) -> bool:
+        """An emergency that nobody has looked at yet."""
+        return self.review_due is not None and self.reviewed_by is None
 
     @property
     def requestor(self) -> Subject:
         return Subject(iss=self.iss, sub=self.sub, email=self.email)
+
+
+class StandIn(msgspec.Struct, frozen=True, kw_only=True):
+    """A viewer with `key` sees, until then, what one with `as_key` would."""
+
+    key: str
+    as_key: str
+    until: int
 
 
 class NewEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -237,7 +258,7 @@ class Viewer(msgspec.Struct, frozen=True, kw_only=True):
     keys: frozenset[str]
 
 
-ListKind = Literal["mine", "to-review", "all"]
+ListKind = Literal["mine", "to-review", "all", "mandates"]
 
 SelectTargets = Callable[[StoredRequest, NewEvent], tuple[str, ...]]
 """Who is to be notified of a new row of the log, by name. Pure: it is asked in the row's own transaction."""
@@ -255,9 +276,17 @@ class Store(Protocol):
         """`callback` is called, on the event loop, after every commit that added events or jobs."""
 
     async def create(
-        self, request: StoredRequest, event: NewEvent, job: NewJob, *, reviewers: frozenset[str], open_limit: int
+        self,
+        request: StoredRequest,
+        event: NewEvent,
+        job: NewJob,
+        *,
+        reviewers: frozenset[str],
+        open_limit: int,
+        stand_ins: tuple[StandIn, ...] = (),
     ) -> StoredRequest:
-        """A new request. Raises `RidTakenError`, or `ConflictError` when its requestor has `open_limit` open ones."""
+        """A new request. `stand_ins` hold until it is final. Raises `RidTakenError`, or `ConflictError` when its
+        requestor has `open_limit` open ones."""
 
     async def change(self, change: Change) -> StoredRequest:
         """Applies one step. Raises `ChangedError`, or `StaleLeaseError` when `done` is not the job's current lease."""
@@ -272,10 +301,20 @@ class Store(Protocol):
     async def reviewers(self, rid: str) -> frozenset[str]: ...
 
     async def requests(self, kind: ListKind, viewer: Viewer, limit: int) -> tuple[tuple[StoredRequest, bool], ...]:
-        """The newest first, each with whether the viewer is among its reviewers. `to-review` are the pending ones."""
+        """The newest first, each with whether the viewer is among its reviewers. `to-review` are the pending ones, and
+        emergencies that nobody has reviewed; `mandates` are allowances and delegations, which are in no other list."""
 
     async def to_lapse(self, now: int, limit: int) -> tuple[StoredRequest, ...]:
         """Submitted, pending or approved past their `exp`, unless an agent has one in hand under a live lease."""
+
+    async def to_escalate(self, now: int, limit: int) -> tuple[StoredRequest, ...]:
+        """Pending ones whose `escalate_at` has come."""
+
+    async def to_expire(self, now: int, limit: int) -> tuple[StoredRequest, ...]:
+        """Allowances and delegations that stand past their end."""
+
+    async def stood_in_for(self, keys: frozenset[str], now: int) -> frozenset[str]:
+        """The keys of those whom somebody with `keys` stands in for."""
 
     async def events(self, *, after: int, limit: int, rid: str | None = None) -> tuple[LoggedEvent, ...]: ...
 

@@ -7,7 +7,9 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-_JSON: Final = frozenset({"act", "approvals", "data", "decision", "head", "identity", "progress", "reviewers", "said"})
+_JSON: Final = frozenset(
+    {"act", "approvals", "data", "decision", "head", "identity", "progress", "reviewers", "said", "struck"}
+)
 
 T = TypeVar("T")
 

@@ -34,6 +34,7 @@ from p0_server.store.protocol import (
     SelectTargets,
     Settled,
     StaleLeaseError,
+    StandIn,
     StoredAgent,
     StoredCatalog,
     StoredJob,
@@ -47,7 +48,12 @@ from p0_server.store.rows import from_row, json_text, to_row
 from p0_server.store.writer import Writer
 
 _SQL: Final = queries.load()
-_LISTS: Final = {"mine": "requests_mine", "to-review": "requests_to_review", "all": "requests_all"}
+_LISTS: Final = {
+    "mine": "requests_mine",
+    "to-review": "requests_to_review",
+    "all": "requests_all",
+    "mandates": "requests_mandates",
+}
 _BUSY_SECONDS: Final = 5.0
 
 
@@ -102,7 +108,14 @@ class SqliteStore:
     # requests
 
     async def create(
-        self, request: StoredRequest, event: NewEvent, job: NewJob, *, reviewers: frozenset[str], open_limit: int
+        self,
+        request: StoredRequest,
+        event: NewEvent,
+        job: NewJob,
+        *,
+        reviewers: frozenset[str],
+        open_limit: int,
+        stand_ins: tuple[StandIn, ...] = (),
     ) -> StoredRequest:
         async def operation(tx: aiosqlite.Connection) -> StoredRequest:
             row = await _one(tx, "count_open", {"iss": request.iss, "sub": request.sub})
@@ -113,6 +126,8 @@ class SqliteStore:
             if not await _execute(tx, "insert_request", to_row(request)):
                 raise RidTakenError(f"{request.rid} stands for another request", code="rid_taken", hint="Try again.")
             await _add_reviewers(tx, request.rid, reviewers)
+            for each in stand_ins:
+                await _execute(tx, "insert_stand_in", to_row(each) | {"rid": request.rid})
             await _add_job(tx, request.rid, job)
             self._news = True
             return await self._log(tx, request, (event,))
@@ -127,6 +142,7 @@ class SqliteStore:
             if request.state.final:
                 request = msgspec.structs.replace(request, identity=None)
                 await _execute(tx, "close_jobs", {"rid": request.rid, "now": request.updated})
+                await _execute(tx, "delete_stand_ins", {"rid": request.rid})
             if not await _execute(tx, "update_request", to_row(request)):
                 raise ChangedError(f"{request.rid} has changed meanwhile", code="request_changed")
             await _add_reviewers(tx, request.rid, change.reviewers)
@@ -157,6 +173,18 @@ class SqliteStore:
     async def to_lapse(self, now: int, limit: int) -> tuple[StoredRequest, ...]:
         rows = await _all(self._reading, "to_lapse", {"now": now, "limit": limit})
         return tuple(from_row(row, StoredRequest) for row in rows)
+
+    async def to_escalate(self, now: int, limit: int) -> tuple[StoredRequest, ...]:
+        rows = await _all(self._reading, "to_escalate", {"now": now, "limit": limit})
+        return tuple(from_row(row, StoredRequest) for row in rows)
+
+    async def to_expire(self, now: int, limit: int) -> tuple[StoredRequest, ...]:
+        rows = await _all(self._reading, "to_expire", {"now": now, "limit": limit})
+        return tuple(from_row(row, StoredRequest) for row in rows)
+
+    async def stood_in_for(self, keys: frozenset[str], now: int) -> frozenset[str]:
+        rows = await _all(self._reading, "stood_in_for", {"keys": json_text(sorted(keys)), "now": now})
+        return frozenset(row["as_key"] for row in rows)
 
     # events
 
