@@ -59,6 +59,17 @@ def expand_function(
     _pass_on(context, body)
 
 
+def is_free(context: Context, function: Function) -> bool:
+    """Whether a call costs its caller nothing: anybody may make it, and its body needs and reaches nothing."""
+    if not function.public or function.security_definer:
+        return False
+    try:
+        inner = body_reader.function(context, function, -1).context
+    except RefusedError:
+        return False
+    return not (inner.charges.collect() or inner.usages.collect() or inner.reached or inner.writes or inner.warnings)
+
+
 def expand_trigger(context: Context, function: Function, fired: Fired, clause: str, place: int) -> None:
     """What a trigger's function costs whoever fires it."""
     if function.security_definer or function.language not in ("c", "internal"):

@@ -42,13 +42,14 @@ class _Expansion:
 
 class Session:
     """What earlier statements of the same text left behind. `made` are the relations it made, by name, `views` what
-    reading its temporary views costs."""
+    reading its temporary views costs. `lastval` says that the last value drawn was of a sequence that was charged."""
 
     def __init__(self) -> None:
         self.prepared: dict[str, Node] = {}
         self.cursors: set[str] = set()
         self.made: dict[str, Relation] = {}
         self.views: dict[str, Charges] = {}
+        self.lastval = False
 
     def copy(self) -> Session:
         """The same again, on its own."""
@@ -57,6 +58,7 @@ class Session:
         found.cursors.update(self.cursors)
         found.made.update(self.made)
         found.views.update(self.views)
+        found.lastval = self.lastval
         return found
 
 

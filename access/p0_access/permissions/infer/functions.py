@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Final
 
 from p0_access.permissions import builtin
 from p0_access.permissions.catalog import Function
-from p0_access.permissions.infer import bodies, expressions, names, signatures
-from p0_access.permissions.infer.charges import Reason, SequenceUse
-from p0_access.permissions.infer.context import TEMPORARY, Context, RefusedError
+from p0_access.permissions.infer import bodies, builtin_calls, expressions, names, signatures
+from p0_access.permissions.infer.charges import Reason
+from p0_access.permissions.infer.context import Context, RefusedError
 from p0_access.permissions.infer.scope import MISSING, AmbiguousError, Columns, Level, read_target
 from p0_access.permissions.infer.tree import literal, opened, strings
 from p0_access.permissions.infer.types import canonical, exactly, may_be
@@ -28,25 +27,6 @@ Given = Sequence[Columns | str | None]
 
 Resolved = builtin.BuiltinFunction | list[Function]
 """The built-in function or the user's that a call may mean; an empty list for neither: a cast or a field."""
-
-_SEQUENCE_USES: Final[dict[str, SequenceUse]] = {"nextval": "nextval", "currval": "currval", "setval": "setval"}
-# Which argument, counted from the end where negative, is text that names something, and what.
-_NAMED_IN_TEXT: Final = {
-    "to_regclass": ("regclass", 0),
-    "to_regtype": ("regtype", 0),
-    "to_regproc": ("regproc", 0),
-    "to_regprocedure": ("regprocedure", 0),
-    "pg_get_viewdef": ("regclass", 0),
-    "pg_get_serial_sequence": ("regclass", 0),
-    "has_table_privilege": ("regclass", -2),
-    "has_any_column_privilege": ("regclass", -2),
-    "has_sequence_privilege": ("regclass", -2),
-    "has_column_privilege": ("regclass", -3),
-    "has_function_privilege": ("regprocedure", -2),
-    "has_type_privilege": ("regtype", -2),
-    "pg_input_is_valid": ("regtype", 1),
-    "pg_input_error_info": ("regtype", 1),
-}
 
 
 def read_call(context: Context, level: Level, node: Node) -> Columns | str | None:
@@ -79,19 +59,20 @@ def call(
     """A call whose arguments were read: charges the function it stands for. That function, and what it yields."""
     found = resolve(context, qualified, given, place)
     if isinstance(found, builtin.BuiltinFunction):
-        _charge_builtin(context, level, qualified[-1], found, arguments, place)
+        builtin_calls.charge(context, level, qualified[-1], found, arguments, place)
         return found, found.returns
     if found:
         for each in dict.fromkeys(function.schema for function in found):
             context.name_schema(each, level.clause, place)
-        if len(found) > 1 and not all(harmless(each) for each in found):
+        if len(found) > 1 and not all(harmless(each) or bodies.is_free(context, each) for each in found):
             raise RefusedError(
                 "ambiguous_function",
                 f"{'.'.join(qualified)} may be several functions: {', '.join(signatures.signature(e) for e in found)}",
                 place,
                 "Cast the arguments, so that their types tell which one is meant.",
             )
-        charge(context, found[0], level.clause, place)
+        for candidate in found:
+            charge(context, candidate, level.clause, place)
         return found, canonical(found[0].returns) if len(found) == 1 else None
     return found, _projection_or_cast(context, level, qualified, given, place)
 
@@ -179,82 +160,9 @@ def charge(context: Context, function: Function, clause: str, place: int) -> Non
         if function.name in builtin.OPAQUE_EXTENSION_FUNCTIONS or function.name.startswith(
             builtin.OPAQUE_EXTENSION_PREFIXES
         ):
-            raise _opaque(function.name, place)
+            raise builtin_calls.opaque(function.name, place)
     else:
         bodies.expand_function(context, function, clause, place)
-
-
-def _charge_builtin(
-    context: Context, level: Level, name: str, function: builtin.BuiltinFunction, arguments: Sequence[Node], place: int
-) -> None:
-    if name in _SEQUENCE_USES and arguments:
-        _charge_sequence(context, level, name, arguments[0], place)
-        return
-    if function.private:
-        raise RefusedError("restricted_function", f"{name} may be called by superusers only", place)
-    if name in builtin.OPAQUE_FUNCTIONS:
-        raise _opaque(name, place)
-    for each in function.regclass:
-        text = literal(arguments[each]) if each < len(arguments) else None
-        if text is not None:
-            name_in_text(context, level.clause, text, place)
-    kind, place_of_name = _NAMED_IN_TEXT.get(name, ("", 0))
-    if kind and len(arguments) >= abs(place_of_name):
-        text = literal(arguments[place_of_name])
-        if text is not None:
-            object_in_text(context, level.clause, kind, text, place)
-
-
-def _opaque(name: str, place: int) -> RefusedError:
-    return RefusedError(
-        "opaque_function",
-        f"{name} runs or reads what its arguments say, which cannot be known before it runs",
-        place,
-        "Write the query itself, or ask for a role.",
-    )
-
-
-def _charge_sequence(context: Context, level: Level, name: str, argument: Node, place: int) -> None:
-    text = literal(argument)
-    if text is None:
-        raise RefusedError(
-            "opaque_function", f"which sequence {name} uses is known only when it runs", place, "Write its name."
-        )
-    schema, sequence = name_in_text(context, level.clause, text, place)
-    use = _SEQUENCE_USES[name]
-    context.writes = context.writes or use != "currval"
-    if schema == TEMPORARY:
-        return
-    context.callers.draw(schema, sequence, use, Reason(level.clause, place))
-
-
-def name_in_text(context: Context, clause: str, text: str, place: int) -> tuple[str, str]:
-    """The relation whose name a string holds, as regclass reads it: USAGE on its schema."""
-    parts = names.qualified(text)
-    if parts is None or len(parts) > 3:
-        raise RefusedError("unknown_table", f'"{text}" is not the name of a relation', place)
-    schema = parts[-2] if len(parts) > 1 else None
-    found = names.find_relation(context, schema, parts[-1], clause, place)
-    return found.schema, found.name
-
-
-def object_in_text(context: Context, clause: str, kind: str, text: str, place: int) -> None:
-    """What a string of a reg… type names: USAGE on its schema."""
-    if text.strip().isdigit() or text.strip() == "-":
-        return
-    if kind == "regclass":
-        name_in_text(context, clause, text, place)
-        return
-    parts = names.qualified(text.partition("(")[0].replace("[]", "")) or ()
-    for schema in (parts[-2],) if len(parts) > 1 else names.path(context):
-        known = (
-            bool(context.catalog.functions_named(schema, parts[-1]))
-            if kind in ("regproc", "regprocedure")
-            else kind == "regtype" and names.is_type(context, schema, parts[-1])
-        )
-        if parts and (known or len(parts) > 1):
-            context.name_schema(schema, clause, place)
-            return
 
 
 def _projection_or_cast(
@@ -302,7 +210,7 @@ def cast(context: Context, level: Level, node: Node) -> str | None:
     _charge_type(context, found, level.clause, place)
     schema, name = found
     if name.startswith("reg") and (text := literal(node["arg"])) is not None:
-        object_in_text(context, level.clause, name, text, place)
+        builtin_calls.object_in_text(context, level.clause, name, text, place)
     suffix = "[]" if "arrayBounds" in type_node else ""
     return f"{name}{suffix}" if schema in builtin.SCHEMAS else f"{schema}.{name}{suffix}"
 

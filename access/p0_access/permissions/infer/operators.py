@@ -6,7 +6,7 @@ from typing import Final
 
 from p0_access.permissions.builtin import SCHEMAS
 from p0_access.permissions.catalog import Function, Operator
-from p0_access.permissions.infer import functions, names
+from p0_access.permissions.infer import bodies, builtin_calls, functions, names
 from p0_access.permissions.infer.context import Context, RefusedError
 from p0_access.permissions.infer.scope import Columns, Level
 from p0_access.permissions.infer.tree import items, literal, strings
@@ -49,7 +49,7 @@ def _name_objects(
             for each in items(other) if "List" in other else [other]:
                 text = literal(each) if "A_Const" in each else None
                 if text is not None:
-                    functions.object_in_text(context, level.clause, value, text, node.get("location", -1))
+                    builtin_calls.object_in_text(context, level.clause, value, text, node.get("location", -1))
 
 
 def use(
@@ -72,7 +72,7 @@ def use(
     for each in candidates:
         context.name_schema(each.schema, clause, place)
         for function in _behind(context, each, place):
-            if not functions.harmless(function):
+            if not functions.harmless(function) and not bodies.is_free(context, function):
                 if builtin or len(candidates) > 1:
                     raise RefusedError("ambiguous_operator", f"operator {symbol} may be one of {each.schema}'s", place)
                 functions.charge(context, function, clause, place)

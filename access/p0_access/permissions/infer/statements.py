@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from p0_access.permissions.infer import copy, dml, making, merge, policies, select, session, utility
+from p0_access.permissions.infer import copy, dml, making, merge, policies, select, session, settings, utility
 from p0_access.permissions.infer.context import Context, RefusedError
 from p0_access.permissions.parse import Node
 
@@ -68,8 +68,8 @@ _READERS: Final[dict[str, Callable[[Context, Node], str]]] = {
     "FetchStmt": session.read_fetch,
     "ClosePortalStmt": session.read_close,
     "TransactionStmt": session.read_transaction,
-    "VariableSetStmt": session.read_set,
-    "VariableShowStmt": session.read_show,
+    "VariableSetStmt": settings.read_set,
+    "VariableShowStmt": settings.read_show,
     "DiscardStmt": session.read_discard,
     "ListenStmt": session.read_listen,
     "UnlistenStmt": session.read_unlisten,

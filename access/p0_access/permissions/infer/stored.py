@@ -51,10 +51,12 @@ def _mentions(expression: str, columns: Iterable[str]) -> bool:
 
 def _charge_default(context: Context, relation: Relation, column: Column, place: int) -> None:
     if column.identity or column.generated:
+        context.session.lastval = context.session.lastval and not column.identity
         return
     if column.name in relation.serials and _DRAWS_ONE.match(column.default or ""):
         schema, sequence = relation.serials[column.name]
         context.callers.draw(schema, sequence, "nextval", Reason(f"default of {column.name}", place))
+        context.session.lastval = True
     elif column.default is not None:
         bodies.expand_expression(context, column.default, None, f"default of {column.name}", place)
     elif (domain := _domain(context, column)) is not None and domain.default is not None:

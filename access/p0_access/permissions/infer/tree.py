@@ -45,3 +45,23 @@ def items(node: Node) -> list[Any]:
     """The members of a List node."""
     found: list[Any] = node["List"].get("items", [])
     return found
+
+
+def integer(node: Node) -> int | None:
+    """The value of a number that is written out, be it a string or bits cast to one, or an OR of such; else None."""
+    kind, members = opened(node)
+    while kind == "TypeCast":
+        kind, members = opened(members["arg"])
+    if kind == "A_Expr" and strings(members.get("name", [])) in (("|",), ("+",)) and "lexpr" in members:
+        left, right = integer(members["lexpr"]), integer(members["rexpr"])
+        return None if left is None or right is None else left | right
+    if kind != "A_Const":
+        return None
+    if "ival" in members:
+        return int(members["ival"].get("ival", 0))
+    text = next((members[each].get(each, "") for each in ("sval", "fval", "bsval") if each in members), "")
+    base = {"x": 16, "b": 2}.get(text[:1].lower(), 10)
+    try:
+        return int(text if base == 10 else text[1:], base)
+    except ValueError:
+        return None

@@ -1,0 +1,73 @@
+"""SET, RESET and SHOW: settings that shape time and output may change, those that change what statements mean may not
+(guc_tables.c)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from p0_access.permissions.infer.context import Context, RefusedError
+from p0_access.permissions.parse import Node
+from p0_access.permissions.wordlist import words
+
+# They change how long a statement runs or how its result looks, never what it means or who runs it.
+_HARMLESS_SETTINGS: Final = words(
+    """
+    application_name bytea_output client_min_messages cpu_index_tuple_cost cpu_operator_cost cpu_tuple_cost
+    cursor_tuple_fraction datestyle deadlock_timeout default_statistics_target default_transaction_deferrable
+    default_transaction_isolation effective_cache_size effective_io_concurrency extra_float_digits from_collapse_limit
+    hash_mem_multiplier idle_in_transaction_session_timeout idle_session_timeout intervalstyle jit join_collapse_limit
+    lc_monetary lc_numeric lc_time lock_timeout maintenance_io_concurrency max_parallel_workers_per_gather
+    parallel_leader_participation parallel_setup_cost parallel_tuple_cost plan_cache_mode random_page_cost seq_page_cost
+    statement_timeout temp_buffers timezone transaction_deferrable transaction_isolation transaction_read_only
+    transaction_timeout work_mem xmlbinary
+    """
+)
+_HARMLESS_PREFIXES: Final = ("enable_", "geqo", "jit_")
+
+# GUC_SUPERUSER_ONLY: SHOW of these is refused to ordinary roles.
+_HIDDEN_SETTINGS: Final = words(
+    """
+    archive_cleanup_command archive_command archive_library config_file data_directory dynamic_library_path
+    external_pid_file extension_control_path hba_file ident_file krb_server_keyfile local_preload_libraries
+    log_directory log_filename primary_conninfo primary_slot_name recovery_end_command recovery_target_action
+    restore_command session_preload_libraries shared_preload_libraries ssl_passphrase_command
+    ssl_passphrase_command_supports_reload summarize_wal synchronized_standby_slots unix_socket_directories
+    unix_socket_group unix_socket_permissions dynamic_shared_memory_type
+    """
+)
+
+
+def is_harmless(name: str) -> bool:
+    """Whether changing a setting changes neither what a statement means nor who runs it."""
+    return name.lower() in _HARMLESS_SETTINGS or name.lower().startswith(_HARMLESS_PREFIXES)
+
+
+def read_set(context: Context, node: Node) -> str:
+    del context
+    name = node.get("name", "").lower()
+    if node["kind"] == "VAR_RESET_ALL" or name in ("transaction", "session characteristics"):
+        return "RESET" if node["kind"] == "VAR_RESET_ALL" else "SET"
+    if name == "search_path":
+        raise RefusedError(
+            "search_path",
+            "SET search_path changes what the names after it mean",
+            hint="Write schemas before names, or give --search-path.",
+        )
+    if name in ("role", "session_authorization"):
+        raise RefusedError(
+            "set_role", "a session runs as the login it was made for", hint="Ask for the role itself (--role)."
+        )
+    if not is_harmless(name):
+        raise RefusedError(
+            "unsupported_statement",
+            f"the setting {name} may change what statements mean or do",
+            hint="Only settings that shape time and output may be changed.",
+        )
+    return "RESET" if node["kind"] == "VAR_RESET" else "SET"
+
+
+def read_show(context: Context, node: Node) -> str:
+    del context
+    if node["name"].lower() in _HIDDEN_SETTINGS:
+        raise RefusedError("restricted_setting", f"{node['name']} is shown to superusers only")
+    return "SHOW"
