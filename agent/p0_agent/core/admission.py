@@ -12,6 +12,7 @@ from p0_access.proof import jws
 from p0_access.routing.decide import reason_problem, route
 from p0_access.routing.decision import Automatic, Decision, Denied, NeedsApproval
 from p0_access.routing.stepping_up import check_step_up
+from p0_access.routing.visibility import Sight
 from p0_agent.core import supported
 from p0_agent.core.access import provide
 from p0_agent.core.acts import admission_of, request_of, requestor, verified
@@ -86,7 +87,13 @@ async def _claim_and_decide(job: Job, context: Context) -> Entry:
 async def _decide(request: VerifiedAct[Request], entry: Entry, context: Context) -> Entry:
     if request.act.extends is not None:
         await check_extension(request.act, request.person.subject, context)
-    needs = await read(request.act, requestor(request.person), context)
+    hidden = Sight(context.rules, requestor(request.person)).of(request.act.database) != "catalog"
+    try:
+        needs = await read(request.act, requestor(request.person), context)
+    except RefusedError as error:
+        if hidden:
+            raise _not_covered() from error
+        raise
     problem = reason_problem(context.rules, needs.question)
     if problem is not None:
         raise RefusedError(
@@ -97,6 +104,8 @@ async def _decide(request: VerifiedAct[Request], entry: Entry, context: Context)
         )
     with at(Step.RULES):
         decision = route(context.rules, needs.question)
+        if isinstance(decision, Denied) and hidden:
+            raise _not_covered()
         if not isinstance(decision, Denied):
             check_step_up(decision.step_up, request.person.stepped_up)
     signed = jws.sign(_admission(request, needs, decision, context), context.key)
@@ -109,6 +118,11 @@ async def _decide(request: VerifiedAct[Request], entry: Entry, context: Context)
         if meanwhile is None or meanwhile.stage == "claimed":
             raise
         return meanwhile  # another delivery of the same job came first; what it decided stands
+
+
+def _not_covered() -> RefusedError:
+    """For who may not know what is in the database: the same whether what they ask for is there or not."""
+    return RefusedError("no rule could grant you this here", step=Step.RULES, code="not_covered")
 
 
 def _stage(decision: Decision) -> Literal["approved", "denied", "admitted"]:
