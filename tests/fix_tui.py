@@ -25,7 +25,7 @@ from p0_access.errors import P0Error
 from p0_access.messages.job import Progress
 from p0_access.messages.records import Admission, AdmissionRules, Request, Subject, What
 from p0_access.messages.views import AgentView, DatabaseView, Event, Explained, Me, RequestSummary, RequestView, State
-from p0_access.permissions.catalog import Catalog, Column, Relation
+from p0_access.permissions.catalog import Catalog, Column, Function, Relation
 from p0_access.permissions.infer import read
 from p0_access.permissions.reading import Refused, StatementReading
 from p0_access.proof import jws
@@ -91,6 +91,7 @@ CATALOG = Catalog(
         ),
         _table("ledger", "entries", ("id", "bigint"), ("amount", "numeric")),
     ),
+    functions=(Function(schema="enterprise", name="rate", arguments="integer, date", returns="numeric"),),
 )
 
 
@@ -106,6 +107,7 @@ class World:
         self.submitted: list[Draft] = []
         self.given_back: list[str] = []
         self.explained = 0
+        self.ran: list[tuple[str, bool]] = []
         self.rules = RULES
         self.psql_program: tuple[str, ...] = ("psql",)
         self._seq = 0
@@ -221,7 +223,8 @@ class World:
             not_after=NOW + 2472,
         )
 
-    def psql(self, access: Access) -> Launch:  # noqa: ARG002 - no real login
+    async def psql(self, access: Access, *, statement: bool) -> Launch:
+        self.ran.append((access.rid, statement))
         program = Path(self.psql_program[0])
         return Launch(program=program, arguments=self.psql_program, environment=dict(os.environ), descriptors=())
 

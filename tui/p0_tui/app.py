@@ -17,13 +17,15 @@ from textual.worker import WorkerFailed
 from p0_tui.backend import Backend
 from p0_tui.drafts import Drafts
 from p0_tui.private_file import write_private
+from p0_tui.psql import Handover
 from p0_tui.safe import safe, visible
 from p0_tui.screens.work import WorkScreen
 from p0_tui.terminal import lend
 
 
 class P0App(App[None]):
-    """`state` is the directory for drafts and copied commands, None to keep nothing."""
+    """`state` is the directory for drafts and copied commands, None to keep nothing. Once it has ended, `handover` is
+    the psql that it was left for, if it was."""
 
     TITLE = "p0"
     CSS_PATH = Path(__file__).with_name("p0.tcss")
@@ -42,12 +44,14 @@ class P0App(App[None]):
         super().__init__()
         self._backend = backend
         self._state = state
+        self.handover: Handover | None = None
         self._work = WorkScreen(
             backend,
-            Drafts(None if state is None else state / "drafts.json"),
+            Drafts(state),
             clock=clock,
             run=self._run_program,
             copy=self._copy,
+            leave=self._leave_for,
             database=database,
         )
 
@@ -60,7 +64,13 @@ class P0App(App[None]):
         work = self._work
         yield SystemCommand("Submit", "Ask for what the draft needs (^J)", work.submit)
         yield SystemCommand("Open psql", "On the access that is ready (F2)", work.action_psql)
+        yield SystemCommand("Run the SQL", "In psql, and come back (F3)", work.action_run)
+        yield SystemCommand("Become psql", "Leave p0 tui for psql on the access that is ready (^O x)", work.hand_over)
         yield SystemCommand("Edit in $EDITOR", "The query, in your own editor (^E)", work.action_edit)
+        yield SystemCommand("Lay out the SQL", "By sqlglot; ^Z takes it back (^O f)", work.request.lay_out)
+        yield SystemCommand("Recent SQL", "What was submitted or put aside (^O h)", work.request.choose_recent)
+        yield SystemCommand("Open file", "A file of SQL (^O o)", work.request.open_file)
+        yield SystemCommand("Save file", "The SQL, as a file (^O w)", work.request.save_file)
         yield SystemCommand("Choose database", "Work with another database (^O d)", work.choose_database)
         for mode, title in (("request", "Request"), ("mine", "Mine"), ("inbox", "Inbox"), ("history", "History")):
             yield SystemCommand(title, "Go to this mode", lambda mode=mode: work.action_mode(mode))
@@ -76,7 +86,8 @@ class P0App(App[None]):
         await self._backend.close()
 
     async def _shutdown(self) -> None:
-        """Workers first: Textual would take the widgets away under those that still wait for the server."""
+        """The draft first; then workers: Textual would take the widgets away under those that wait for the server."""
+        self._work.request.save_now()
         self.workers.cancel_all()
         await super()._shutdown()
 
@@ -89,14 +100,19 @@ class P0App(App[None]):
         said = f"{report}p0 tui stopped on an error of its own. The draft is kept."
         self.panic(Text(said, no_wrap=True, overflow="ignore"))
 
+    def _leave_for(self, handover: Handover) -> None:
+        self.handover = handover
+        self.exit()
+
     async def _run_program(
         self,
         argv: Sequence[str],
         *,
         environment: Mapping[str, str] | None = None,
         descriptors: Sequence[int] = (),
+        pause: bool = False,
     ) -> int:
-        return await lend(self, argv, environment=environment, descriptors=descriptors)
+        return await lend(self, argv, environment=environment, descriptors=descriptors, pause=pause)
 
     def _copy(self, text: str) -> Content:
         """The clipboard can only be written to, by OSC 52, and nobody says whether it worked."""

@@ -41,4 +41,5 @@ def draft_of(view: RequestView) -> Draft | None:
         sql=";\n".join(statement.rstrip().rstrip(";") for statement in request.what.statement),
         reason=request.reason,
         ttl=request.ttl,
+        one_shot=request.one_shot or None,
     )

@@ -24,12 +24,13 @@ Choice = Literal["approve", "deny"]
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
-    """What is being written: `ttl` in seconds, None for what the rules give."""
+    """What is being written: `ttl` in seconds, None for what the rules give; `one_shot` None means: if it writes."""
 
     database: str
     sql: str
     reason: str = ""
     ttl: int | None = None
+    one_shot: bool | None = None
 
 
 class Backend(Protocol):
@@ -72,8 +73,9 @@ class Backend(Protocol):
     async def open(self, rid: str) -> Access:
         """Waits for the decision, collects, verifies and opens. An access that is open already is returned at once."""
 
-    def psql(self, access: Access) -> Launch:
-        """An interactive psql, logged in by `access`; the caller runs it and closes what it holds."""
+    async def psql(self, access: Access, *, statement: bool) -> Launch:
+        """A psql, logged in by `access`: with `statement` it runs what was signed, else it is interactive. The caller
+        runs it and closes what it holds."""
 
     def command_line(self, draft: Draft) -> str:
         """The `p0 psql …` that asks for the same, quoted for a shell."""

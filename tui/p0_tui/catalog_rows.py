@@ -1,7 +1,7 @@
 """The catalog as rows: which are shown, given what is open and what is filtered for. Pure; draws nothing.
 
 Made for 100,000 tables: a relation's row is made once, its columns only when it is opened, and a filter is a
-substring search over names that were joined once.
+substring search over names that were joined once. A schema's functions stand behind its tables and views.
 """
 
 from __future__ import annotations
@@ -9,19 +9,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from p0_access.permissions.catalog import Catalog, Column, Relation
+from p0_access.permissions.catalog import Catalog, Column, Function, Relation
 
-RowKind = Literal["database", "schema", "relation", "column"]
+RowKind = Literal["database", "schema", "relation", "column", "function"]
 
 
 class Row(NamedTuple):
-    """One line of the tree. `schema`, `relation` and `column` are there from that level on."""
+    """One line of the tree. `schema`, and `relation` with `column` or `function`, are there from that level on."""
 
     kind: RowKind
     database: str
     schema: str | None = None
     relation: Relation | None = None
     column: Column | None = None
+    function: Function | None = None
 
     @property
     def key(self) -> tuple[str, str | None, str | None]:
@@ -55,6 +56,9 @@ class CatalogRows:
             if relation.kind != "sequence":
                 row = Row("relation", catalog.database, relation.schema, relation)
                 self._relations.setdefault(relation.schema, []).append(row)
+        for function in sorted(catalog.functions, key=lambda item: (item.name, item.arguments)):
+            row = Row("function", catalog.database, function.schema, function=function)
+            self._relations.setdefault(function.schema, []).append(row)
         self.total = sum(len(rows) for rows in self._relations.values())
         self._open.add((catalog.database, None, None))
         if self.total <= 200:
@@ -62,7 +66,7 @@ class CatalogRows:
         self._rebuild()
 
     def filter(self, text: str) -> None:
-        """Keeps the relations whose `schema.name` holds every word; nothing typed keeps all."""
+        """Keeps the relations and functions whose `schema.name` holds every word; nothing typed keeps all."""
         self._words = tuple(text.casefold().split())
         self._rebuild()
 
@@ -73,7 +77,7 @@ class CatalogRows:
         self.set_open(row, opened=not self.is_open(row))
 
     def set_open(self, row: Row, *, opened: bool) -> None:
-        if row.kind == "column":
+        if row.kind in {"column", "function"}:
             return
         (self._open.add if opened else self._open.discard)(row.key)
         self._rebuild()
@@ -121,10 +125,7 @@ class CatalogRows:
             return self._relations
         if self._haystack is None:
             self._haystack = [
-                (f"{schema}.{row.relation.name}".casefold(), row)
-                for schema, rows in self._relations.items()
-                for row in rows
-                if row.relation is not None
+                (f"{schema}.{_name(row)}".casefold(), row) for schema, rows in self._relations.items() for row in rows
             ]
         first, *others = self._words
         found: dict[str, list[Row]] = {}
@@ -134,4 +135,11 @@ class CatalogRows:
         return found
 
 
-_LEVEL: dict[RowKind, int] = {"database": 0, "schema": 1, "relation": 2, "column": 3}
+def _name(row: Row) -> str:
+    """Of a relation or a function."""
+    if row.relation is not None:
+        return row.relation.name
+    return "" if row.function is None else row.function.name
+
+
+_LEVEL: dict[RowKind, int] = {"database": 0, "schema": 1, "relation": 2, "function": 2, "column": 3}

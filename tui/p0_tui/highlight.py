@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from functools import cache
+from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
+
+from p0_tui.scanning import Token, scan
 
 MAX_HIGHLIGHTED_BYTES: Final = 64 * 1024
 """Longer texts stay plain; they could not be requested either."""
@@ -49,7 +51,7 @@ def spans(sql: str) -> dict[int, list[Span]]:
     found: dict[int, list[Span]] = defaultdict(list)
     starts = _line_starts(data)
     line = 0
-    for start, end, colour in _tokens(sql, data):
+    for start, end, colour in _tokens(sql):
         while line + 1 < len(starts) and starts[line + 1] <= start:
             line += 1
         row = line
@@ -64,41 +66,17 @@ def spans(sql: str) -> dict[int, list[Span]]:
     return dict(found)
 
 
-def _tokens(sql: str, data: bytes) -> list[tuple[int, int, Colour]]:
+def _tokens(sql: str) -> Iterator[tuple[int, int, Colour]]:
     """Byte offsets and colour of the tokens that have one."""
-    from postgast import PgQueryError, scan
-
-    try:
-        tokens = scan(sql).tokens
-    except PgQueryError as error:
-        place = error.cursorpos  # 1-based, in characters, at the token that does not end
-        if place <= 1:
-            return []
-        prefix = data[: len(sql[: place - 1].encode("utf-8", "surrogatepass"))].decode("utf-8", "replace")
-        try:
-            tokens = scan(prefix).tokens
-        except PgQueryError:
-            return []
-    except UnicodeEncodeError:
-        return []
-    colours = _colours()
-    coloured = ((token, colours.get(token.token) or _keyword(token.keyword_kind)) for token in tokens)
-    return [(token.start, token.end, colour) for token, colour in coloured if colour is not None]
+    for token in scan(sql).tokens:
+        colour = _TOKENS.get(token.name) or _keyword(token)
+        if colour is not None:
+            yield token.start, token.end, colour
 
 
-@cache
-def _colours() -> dict[int, Colour]:
-    """By the scanner's number of a token."""
-    from postgast import pg_query_pb2
-
-    numbers = dict(pg_query_pb2.Token.items())
-    return {numbers[name]: colour for name, colour in _TOKENS.items()} | {numbers[name]: "keyword" for name in _VERBS}
-
-
-def _keyword(kind: int) -> Colour | None:
-    from postgast import pg_query_pb2
-
-    return "keyword" if kind not in {pg_query_pb2.NO_KEYWORD, pg_query_pb2.UNRESERVED_KEYWORD} else None
+def _keyword(token: Token) -> Colour | None:
+    plain = token.keyword in {"NO_KEYWORD", "UNRESERVED_KEYWORD"} and token.name not in _VERBS
+    return None if plain else "keyword"
 
 
 def _line_starts(data: bytes) -> list[int]:

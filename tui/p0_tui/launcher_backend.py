@@ -96,16 +96,25 @@ class LauncherBackend:
     async def open(self, rid: str) -> Access:
         return await (await self._connected()).workflow.resume(rid, patience=PATIENCE)
 
-    def psql(self, access: Access) -> Launch:
+    async def psql(self, access: Access, *, statement: bool) -> Launch:
+        from p0_launcher.commands.asking import signed_sources
         from p0_launcher.psql.find import find_psql
         from p0_launcher.psql.handover import prepare
 
-        return prepare(access, psql=find_psql(), what=None)
+        what = await (await self._connected()).workflow.asked(access)
+        sources = tuple(signed_sources(access, what)) if statement else ()
+        if statement and not sources:
+            raise TuiError(
+                f"{access.rid} was asked for without SQL", code="no_statement", hint="F2 opens an interactive psql."
+            )
+        return prepare(access, psql=find_psql(), what=what, sources=sources)
 
     def command_line(self, draft: Draft) -> str:
         words = ["p0", "psql", "-d", draft.database, "-c", draft.sql, "--reason", draft.reason]
         if draft.ttl is not None:
             words += ["--ttl", spell_duration(draft.ttl)]
+        if draft.one_shot is not None:
+            words.append("--one-shot" if draft.one_shot else "--keep")
         return shlex.join(words)
 
     async def close(self) -> None:
@@ -125,4 +134,10 @@ def _intent(draft: Draft) -> Intent:
     from p0_access.messages.records import What
     from p0_launcher.workflow import Intent
 
-    return Intent(database=draft.database, what=What(statement=(draft.sql,)), reason=draft.reason, ttl=draft.ttl)
+    return Intent(
+        database=draft.database,
+        what=What(statement=(draft.sql,)),
+        reason=draft.reason,
+        ttl=draft.ttl,
+        one_shot=draft.one_shot,
+    )

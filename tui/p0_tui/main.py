@@ -4,19 +4,41 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 from p0_tui.terminal import require_terminal
 
+if TYPE_CHECKING:
+    from p0_launcher.profile import Profile
+    from p0_tui.psql import Handover
+
 
 def run(*, profile: str | None = None, database: str | None = None) -> None:
-    """Returns when the person leaves. Raises `P0Error` before anything is drawn if it cannot start."""
+    """Returns when the person leaves, or becomes psql if that is what they left for. Raises `P0Error` before anything
+    is drawn if it cannot start, and if it stopped on an error of its own, which is on the terminal already."""
     require_terminal()
+    from p0_launcher.errors import LauncherError
     from p0_launcher.profile import load
     from p0_tui.app import P0App
     from p0_tui.launcher_backend import LauncherBackend
 
     chosen = load(profile)
-    P0App(LauncherBackend(chosen), clock=time.time, state=state_directory(chosen.name), database=database).run()
+    app = P0App(LauncherBackend(chosen), clock=time.time, state=state_directory(chosen.name), database=database)
+    app.run()
+    if app.return_code:
+        raise LauncherError("p0 tui stopped on an error of its own", code="internal", hint="The draft is kept.")
+    if app.handover is not None:
+        _become_psql(chosen, app.handover)
+
+
+def _become_psql(profile: Profile, handover: Handover) -> NoReturn:
+    from p0_launcher.psql.handover import become
+    from p0_launcher.psql.watcher import relinquish_after_exit
+
+    access = handover.access
+    if access.one_shot:
+        relinquish_after_exit(profile, access.rid, not_after=access.not_after)
+    become(handover.launch)
 
 
 def state_directory(profile: str) -> Path:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from p0_access.errors import P0Error
 from p0_access.messages.views import Explained
 from p0_access.permissions.catalog import Catalog
@@ -67,12 +69,7 @@ class Preview:
     def unanswered(self, error: P0Error) -> Shown:
         """The server could not be asked; what the kernel read stays."""
         if self.shown.assessment is not None or self.shown.problems:
-            self.shown = Shown(
-                assessment=self.shown.assessment,
-                problems=self.shown.problems,
-                warnings=self.shown.warnings,
-                notice=f"no verdict: {error}",
-            )
+            self.shown = msgspec.structs.replace(self.shown, checking=False, notice=f"no verdict: {error}")
         else:
             self.shown = Shown(notice=f"no verdict: {error}")
         return self.shown
@@ -87,7 +84,7 @@ class Preview:
     def _show(self, reading: Sequence[StatementReading | Refused], *, needed: tuple[Permission, ...]) -> None:
         problems = tuple(item for item in reading if isinstance(item, Refused))
         if problems:
-            self.shown = Shown(assessment=self._last_good, problems=problems)
+            self.shown = Shown(assessment=self._last_good, problems=problems, statements=len(reading))
             return
         decided = self._decision is not None and needed == self._decided_for
         if decided and self._decision is not None:
@@ -101,7 +98,9 @@ class Preview:
             self._tags(permissions),
             before=self._decision,
         )
-        self.shown = Shown(assessment=self._last_good, warnings=_warnings(reading), checking=not decided)
+        self.shown = Shown(
+            assessment=self._last_good, warnings=_warnings(reading), checking=not decided, statements=len(reading)
+        )
 
     def _tags(self, permissions: Iterable[Permission]) -> Tags:
         return {} if self._catalog is None else comment_tags(self._catalog, permissions)

@@ -41,10 +41,12 @@ async def lend(
     *,
     environment: Mapping[str, str] | None = None,
     descriptors: Sequence[int] = (),
+    pause: bool = False,
 ) -> int:
     """Suspends `app`, runs `argv` on its terminal and returns the exit status (negative: ended by that signal).
 
-    `descriptors` stay open in the child. Raises OSError if it cannot be started.
+    `descriptors` stay open in the child. With `pause` what it printed stays until Enter. Raises OSError if it cannot be
+    started.
     """
     with app.suspend(), _interrupts_belong_to_the_child():
         sys.stdout.flush()
@@ -54,7 +56,12 @@ async def lend(
             pass_fds=tuple(descriptors),
             preexec_fn=_restore_interrupts,
         )
-        return await child.wait()
+        status = await child.wait()
+        if pause:
+            sys.stdout.write("\n[Enter goes back to p0 tui] ")
+            sys.stdout.flush()
+            await asyncio.to_thread(sys.stdin.readline)
+        return status
 
 
 @contextmanager

@@ -37,7 +37,10 @@ class Psql:
         self.arguments: tuple[str, ...] = ()
         self.environment: Mapping[str, str] = {}
 
-    async def __call__(self, argv: Sequence[str], *, environment: Mapping[str, str], descriptors: Sequence[int]) -> int:
+    async def __call__(
+        self, argv: Sequence[str], *, environment: Mapping[str, str], descriptors: Sequence[int], pause: bool
+    ) -> int:
+        assert not pause, "it waits for nobody"
         self.arguments, self.environment = tuple(argv), environment
         child = await asyncio.create_subprocess_exec(
             *argv,

@@ -14,6 +14,8 @@ def shown(rows: CatalogRows) -> list[str]:
                 return f"   {column.name}"
             case Row(relation=relation) if relation is not None:
                 return f"  {relation.name}"
+            case Row(function=function) if function is not None:
+                return f"  {function.name}()"
             case Row(schema=schema) if schema is not None:
                 return f" {schema}"
             case _:
@@ -33,13 +35,14 @@ def find(rows: CatalogRows, name: str) -> Row:
     return next(row for row, text in zip(rows.rows, shown(rows), strict=True) if text.strip() == name)
 
 
-def test_a_small_catalog_opens_down_to_its_tables() -> None:
+def test_a_small_catalog_opens_down_to_its_tables_and_functions() -> None:
     assert shown(made()) == [
         "mydatabase",
         " enterprise",
         "  customers",
         "  markets",
         "  orders",
+        "  rate()",
         " ledger",
         "  entries",
         "other",
@@ -60,9 +63,9 @@ def test_a_filter_keeps_what_holds_every_word_and_opens_its_schema() -> None:
     rows.set_open(find(rows, "enterprise"), opened=False)
     rows.filter("ENTER ord")
     assert shown(rows) == ["mydatabase", " enterprise", "  orders", "other"]
-    assert (rows.matched, rows.total) == (1, 4)
+    assert (rows.matched, rows.total) == (1, 5)
     rows.filter("")
-    assert rows.matched == 4
+    assert rows.matched == 5
 
 
 def test_sequences_are_no_tables() -> None:

@@ -260,12 +260,14 @@ async def test_drafts_outlive_the_application(world: World, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("damaged", ["{", '{"v": 1}', ""])
-async def test_a_damaged_drafts_file_is_said_and_replaced(world: World, tmp_path: Path, damaged: str) -> None:
+async def test_a_damaged_drafts_file_is_said_and_put_aside(world: World, tmp_path: Path, damaged: str) -> None:
     (tmp_path / "drafts.json").write_text(damaged)
     async with running(world, state=tmp_path) as pilot:
         await shows(pilot, "the drafts file is damaged")
         await write(pilot, MARKETS, "✓ AUTO")
-        await until(pilot, lambda: MARKETS in (tmp_path / "drafts.json").read_text(), "saved")
+        saved = tmp_path / "drafts.json"
+        await until(pilot, lambda: saved.exists() and MARKETS in saved.read_text(), "saved")
+        assert (tmp_path / "drafts.damaged").read_text() == damaged
 
 
 async def test_names_go_from_the_catalog_into_the_query(world: World) -> None:
@@ -273,7 +275,7 @@ async def test_names_go_from_the_catalog_into_the_query(world: World) -> None:
         editor(pilot).text = "select * from "
         editor(pilot).move_cursor((0, 14))
         await pilot.press("ctrl+o", "c", "slash", *"mark", "enter", "j", "j")
-        await shows(pilot, "1 of 4")
+        await shows(pilot, "1 of 5")
         await pilot.press("enter")
         assert editor(pilot).text == "select * from enterprise.markets"
         assert editor(pilot).has_focus

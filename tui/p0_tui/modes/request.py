@@ -13,38 +13,40 @@ from typing import ClassVar, Final
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, Horizontal, Vertical
+from textual.containers import Vertical
+from textual.content import Content
 from textual.timer import Timer
 from textual.widgets import Input
 
 from p0_access.errors import P0Error
-from p0_access.messages.records import MAX_REASON
 from p0_access.messages.views import DatabaseView, Event, Explained, RequestView
 from p0_access.permissions.catalog import Catalog
-from p0_access.routing.durations import parse_duration, spell_duration
 from p0_tui.backend import Backend, Draft
 from p0_tui.drafts import Drafts
+from p0_tui.modes.draft_actions import DraftActions
 from p0_tui.modes.following import Following
 from p0_tui.modes.messages import DatabaseWanted, Failed, ListsChanged, Tell
-from p0_tui.names import identifier
-from p0_tui.paint import verdict_line
+from p0_tui.modes.query import QueryPane
+from p0_tui.modes.submitting import Submission
 from p0_tui.preview import Preview
 from p0_tui.reader import Reader, is_short
-from p0_tui.safe import EMPTY, joined, safe, stacked
+from p0_tui.safe import EMPTY, joined, safe
 from p0_tui.screens.confirm import ConfirmScreen
-from p0_tui.verdict import Verdict
 from p0_tui.widgets.catalog import CatalogTree
 from p0_tui.widgets.editor import Editor
+from p0_tui.widgets.line_view import LineView
 from p0_tui.widgets.pane import Pane
 from p0_tui.widgets.permissions import PermissionsPanel, Shown
+from p0_tui.widgets.prose import Prose
 from p0_tui.widgets.safe_input import SafeInput
+from p0_tui.widgets.terms import Terms
 
 READ_DELAY: Final = 0.06
 CHECK_DELAY: Final = 0.12
 SAVE_DELAY: Final = 0.5
 
 
-class RequestMode(Container):
+class RequestMode(DraftActions):
     """`clock` gives seconds since the epoch. `load_catalog` gives a database's catalog, from memory if it is there."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -62,17 +64,26 @@ class RequestMode(Container):
         clock: Callable[[], float],
         load_catalog: Callable[[str], Awaitable[Catalog]],
     ) -> None:
-        super().__init__(id="request")
+        super().__init__(drafts, id="request")
         self._backend = backend
-        self._drafts = drafts
         self._preview = Preview(reader)
         self._load_catalog = load_catalog
         self._database = ""
-        self._recent = -1
         self._typed = 0
         self._submitting = False
+        self._followed_sql: str | None = None
+        self._query = QueryPane(self._text_changed)
         self._following = Following(backend, clock=clock, id="status-pane")
         self._pending: dict[str, Timer] = {}
+        self._submission = Submission(
+            backend,
+            self._preview,
+            show=self._answered,
+            confirm=self._confirmed,
+            tell=self._tell,
+            refuse=lambda text: self._refuse(text, "#editor"),
+            busy=lambda on: self._following.set_foot(safe("submitting…") if on else EMPTY),
+        )
 
     # --- what is on it
 
@@ -81,28 +92,20 @@ class RequestMode(Container):
             safe("Catalog"),
             SafeInput("filter: words of schema.table", id="filter"),
             CatalogTree(id="catalog"),
+            Prose(id="catalog-note"),
             jump="c",
             id="catalog-pane",
         )
         with Vertical(id="middle"):
-            yield Pane(safe("Query"), Editor(self._text_changed, id="editor"), jump="q", id="query-pane")
-            yield Pane(
-                safe("Reason"),
-                Horizontal(
-                    SafeInput("why you need it", limit=MAX_REASON, id="reason"),
-                    SafeInput("TTL, 30m", limit=8, id="ttl"),
-                ),
-                jump="r",
-                id="reason-pane",
-            )
+            yield self._query
+            yield Pane(safe("Reason"), Terms(), jump="r", id="reason-pane")
         with Vertical(id="right"):
             yield Pane(safe("Permissions"), PermissionsPanel(id="permissions"), jump="p", id="permissions-pane")
             yield self._following
 
     def on_mount(self) -> None:
-        draft = self._drafts.current
         self.query_one("#filter").display = False
-        self._fill(draft)
+        self.fill(self._drafts.current)
         self.screen.set_focus(self.query_one(Editor))
 
     def start(self) -> None:
@@ -136,21 +139,29 @@ class RequestMode(Container):
         """The request that the status pane shows."""
         return self._following.request
 
+    @property
+    def followed_draft(self) -> str | None:
+        """The SQL of the request that the status pane shows, if it was asked for from here."""
+        return self._followed_sql
+
     def draft(self) -> Draft:
-        """What stands in the editor, the reason and the TTL now."""
+        terms = self.query_one(Terms)
         return Draft(
             database=self._database,
             sql=self.query_one(Editor).text,
-            reason=self.query_one("#reason", SafeInput).value.strip(),
-            ttl=self._ttl(),
+            reason=terms.reason,
+            ttl=terms.ttl.seconds,
+            one_shot=terms.one_shot,
         )
 
-    def _ttl(self) -> int | None:
-        """The TTL as typed; None when there is none, or it is not one, which `action_submit` says."""
-        try:
-            return parse_duration(self.query_one("#ttl", SafeInput).value.strip())
-        except ValueError:
-            return None
+    def fill(self, draft: Draft) -> None:
+        self.query_one(Editor).replace_all(draft.sql)
+        self.query_one(Terms).fill(reason=draft.reason, ttl=draft.ttl, one_shot=draft.one_shot)
+        if draft.database and self._database and draft.database != self._database:
+            self.post_message(DatabaseWanted(draft.database))
+
+    def lay_out(self) -> None:
+        self._query.lay_out()
 
     # --- the database and its catalog
 
@@ -159,6 +170,7 @@ class RequestMode(Container):
         if name != self._database:
             self._database = name
             self._preview.use_catalog(None)
+            self._query.use_catalog(None)
         self._fetch_catalog(name)
 
     @work(exclusive=True, group="catalog")
@@ -171,15 +183,18 @@ class RequestMode(Container):
         known = self._preview.catalog
         if known is None or known.version != catalog.version:
             self._preview.use_catalog(catalog)
+            self._query.use_catalog(catalog)
             self.query_one(CatalogTree).show_catalog(catalog)
         self._read_now()
 
     @on(CatalogTree.NameChosen)
     def _insert_name(self, message: CatalogTree.NameChosen) -> None:
-        editor = self.query_one(Editor)
-        editor.insert(".".join(identifier(part) for part in message.parts))
-        self.screen.set_focus(editor)
+        self._query.insert_name(message.parts, call=message.call)
         self.screen.remove_class("show-catalog")
+
+    @on(LineView.Moved, "#catalog")
+    def _note(self) -> None:
+        self.query_one("#catalog-note", Prose).show(self.query_one(CatalogTree).note())
 
     @on(CatalogTree.DatabaseChosen)
     def _choose_database(self, message: CatalogTree.DatabaseChosen) -> None:
@@ -196,7 +211,9 @@ class RequestMode(Container):
         self.screen.set_focus(box)
 
     def action_leave(self) -> None:
-        """Esc: the filter goes, the overlay goes, the query has the focus again."""
+        """Esc: what is offered goes; then the filter goes, the overlay goes, the query has the focus again."""
+        if self._query.close_offers():
+            return
         box = self.query_one("#filter", SafeInput)
         if box.has_focus or box.value:
             box.value = ""
@@ -229,8 +246,7 @@ class RequestMode(Container):
         if text.strip() and not self._preview.shown.problems:
             self._later("check", CHECK_DELAY, self._check)
 
-    @on(Input.Changed, "#reason")
-    @on(Input.Changed, "#ttl")
+    @on(Terms.Changed)
     def _terms_changed(self) -> None:
         self._typed += 1
         self._later("save", SAVE_DELAY, self._save)
@@ -263,10 +279,7 @@ class RequestMode(Container):
 
     def _show(self, shown: Shown) -> None:
         self.query_one(PermissionsPanel).show(shown)
-        first = shown.problems[0] if shown.problems else None
-        self.query_one(Editor).show_error(None if first is None else (first.line - 1, first.column - 1))
-        problem = EMPTY if first is None else safe(f"✗ {first.line}:{first.column} {first.message}", "$text-error")
-        self.query_one("#query-pane", Pane).set_foot(problem)
+        self._query.show_problems(shown.problems, shown.statements)
         state = "" if shown.assessment is None else "checking…" if shown.checking else shown.assessment.verdict.word
         self.query_one("#permissions-pane", Pane).set_foot(safe("stale" if shown.problems else state))
 
@@ -284,7 +297,7 @@ class RequestMode(Container):
             first = self._preview.shown.problems[0]
             self.query_one(Editor).move_cursor((first.line - 1, first.column - 1))
             self._refuse("This SQL is not understood yet; see the permissions pane.", "#editor")
-        elif draft.ttl is None and self.query_one("#ttl", SafeInput).value.strip():
+        elif self.query_one(Terms).ttl.is_wrong:
             self._refuse("The TTL should look like 30m, 1h or 90m.", "#ttl")
         elif not draft.reason and not self.query_one("#reason").has_focus:
             self.screen.set_focus(self.query_one("#reason"))
@@ -294,10 +307,8 @@ class RequestMode(Container):
         else:
             self._submit(draft)
 
-    @on(Input.Submitted, "#reason")
-    @on(Input.Submitted, "#ttl")
-    def _submit_from_input(self, event: Input.Submitted) -> None:
-        event.stop()
+    @on(Terms.Submitted)
+    def _submit_from_terms(self) -> None:
         self.action_submit()
 
     @work(group="submit")
@@ -305,58 +316,27 @@ class RequestMode(Container):
         """Never cancelled by a second key: what is on its way may have arrived."""
         self._submitting = True
         try:
-            view = await self._ask(draft)
+            view = await self._submission.ask(draft)
         except P0Error as error:
             self.post_message(Failed(error))
             return
         finally:
             self._submitting = False
         if view is not None:
+            self.query_one("#reason-pane", Pane).set_foot(EMPTY)
+            self._drafts.keep(draft)
+            self._recent = -1
+            self._followed_sql = draft.sql
             self._following.follow(view)
             self.screen.add_class("show-status")
             self.post_message(ListsChanged())
 
-    async def _ask(self, draft: Draft) -> RequestView | None:
-        """The request that was made, or the one whose open access serves the same SQL; None if nothing was asked."""
-        before = self._preview.verdict()
-        open_already = await self._backend.reusable(draft)
-        if open_already is not None:
-            self.post_message(Tell(safe("An access for this very SQL is open already: F2 opens psql.")))
-            return await self._backend.request(open_already.rid)
-        self._answered(await self._backend.explain(draft))
-        if self._preview.shown.problems:
-            self._refuse("The server does not understand this SQL; see the permissions pane.", "#editor")
-            return None
-        now = self._preview.verdict()
-        if now is None:
-            self._refuse("The server gave no verdict. Try again.", "#editor")
-            return None
-        if (now != before or now[0] is Verdict.DENIED) and not await self._confirmed(before is not None, now[0]):
-            return None
-        self._following.set_foot(safe("submitting…"))
-        self.query_one("#reason-pane", Pane).set_foot(EMPTY)
-        try:
-            view = await self._backend.submit(draft)
-        finally:
-            self._following.set_foot(EMPTY)
-        self._drafts.submitted(draft)
-        self._recent = -1
-        return view
-
-    async def _confirmed(self, seen: bool, verdict: Verdict) -> bool:  # noqa: FBT001 - one caller, one line above
-        assessment = self._preview.shown.assessment
-        assert assessment is not None
-        if verdict is Verdict.DENIED:
-            head = safe("The rules say no to this. The agent would refuse it, too.", "bold")
-        elif seen:
-            head = safe("The verdict is not the one that was on the screen. It is now:", "bold")
-        else:
-            head = safe("You have not seen the verdict yet:", "bold")
-        lines = [head, verdict_line(verdict, assessment.headline)]
-        if assessment.ttl is not None:
-            lines.append(safe(f"for {spell_duration(assessment.ttl)}"))
-        confirmed: bool = await self.app.push_screen_wait(ConfirmScreen(stacked(lines), "submits all the same"))
+    async def _confirmed(self, question: Content, yes: str) -> bool:
+        confirmed: bool = await self.app.push_screen_wait(ConfirmScreen(question, yes))
         return confirmed
+
+    def _tell(self, text: str) -> None:
+        self.post_message(Tell(safe(text)))
 
     def _refuse(self, text: str, focus: str) -> None:
         self.screen.set_focus(self.query_one(focus))
@@ -364,24 +344,11 @@ class RequestMode(Container):
 
     # --- drafts
 
-    def load(self, draft: Draft) -> None:
-        """Puts `draft` where it can be changed and submitted."""
-        self._fill(draft)
-        if draft.database and draft.database != self._database:
-            self.post_message(DatabaseWanted(draft.database))
-
-    def recall(self, step: int) -> None:
-        """The next older (1) or newer (-1) of the recent drafts."""
-        if not self._drafts.recent:
-            self.post_message(Tell(safe("No recent drafts yet.")))
-            return
-        self._recent = max(0, min(self._recent + step, len(self._drafts.recent) - 1))
-        self.load(self._drafts.recent[self._recent])
-
-    def _fill(self, draft: Draft) -> None:
-        self.query_one(Editor).text = draft.sql
-        self.query_one("#reason", SafeInput).value = draft.reason
-        self.query_one("#ttl", SafeInput).value = "" if draft.ttl is None else spell_duration(draft.ttl)
+    def save_now(self) -> None:
+        """Before the application goes."""
+        if self.is_mounted:
+            self._save()
+        self._drafts.close()
 
     def _save(self) -> None:
         before = self._drafts.problem

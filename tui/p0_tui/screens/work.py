@@ -13,7 +13,6 @@ from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import ContentSwitcher
 
 from p0_access.errors import P0Error
@@ -29,23 +28,18 @@ from p0_tui.modes.inbox import InboxMode
 from p0_tui.modes.messages import DatabaseWanted, Failed, ListsChanged, OpenPsql, Tell, error_content, signed_out
 from p0_tui.modes.mine import MineMode
 from p0_tui.modes.request import RequestMode
-from p0_tui.psql import Run, run_psql
+from p0_tui.psql import Handover, Run, prepare_handover, run_psql
 from p0_tui.reader import Reader
 from p0_tui.safe import joined, safe
 from p0_tui.screens.choose_database import ChooseDatabaseScreen
-from p0_tui.screens.help import HelpScreen
-from p0_tui.screens.jump import JumpScreen
+from p0_tui.screens.navigation import COMPACT_BELOW, Navigation
 from p0_tui.screens.sign_in import SignInScreen
-from p0_tui.screens.work_keys import COMMON_JUMPS, DRAFT_JUMPS, FIRST_FOCUS, HINTS, JUMPS
 from p0_tui.widgets.banner import ReadyBanner
 from p0_tui.widgets.editor import Editor
-from p0_tui.widgets.header import MODES, HeaderBar, Mode, ModeTab, Target
+from p0_tui.widgets.header import HeaderBar, Mode, Target
 from p0_tui.widgets.key_hints import KeyHints
-from p0_tui.widgets.pane import pane_of
 from p0_tui.widgets.prose import Prose
 
-LISTS_DELAY: Final = 0.15
-COMPACT_BELOW: Final = 110
 FULL_NAMES_FROM: Final = 78
 MIN_WIDTH: Final = 60
 MIN_HEIGHT: Final = 18
@@ -53,23 +47,15 @@ MIN_HEIGHT: Final = 18
 _OPENS: Final = frozenset({State.ACTIVE, State.APPROVED})
 
 
-class WorkScreen(Screen[None]):
-    """`clock` gives seconds since the epoch; `run` runs programs on the terminal; `copy` puts text on the clipboard."""
+class WorkScreen(Navigation):
+    """`clock` gives seconds since the epoch; `run` runs programs on the terminal; `copy` puts text on the clipboard;
+    `leave` ends the application for psql."""
 
     ALLOW_IN_MAXIMIZED_VIEW = "HeaderBar, #banner, KeyHints"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f1", "help", "Help", priority=True),
-        Binding("question_mark", "help", show=False),
         Binding("f2", "psql", "psql", priority=True),
-        Binding("f6", "next_pane", "Next pane", priority=True),
-        Binding("f10", "zoom", "Zoom", priority=True),
-        Binding("ctrl+o", "jump", "Jump", priority=True),
-        Binding("ctrl+b", "toggle_catalog", "Catalog", priority=True),
+        Binding("f3", "run", "Run the SQL", priority=True),
         Binding("ctrl+e", "edit", "$EDITOR", priority=True),
-        Binding("1", "mode('request')", show=False),
-        Binding("2", "mode('mine')", show=False),
-        Binding("3", "mode('inbox')", show=False),
-        Binding("4", "mode('history')", show=False),
         Binding("R", "reconnect", show=False),
     ]
 
@@ -81,12 +67,14 @@ class WorkScreen(Screen[None]):
         clock: Callable[[], float],
         run: Run,
         copy: Callable[[str], Content],
+        leave: Callable[[Handover], None],
         database: str | None = None,
     ) -> None:
         super().__init__()
         self._backend = backend
         self._run = run
         self._copy = copy
+        self._leave = leave
         self._facts = Facts(backend)
         self._reader = Reader()
         self._request = RequestMode(backend, drafts, self._reader, clock=clock, load_catalog=self._facts.catalog)
@@ -106,6 +94,10 @@ class WorkScreen(Screen[None]):
             jitter=random.random,
         )
 
+    @property
+    def request(self) -> RequestMode:
+        return self._request
+
     # --- what is on it
 
     def compose(self) -> ComposeResult:
@@ -117,8 +109,8 @@ class WorkScreen(Screen[None]):
         yield Prose(safe("Too small for p0 tui: enlarge the terminal, or use p0 request.", "bold"), id="too-small")
 
     def on_mount(self) -> None:
-        self._show_header()
-        self._show_mode()
+        self.show_header()
+        self.show_mode()
         self.call_after_refresh(self._start)
 
     @work(group="start")
@@ -140,27 +132,9 @@ class WorkScreen(Screen[None]):
         self.set_class(width < COMPACT_BELOW, "compact")
         self._request.show_as_tabs(width < COMPACT_BELOW)
         self.set_class(width < MIN_WIDTH or height < MIN_HEIGHT, "too-small")
-        self._show_header()
+        self.show_header()
 
-    @property
-    def mode(self) -> Mode:
-        current = self.query_one(ContentSwitcher).current
-        return next((mode for mode in MODES if mode == current), "request")
-
-    def action_mode(self, mode: Mode) -> None:
-        self.query_one(ContentSwitcher).current = mode
-        self._show_mode()
-        self.set_focus(self.query_one(FIRST_FOCUS[mode]))
-
-    @on(ModeTab.Picked)
-    def _mode_picked(self, message: ModeTab.Picked) -> None:
-        self.action_mode(message.mode)
-
-    def _show_mode(self) -> None:
-        self.query_one(KeyHints).show_hints(HINTS[self.mode])
-        self._show_header()
-
-    def _show_header(self) -> None:
+    def show_header(self) -> None:
         header = self.query_one(HeaderBar)
         narrow = self.size.width < COMPACT_BELOW
         header.show_target(self._request.database or None)
@@ -187,7 +161,7 @@ class WorkScreen(Screen[None]):
 
     def _on_connection(self, connection: Connection) -> None:
         was, self._connection = self._connection.state, connection
-        self._show_header()
+        self.show_header()
         if connection.state == "live" and was == "offline":
             self.post_message(Tell(safe("Connected again.")))
             self._request.recheck()
@@ -221,7 +195,7 @@ class WorkScreen(Screen[None]):
             who = item.requestor.email or item.requestor.sub
             self.post_message(Tell(safe(f"To review: {who} on {item.database}, {item.reason or item.summary}")))
         facts.arrived = ()
-        self._show_header()
+        self.show_header()
 
     @on(ListsChanged)
     def _lists_changed(self) -> None:
@@ -278,7 +252,7 @@ class WorkScreen(Screen[None]):
 
     def _use_database(self, name: str) -> None:
         self._request.use_database(name)
-        self._show_header()
+        self.show_header()
 
     @on(MineMode.EditWanted)
     def _edit_wanted(self, message: MineMode.EditWanted) -> None:
@@ -300,34 +274,71 @@ class WorkScreen(Screen[None]):
     def action_psql(self) -> None:
         rid = self._psql_target()
         if rid is not None:
-            self._open_psql(rid)
-        elif self._facts.active and self.mode != "mine":
+            self._open_psql(rid, statement=False)
+
+    @work(exclusive=True, group="psql")
+    async def action_run(self) -> None:
+        """Runs the SQL that was signed: of the chosen request in Mine, else of the draft, if that is open."""
+        if self.mode == "mine":
+            rid = self._psql_target()
+        else:
+            rid = await self._open_for_draft()
+        if rid is not None:
+            self._open_psql(rid, statement=True)
+
+    @work(exclusive=True, group="psql")
+    async def hand_over(self) -> None:
+        """Leaves p0 tui and becomes psql."""
+        rid = self._psql_target()
+        if rid is None:
+            return
+        try:
+            handover = await prepare_handover(self._backend, rid)
+        except P0Error as error:
+            self.post_message(Failed(error))
+        else:
+            self._leave(handover)
+
+    async def _open_for_draft(self) -> str | None:
+        try:
+            access = await self._backend.reusable(self._request.draft())
+        except P0Error as error:
+            self.post_message(Failed(error))
+            return None
+        if access is None and self._banner.access is not None:  # for one use: not for reuse, but ready here
+            access = self._banner.access if self._request.followed_draft == self._request.draft().sql else None
+        if access is None:
+            self._tell(Tell(safe("There is no open access for this very SQL. ^J asks for one, F3 runs it then.")))
+        return None if access is None else access.rid
+
+    def _psql_target(self) -> str | None:
+        """In Mine the chosen one; else what was opened here last, what is shown, or the only one there is. None when
+        there is none, and then that was said."""
+        if self.mode == "mine":
+            chosen = self._mine.chosen
+            if chosen is not None and chosen.state in _OPENS:
+                return chosen.rid
+        elif self._banner.access is not None:
+            return self._banner.access.rid
+        elif (followed := self._request.followed) is not None and followed.state is State.ACTIVE:
+            return followed.rid
+        elif len(self._facts.active) == 1:
+            return self._facts.active[0].rid
+        if self._facts.active and self.mode != "mine":
             self.action_mode("mine")
             self._tell(Tell(safe("Several accesses are open: Enter opens psql on the chosen one.")))
         else:
             self._tell(Tell(safe("No open access. Submit with ^J; F2 opens psql when it is ready.")))
-
-    def _psql_target(self) -> str | None:
-        """In Mine the chosen one; else what was opened here last, what is shown, or the only one there is."""
-        if self.mode == "mine":
-            chosen = self._mine.chosen
-            return chosen.rid if chosen is not None and chosen.state in _OPENS else None
-        if self._banner.access is not None:
-            return self._banner.access.rid
-        followed = self._request.followed
-        if followed is not None and followed.state is State.ACTIVE:
-            return followed.rid
-        active = self._facts.active
-        return active[0].rid if len(active) == 1 else None
+        return None
 
     @on(OpenPsql)
     def _psql_wanted(self, message: OpenPsql) -> None:
-        self._open_psql(message.rid)
+        self._open_psql(message.rid, statement=False)
 
     @work(exclusive=True, group="psql")
-    async def _open_psql(self, rid: str) -> None:
+    async def _open_psql(self, rid: str, *, statement: bool) -> None:
         try:
-            status = await run_psql(self._backend, rid, self._run)
+            status = await run_psql(self._backend, rid, self._run, statement=statement)
         except P0Error as error:
             self.post_message(Failed(error))
             return
@@ -341,53 +352,22 @@ class WorkScreen(Screen[None]):
         self.action_mode("request")
         self._request.action_submit()
 
-    def action_jump(self) -> None:
-        """At once, not in a worker: the label may be typed before the labels are drawn."""
-        panes = [(key, name) for key, name, _ in JUMPS[self.mode]]
-        drafts = DRAFT_JUMPS if self.mode == "request" else ()
-        self.app.push_screen(JumpScreen((*COMMON_JUMPS, *panes, *drafts)), self._jump)
-
-    def _jump(self, key: str | None) -> None:
-        if key is None:
-            return
-        selector = next((selector for known, _, selector in JUMPS[self.mode] if known == key), None)
-        if selector is not None:
-            self._focus(selector)
-        elif key == "d":
-            self.choose_database()
-        elif key in "[]":
-            self._request.recall(1 if key == "[" else -1)
-        else:
-            self.action_mode(list(MODES)[int(key) - 1])
-
-    def _focus(self, selector: str) -> None:
-        """Brings what is asked for to the front where space is short, and focuses it."""
-        self.set_class(selector == "#catalog", "show-catalog")
-        if selector in {"#status", "#permissions"}:
-            self.set_class(selector == "#status", "show-status")
-        self.set_focus(self.query_one(selector))
-
-    def action_toggle_catalog(self) -> None:
-        if self.mode == "request":
-            self._focus("#editor" if self.has_class("show-catalog") else "#catalog")
-
-    def action_next_pane(self) -> None:
-        selectors = [selector for _, _, selector in JUMPS[self.mode]]
-        within = [
-            index
-            for index, selector in enumerate(selectors)
-            if self.focused is not None and pane_of(self.query_one(selector)) is pane_of(self.focused)
-        ]
-        self._focus(selectors[(within[0] + 1) % len(selectors)] if within else selectors[0])
-
-    def action_zoom(self) -> None:
-        if self.maximized is not None:
-            self.minimize()
-        elif self.focused is not None and (pane := pane_of(self.focused)) is not None:
-            self.maximize(pane)
-
-    def action_help(self) -> None:
-        self.app.push_screen(HelpScreen(self.mode))
+    def jump_elsewhere(self, key: str) -> None:
+        match key:
+            case "d":
+                self.choose_database()
+            case "[" | "]":
+                self._request.recall(1 if key == "[" else -1)
+            case "h":
+                self._request.choose_recent()
+            case "o":
+                self._request.open_file()
+            case "w":
+                self._request.save_file()
+            case "f":
+                self._request.lay_out()
+            case "x":
+                self.hand_over()
 
     @work(exclusive=True, group="edit")
     async def action_edit(self) -> None:
@@ -399,5 +379,6 @@ class WorkScreen(Screen[None]):
         except P0Error as error:
             self._tell(Tell(error_content(error), bad=True))
         else:
-            editor.text = text
+            if text != editor.text:
+                editor.replace_all(text)
         self.set_focus(editor)

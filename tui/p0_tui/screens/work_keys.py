@@ -9,12 +9,15 @@ from p0_tui.widgets.header import Mode
 from p0_tui.widgets.key_hints import Hint
 
 HINTS: Final[Mapping[Mode, Sequence[Hint]]] = {
-    "request": (("^J", "submit"), ("F2", "psql"), ("^O", "jump"), ("^E", "$EDITOR"), ("/", "filter")),
+    "request": (("^J", "submit"), ("F2", "psql"), ("F3", "run"), ("^O", "jump"), ("^E", "$EDITOR")),
     "mine": (("Enter", "psql"), ("d d", "give back"), ("y", "copy"), ("e", "edit"), ("^O", "jump")),
     "inbox": (("A", "approve"), ("X", "deny"), ("Enter", "read"), ("^O", "jump"), ("R", "refresh")),
     "history": (("/", "filter"), ("Enter", "read"), ("^O", "jump"), ("R", "refresh")),
 }
-COMMON_JUMPS: Final = (("1", "Request"), ("2", "Mine"), ("3", "Inbox"), ("4", "History"), ("d", "database"))
+COMMON_JUMPS: Final = (
+    *(("1", "Request"), ("2", "Mine"), ("3", "Inbox"), ("4", "History"), ("d", "database")),
+    ("x", "psql in place of p0 tui"),
+)
 JUMPS: Final[Mapping[Mode, Sequence[tuple[str, str, str]]]] = {
     "request": (
         ("c", "catalog", "#catalog"),
@@ -27,7 +30,14 @@ JUMPS: Final[Mapping[Mode, Sequence[tuple[str, str, str]]]] = {
     "inbox": (("l", "list", "#inbox-list"), ("t", "review", "#review")),
     "history": (("l", "list", "#history-list"), ("t", "details", "#history-detail")),
 }
-DRAFT_JUMPS: Final = (("[", "older draft"), ("]", "newer draft"))
+REQUEST_JUMPS: Final = (
+    ("[", "older draft"),
+    ("]", "newer draft"),
+    ("h", "recent SQL"),
+    ("o", "open file"),
+    ("w", "save file"),
+    ("f", "lay out"),
+)
 FIRST_FOCUS: Final[Mapping[Mode, str]] = {
     "request": "#editor",
     "mine": "#mine-list",

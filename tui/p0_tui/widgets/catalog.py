@@ -1,4 +1,5 @@
-"""The catalog: databases, schemas, tables and views, columns. Opens lazily, filters as you type, inserts on Enter."""
+"""The catalog: databases, schemas, tables, views and functions, columns. Opens lazily, filters as you type, inserts on
+Enter."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from p0_access.permissions.permission import relation
 from p0_access.permissions.settle import Tags, comment_tags
 from p0_tui.catalog_rows import CatalogRows, Row
 from p0_tui.paint import MUTED
-from p0_tui.safe import joined, safe
+from p0_tui.safe import EMPTY, joined, safe
 from p0_tui.widgets.line_view import LineView
 
 
@@ -28,11 +29,13 @@ class CatalogTree(LineView):
     ]
 
     class NameChosen(Message):
-        """A table or column to be put into the SQL, in `parts` (schema and table, or a column), unquoted."""
+        """A name to be put into the SQL, in `parts` (schema and table or function, or a column), unquoted; `call` if
+        it is a function's."""
 
-        def __init__(self, parts: tuple[str, ...]) -> None:
+        def __init__(self, parts: tuple[str, ...], *, call: bool = False) -> None:
             super().__init__()
             self.parts = parts
+            self.call = call
 
     class DatabaseChosen(Message):
         def __init__(self, name: str) -> None:
@@ -40,7 +43,7 @@ class CatalogTree(LineView):
             self.name = name
 
     class Counted(Message):
-        """`matched` of `total` relations are shown."""
+        """`matched` of `total` relations and functions are shown."""
 
         def __init__(self, matched: int, total: int) -> None:
             super().__init__()
@@ -87,6 +90,32 @@ class CatalogTree(LineView):
                 return self._relation_line(row, width)
             case "column":
                 return self._column_line(row, width)
+            case "function":
+                return _function_line(row, width)
+
+    def note(self) -> Content:
+        """What is known of the line under the cursor: its whole name, type, tags and comment."""
+        row = self._row()
+        if row is None:
+            return EMPTY
+        if row.function is not None:
+            item = row.function
+            rights = "  runs with its owner's rights" if item.security_definer else ""
+            head, comment = f"{item.kind} {item.name}({item.arguments}) → {item.returns}{rights}", item.comment
+            tags: Sequence[str] = ()
+        elif row.relation is not None and row.column is not None:
+            head = f"{row.column.name} {row.column.type}{'' if row.column.nullable else ' not null'}"
+            comment = row.column.comment
+            found = self._tags_of(row.relation)
+            tags = sorted(found.get((row.relation.schema, row.relation.name, row.column.name), ()))
+        elif row.relation is not None:
+            head, comment, tags = f"{row.relation.kind} {row.relation.name}", row.relation.comment, ()
+        else:
+            return EMPTY
+        parts = [safe(head), *(safe(f"▲{tag}", "bold $text-warning") for tag in tags)]
+        if comment:
+            parts.append(safe(comment, f"italic {MUTED}"))
+        return joined(parts, "  ")
 
     def action_open(self) -> None:
         row = self._row()
@@ -94,7 +123,7 @@ class CatalogTree(LineView):
             return
         if row.kind == "database" and not self._is_current(row):
             self.post_message(self.DatabaseChosen(row.database))
-        elif self._rows.is_open(row):
+        elif self._rows.is_open(row) or row.kind in {"column", "function"}:
             self.action_move(1)
         else:
             self._set_open(row, opened=True)
@@ -103,14 +132,14 @@ class CatalogTree(LineView):
         row = self._row()
         if row is None:
             return
-        if row.kind != "column" and self._rows.is_open(row):
+        if row.kind not in {"column", "function"} and self._rows.is_open(row):
             self._set_open(row, opened=False)
         else:
             self.cursor = self._rows.parent(self.cursor)
 
     def action_open_or_close(self) -> None:
         row = self._row()
-        if row is not None and row.kind != "column":
+        if row is not None:
             self._set_open(row, opened=not self._rows.is_open(row))
 
     def action_choose(self) -> None:
@@ -122,6 +151,8 @@ class CatalogTree(LineView):
                 self.post_message(self.DatabaseChosen(row.database))
             case "column" if row.column is not None:
                 self.post_message(self.NameChosen((row.column.name,)))
+            case "function" if row.function is not None:
+                self.post_message(self.NameChosen((row.function.schema, row.function.name), call=True))
             case "relation" if row.relation is not None:
                 self.post_message(self.NameChosen((row.relation.schema, row.relation.name)))
             case _:
@@ -186,6 +217,13 @@ class CatalogTree(LineView):
             assert self._catalog is not None
             self._tags[key] = comment_tags(self._catalog, [relation(item.schema, item.name, "SELECT")])
         return self._tags[key]
+
+
+def _function_line(row: Row, width: int) -> Content:
+    item = row.function
+    assert item is not None
+    head = joined((safe("  ƒ ", MUTED), safe(f"{item.name}({item.arguments})")))
+    return _with_note(head, "" if width < 40 else item.returns, (), None, width)
 
 
 def _with_note(head: Content, kind: str, tags: Sequence[str], comment: str | None, width: int) -> Content:

@@ -2,6 +2,7 @@
 
 `on_text` runs inside the edit, before the frame is drawn, so the permissions beside it change in the same frame as the
 text. Nothing unseen gets into the text: what is pasted is made visible in it, since this text is what will be signed.
+What Tab, `^N` and Esc do to names that are offered is for the pane around it to say; Enter always begins a line.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from typing import ClassVar
 
 from rich.style import Style
 from rich.text import Text
+from textual import events
 from textual.binding import Binding, BindingType
+from textual.message import Message
 from textual.widgets import TextArea
 from textual.widgets.text_area import Edit, EditResult
 
@@ -48,8 +51,19 @@ class Editor(TextArea):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab", "accept_suggestion", "Accept the nearest name", show=False),
+        Binding("tab", "take", "Take the name that is offered", show=False),
+        Binding("ctrl+n", "offer", "Offer names, or the next one", show=False),
+        Binding("ctrl+at,ctrl+space", "offer", show=False),
     ]
+
+    class Typed(Message):
+        """A character was typed or removed: names may be offered."""
+
+    class OfferWanted(Message):
+        """Names are wanted, or the next of those that are offered."""
+
+    class TakeWanted(Message):
+        """Tab: the name that is offered, if one is; else the next pane."""
 
     def __init__(self, on_text: Callable[[str], None], *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
         self._on_text: Callable[[str], None] | None = None
@@ -68,6 +82,49 @@ class Editor(TextArea):
         self.indent_width = 2
         self.cursor_blink = False  # a blinking cursor is most of an idle terminal's work
         self._on_text = on_text
+
+    async def _on_key(self, event: events.Key) -> None:
+        """Messages follow the edit: names are offered for the text as it is then."""
+        await super()._on_key(event)
+        if event.is_printable:
+            self.post_message(self.Typed())
+
+    def action_take(self) -> None:
+        self.post_message(self.TakeWanted())
+
+    def action_offer(self) -> None:
+        self.post_message(self.OfferWanted())
+
+    def action_delete_left(self) -> None:
+        super().action_delete_left()
+        self.post_message(self.Typed())
+
+    def replace_all(self, text: str) -> None:
+        """Puts `text` in the place of everything, as one step that `^Z` takes back."""
+        self.history.checkpoint()
+        self.replace(text, (0, 0), self.document.end)
+        self.history.checkpoint()
+
+    @property
+    def offset_of_cursor(self) -> int:
+        """Characters before the cursor."""
+        return self.offset_at(self.cursor_location)
+
+    def offset_at(self, place: tuple[int, int]) -> int:
+        """Characters before `place` (line and column from 0)."""
+        line, column = place
+        return sum(len(self.document.get_line(index)) + 1 for index in range(line)) + column
+
+    def place_at(self, offset: int) -> tuple[int, int]:
+        """Line and column, from 0, of the character at `offset`."""
+        before = self.text[:offset]
+        line = before.count("\n")
+        return line, offset - (before.rfind("\n") + 1)
+
+    @property
+    def is_colouring(self) -> bool:
+        """Whether the scanner is there."""
+        return self._colouring
 
     def start_colouring(self) -> None:
         """From now on text is coloured. Called after the first paint, because it loads the scanner."""

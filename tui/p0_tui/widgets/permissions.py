@@ -17,13 +17,15 @@ from p0_tui.widgets.prose import Prose
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
-    """All that the panel shows. With `problems` the assessment is the last good one, dimmed as stale."""
+    """All that the panel shows. With `problems` the assessment is the last good one, dimmed as stale. `statements` is
+    how many the text has."""
 
     assessment: Assessment | None = None
     problems: Sequence[Refused] = ()
     warnings: Sequence[ReadingWarning] = ()
     checking: bool = False
     notice: str | None = None
+    statements: int = 0
 
 
 class PermissionsPanel(VerticalScroll, can_focus=True):

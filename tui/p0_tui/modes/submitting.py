@@ -1,0 +1,77 @@
+"""Submitting a draft: the server is asked anew, the person too if its answer is not the one on the screen; then it is
+signed. Holds no widget: what it shows and asks goes through callbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from textual.content import Content
+
+from p0_access.messages.views import Explained, RequestView
+from p0_access.routing.durations import spell_duration
+from p0_tui.backend import Backend, Draft
+from p0_tui.paint import verdict_line
+from p0_tui.preview import Preview
+from p0_tui.safe import safe, stacked
+from p0_tui.verdict import Verdict
+
+
+class Submission:
+    """`show` puts an answer on the screen, `confirm` asks a question and gives the answer, `tell` and `refuse` say
+    something, good or bad; `busy` says when it is being signed and sent."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        preview: Preview,
+        *,
+        show: Callable[[Explained], None],
+        confirm: Callable[[Content, str], Awaitable[bool]],
+        tell: Callable[[str], None],
+        refuse: Callable[[str], None],
+        busy: Callable[[bool], None],
+    ) -> None:
+        self._backend = backend
+        self._preview = preview
+        self._show = show
+        self._confirm = confirm
+        self._tell = tell
+        self._refuse = refuse
+        self._busy = busy
+
+    async def ask(self, draft: Draft) -> RequestView | None:
+        """The request that was made, or the one whose open access serves the same SQL; None if nothing was asked."""
+        before = self._preview.verdict()
+        open_already = await self._backend.reusable(draft)
+        if open_already is not None:
+            self._tell("An access for this very SQL is open already: F2 opens psql, F3 runs it.")
+            return await self._backend.request(open_already.rid)
+        self._show(await self._backend.explain(draft))
+        if self._preview.shown.problems:
+            self._refuse("The server does not understand this SQL; see the permissions pane.")
+            return None
+        now = self._preview.verdict()
+        if now is None:
+            self._refuse("The server gave no verdict. Try again.")
+            return None
+        if (now != before or now[0] is Verdict.DENIED) and not await self._confirmed(now[0], seen=before is not None):
+            return None
+        self._busy(True)  # noqa: FBT003 - a callback's one argument
+        try:
+            return await self._backend.submit(draft)
+        finally:
+            self._busy(False)  # noqa: FBT003 - a callback's one argument
+
+    async def _confirmed(self, verdict: Verdict, *, seen: bool) -> bool:
+        assessment = self._preview.shown.assessment
+        assert assessment is not None
+        if verdict is Verdict.DENIED:
+            head = safe("The rules say no to this. The agent would refuse it, too.", "bold")
+        elif seen:
+            head = safe("The verdict is not the one that was on the screen. It is now:", "bold")
+        else:
+            head = safe("You have not seen the verdict yet:", "bold")
+        lines = [head, verdict_line(verdict, assessment.headline)]
+        if assessment.ttl is not None:
+            lines.append(safe(f"for {spell_duration(assessment.ttl)}"))
+        return await self._confirm(stacked(lines), "submits all the same")
