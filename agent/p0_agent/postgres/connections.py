@@ -62,6 +62,7 @@ class Connections:
     def __init__(self, *, agent: Account, reader: Account, home: str, powers: Powers | None = None) -> None:
         self.home: Final = home
         self.powers: Final = powers or BrokerPowers()
+        self.reader_name: Final = reader.user
         self._agent = agent
         self._reader = reader
         self._slots: dict[tuple[str, str], _Slot] = {}

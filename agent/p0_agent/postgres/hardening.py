@@ -27,9 +27,12 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def cluster_gaps(connections: Connections, databases: Sequence[str]) -> tuple[Gap, ...]:
-    """What any login can do in the cluster, and the ways into it. `databases` are the managed ones."""
+    """What the agent's own accounts lack, what any login can do in the cluster, and the ways into it. `databases` are
+    the managed ones."""
     async with connections.control() as connection:
-        gaps = await _gaps(connection, "doctor_cluster", None, {"databases": list(databases)})
+        account = {"maker": connections.powers.maker, "reader": connections.reader_name}
+        gaps = await _gaps(connection, "doctor_account", None, account)
+        gaps += await _gaps(connection, "doctor_cluster", None, {"databases": list(databases)})
         cursor = await connection.execute(
             "SELECT pg_catalog.has_table_privilege('pg_catalog.pg_hba_file_rules', 'SELECT')"
             " AND pg_catalog.has_function_privilege('pg_catalog.pg_hba_file_rules()', 'EXECUTE')"

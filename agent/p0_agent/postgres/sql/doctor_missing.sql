@@ -14,8 +14,8 @@ WITH schema AS (
   SELECT schema, name, relkind, pg_catalog.string_agg(privilege, ', ' ORDER BY privilege) AS privileges
   FROM relation
   WHERE NOT CASE relkind
-    WHEN 'S' THEN pg_catalog.has_sequence_privilege(%(maker)s, oid, privilege || ' WITH GRANT OPTION')
-    ELSE pg_catalog.has_table_privilege(%(maker)s, oid, privilege || ' WITH GRANT OPTION') END
+    WHEN 'S' THEN pg_catalog.has_sequence_privilege(%(maker)s::name, oid, privilege || ' WITH GRANT OPTION')
+    ELSE pg_catalog.has_table_privilege(%(maker)s::name, oid, privilege || ' WITH GRANT OPTION') END
   GROUP BY schema, name, relkind
 ), maker AS (
   SELECT DISTINCT s.name AS schema, c.relowner AS owner
@@ -23,24 +23,24 @@ WITH schema AS (
 )
 SELECT 'the agent cannot grant ' || privileges || ' on ' || schema || '.' || name AS what,
        pg_catalog.format('GRANT %%s ON %%s %%I.%%I TO %%I WITH GRANT OPTION;', privileges,
-         CASE relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, schema, name, %(maker)s) AS fix
+         CASE relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, schema, name, %(maker)s::name) AS fix
 FROM ungrantable
 UNION ALL
 SELECT 'there is no schema ' || w.name, 'CREATE SCHEMA ' || pg_catalog.quote_ident(w.name) || ';'
 FROM pg_catalog.unnest(%(schemas)s::text[]) AS w (name) WHERE w.name NOT IN (SELECT name FROM schema)
 UNION ALL
 SELECT 'the agent cannot grant USAGE on schema ' || name,
-       pg_catalog.format('GRANT USAGE ON SCHEMA %%I TO %%I WITH GRANT OPTION;', name, %(maker)s)
-FROM schema WHERE NOT pg_catalog.has_schema_privilege(%(maker)s, oid, 'USAGE WITH GRANT OPTION')
+       pg_catalog.format('GRANT USAGE ON SCHEMA %%I TO %%I WITH GRANT OPTION;', name, %(maker)s::name)
+FROM schema WHERE NOT pg_catalog.has_schema_privilege(%(maker)s::name, oid, 'USAGE WITH GRANT OPTION')
 UNION ALL
 SELECT 'what ' || pg_catalog.pg_get_userbyid(m.owner) || ' makes in ' || m.schema || ' will not be the agent''s to grant',
        pg_catalog.format('ALTER DEFAULT PRIVILEGES FOR ROLE %%I IN SCHEMA %%I GRANT SELECT, INSERT, UPDATE, DELETE'
-         ' ON TABLES TO %%I WITH GRANT OPTION;', pg_catalog.pg_get_userbyid(m.owner), m.schema, %(maker)s)
+         ' ON TABLES TO %%I WITH GRANT OPTION;', pg_catalog.pg_get_userbyid(m.owner), m.schema, %(maker)s::name)
 FROM maker m
 WHERE NOT EXISTS (
   SELECT FROM pg_catalog.pg_default_acl d
   JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace AND n.nspname = m.schema
   CROSS JOIN LATERAL pg_catalog.aclexplode(d.defaclacl) a
-  JOIN pg_catalog.pg_roles me ON me.oid = a.grantee AND me.rolname = %(maker)s
+  JOIN pg_catalog.pg_roles me ON me.oid = a.grantee AND me.rolname = %(maker)s::name
   WHERE d.defaclrole = m.owner AND d.defaclobjtype = 'r' AND a.privilege_type = 'SELECT' AND a.is_grantable)
 ORDER BY 1

@@ -1,0 +1,25 @@
+-- What the agent's own set-up leaves undone in its home database, each in words and with the SQL that does it. The broker is
+-- maker, `reader` the other login.
+SELECT 'whether a login changed its own password cannot be seen: there is no function p0.verifier_is' AS what,
+       '-- as a superuser: the output of p0 agent bootstrap-sql' AS fix
+WHERE pg_catalog.to_regprocedure('p0.verifier_is(text, bytea)') IS NULL
+UNION ALL
+SELECT 'other people''s SQL may reach the server''s log: log_min_messages of ' || r.rolname || ' is not panic',
+       pg_catalog.format('ALTER ROLE %%I SET log_min_messages = panic;', r.rolname)
+FROM pg_catalog.pg_roles r
+WHERE r.rolname = %(reader)s::name AND NOT coalesce(r.rolconfig @> ARRAY['log_min_messages=panic'], false)
+UNION ALL
+SELECT 'the agent cannot set ' || p.name || ' for the logins that it makes',
+       pg_catalog.format('GRANT SET ON PARAMETER %%I TO %%I;', p.name, %(maker)s::name)
+FROM (VALUES ('log_statement'), ('temp_file_limit')) AS p (name)
+WHERE NOT CASE WHEN pg_catalog.current_setting('server_version_num')::int < 150000 THEN true
+               ELSE pg_catalog.has_parameter_privilege(%(maker)s::name, p.name, 'SET') END
+UNION ALL
+SELECT 'whoever has the agent''s login can make roles and grant all that is managed: it acts as ' || %(maker)s::name,
+       '-- mode = "hardened" in [cluster], and the output of p0 agent bootstrap-sql --hardened'
+WHERE %(maker)s::name = current_user
+UNION ALL
+SELECT 'prepared transactions of a login are undone by logging in as it: pg_hba.conf must let the agent''s host in as any p0_ login',
+       'ALTER SYSTEM SET max_prepared_transactions = 0;'
+WHERE %(maker)s::name <> current_user AND pg_catalog.current_setting('max_prepared_transactions')::int > 0
+ORDER BY 1
