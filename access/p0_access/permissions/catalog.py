@@ -50,7 +50,8 @@ class Trigger(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A row-level security policy. `roles` are those it is for; `public` says that it is for everybody."""
+    """A row-level security policy. `roles` are those it is for; `public` says that it is for everybody. Without a
+    `permissive` one for its command no row passes."""
 
     name: str
     command: Literal["all", "select", "insert", "update", "delete"] = "all"
@@ -58,6 +59,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     roles: tuple[str, ...] = ()
     using: str | None = None
     check: str | None = None
+    permissive: bool = True
 
 
 class Relation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

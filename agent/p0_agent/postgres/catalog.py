@@ -130,6 +130,7 @@ def _policy(row: Row) -> Policy:
         roles=tuple(row["roles"]),
         using=row["using"],
         check=row["check"],
+        permissive=row["permissive"],
     )
 
 

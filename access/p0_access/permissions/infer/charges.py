@@ -80,7 +80,7 @@ class Access:
             return
         named = {privilege for privilege, _ in self._columns}
         for privilege, reasons in self._required.items():
-            if privilege not in _BY_COLUMN or not self.relation.columns:
+            if privilege not in _BY_COLUMN or (privilege not in named and not self.relation.columns):
                 yield relation(schema, name, privilege), reasons
             elif privilege not in named:
                 yield any_column(schema, name, privilege), reasons

@@ -44,6 +44,8 @@ def _read_when(context: Context, level: Level, target: dml.Target, when: Node) -
         level.clause = "when"
         expressions.read_expression(context, level, when["condition"])
     match when["commandType"]:
+        case "CMD_NOTHING":
+            target.require("SELECT", "merge")
         case "CMD_UPDATE":
             target.require("UPDATE", "merge update")
             changed = dml.read_set(context, level, target, when["targetList"])

@@ -38,9 +38,11 @@ def _charge(context: Context, access: Access) -> None:
         reason = access.reason(privilege)
         if reason is None:
             continue
-        for policy in table.policies:
-            if policy.public and policy.command in ("all", command):
-                _charge_policy(context, table, policy, command, reason.location)
+        binding = [each for each in table.policies if each.public and each.command in ("all", command)]
+        if not any(each.permissive for each in binding):
+            continue  # no row can pass, so that nothing else is asked
+        for policy in binding:
+            _charge_policy(context, table, policy, command, reason.location)
 
 
 def _charge_policy(context: Context, table: Relation, policy: Policy, command: str, place: int) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 
 from p0_access.permissions.builtin import SCHEMAS
 from p0_access.permissions.catalog import Relation
-from p0_access.permissions.infer import bodies, functions, names, statements, triggers
+from p0_access.permissions.infer import bodies, body_reader, functions, names, statements, triggers
 from p0_access.permissions.infer.charges import Access, Charges, Reason
 from p0_access.permissions.infer.context import Context, RefusedError
 from p0_access.permissions.infer.scope import Level
@@ -89,23 +89,56 @@ def _owns_sequences(table: Relation) -> bool:
 
 
 def _with_referencing(context: Context, found: Relation) -> Iterator[Relation]:
-    """A table and all that foreign keys lead to it from, however far."""
+    """A table and all that foreign keys lead to it from, however far (heap_truncate_find_FKs). The keys of partitions
+    are known by those of what they are partitions of, and the other way round."""
+    yield found
     seen = {(found.schema, found.name)}
     queue = [found]
     while queue:
         current = queue.pop()
-        yield current
-        for other in context.catalog.relations:
-            key = (other.schema, other.name)
-            if key not in seen and any(_refers(each.definition, current) for each in other.constraints):
-                seen.add(key)
-                queue.append(other)
+        for family in (current, *_family(context, current)):
+            for other in _references(context).get((family.schema, family.name), ()):
+                if (other.schema, other.name) not in seen:
+                    seen.add((other.schema, other.name))
+                    queue.append(other)
+                    yield other
 
 
-def _refers(definition: str, to: Relation) -> bool:
-    found = _REFERENCES.search(definition)
-    parts = names.qualified(found.group(1)) if found else None
-    return parts is not None and parts[-1] == to.name and (len(parts) == 1 or parts[-2] == to.schema)
+def _family(context: Context, table: Relation) -> Iterator[Relation]:
+    """What a table is a partition or child of, and its own partitions and children, however far."""
+    yield from _ancestors(context, table)
+    yield from _descendants(context, table)
+
+
+def _ancestors(context: Context, table: Relation) -> Iterator[Relation]:
+    for parent in table.inherits:
+        known = context.catalog.relation(*parent)
+        if known is not None:
+            yield known
+            yield from _ancestors(context, known)
+
+
+def _descendants(context: Context, table: Relation) -> Iterator[Relation]:
+    for child in bodies.children(context, table):
+        yield child
+        yield from _descendants(context, child)
+
+
+def _references(context: Context) -> dict[tuple[str, str], list[Relation]]:
+    """By (schema, name) of a table, those with a foreign key to it; worked out once for a catalog."""
+
+    def read() -> dict[tuple[str, str], list[Relation]]:
+        by_target: dict[tuple[str, str], list[Relation]] = {}
+        for each in context.catalog.relations:
+            for constraint in each.constraints:
+                found = _REFERENCES.search(constraint.definition) if constraint.kind == "foreign" else None
+                parts = names.qualified(found.group(1)) if found else None
+                if parts is not None:
+                    schema = parts[-2] if len(parts) > 1 else each.schema
+                    by_target.setdefault((schema, parts[-1]), []).append(each)
+        return by_target
+
+    return body_reader.remembered(context, "references", read)
 
 
 def read_lock(context: Context, node: Node) -> str:

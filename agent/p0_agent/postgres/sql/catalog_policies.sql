@@ -4,7 +4,8 @@ SELECT y.polrelid::bigint AS relation, y.polname::text AS name,
        0 = ANY(y.polroles) AS public,
        ARRAY(SELECT r.rolname::text FROM pg_catalog.pg_roles r WHERE r.oid = ANY(y.polroles) ORDER BY 1) AS roles,
        pg_catalog.pg_get_expr(y.polqual, y.polrelid) AS using,
-       pg_catalog.pg_get_expr(y.polwithcheck, y.polrelid) AS check
+       pg_catalog.pg_get_expr(y.polwithcheck, y.polrelid) AS check,
+       y.polpermissive AS permissive
 FROM pg_catalog.pg_policy y
 JOIN pg_catalog.pg_class c ON c.oid = y.polrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
