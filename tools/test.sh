@@ -9,6 +9,8 @@ cd "$(dirname "$0")/.."
 
 sh tools/fetch-peers.sh
 sh tools/fetch-debs.sh
+P0_TEST_CORPUS=$(sh tools/fetch-corpus.sh "$venv")
+export P0_TEST_CORPUS
 export PATH="$PATH:${XDG_CACHE_HOME:-$HOME/.cache}/p0-test-tools/debs/wrappers"
 
 private=$(mktemp -d "${TMPDIR:-/tmp}/p0-test.XXXXXX")
