@@ -74,7 +74,7 @@ class Place:
                 "   FROM pg_class WHERE relnamespace >= 16384 AND relkind = 'S'"
                 " UNION ALL SELECT 'schema', nspname, coalesce(nspacl, acldefault('n', nspowner)) FROM pg_namespace"
                 " UNION ALL SELECT 'database', datname, coalesce(datacl, acldefault('d', datdba)) FROM pg_database"
-                " UNION ALL SELECT 'default', defaclrole::regrole::text || defaclobjtype::text, defaclacl FROM pg_default_acl"
+                " UNION ALL SELECT 'default', concat(defaclrole::regrole, defaclobjtype), defaclacl FROM pg_default_acl"
                 " UNION ALL SELECT 'function', proname, coalesce(proacl, acldefault('f', proowner)) FROM pg_proc"
                 "   WHERE oid >= 16384)"
                 " SELECT e.kind, e.name, a::text FROM entry e, aclexplode(e.acl) a"

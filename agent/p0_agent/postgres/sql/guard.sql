@@ -139,7 +139,7 @@ BEGIN
                SELECT FROM pg_roles r
                WHERE pg_has_role(p.object, r.oid, 'MEMBER') AND (r.rolsuper OR r.rolcreaterole OR r.rolcreatedb
                  OR r.rolreplication OR r.rolbypassrls OR r.rolname ~ '^pg_' OR r.rolname = current_user))
-           END AND p.privilege = ANY (c.privileges || ARRAY['MEMBER']), false)) END
+           END AND p.object IS NOT NULL AND p.privilege = ANY (c.privileges || ARRAY['MEMBER']), false)) END
   INTO above
   FROM p0_guard.ceiling c, p0_guard.parts(permissions) p;
   IF above IS NOT NULL THEN
