@@ -1,6 +1,7 @@
 """`p0 server`: the command line of the server. Only this module ends the process.
 
-Exit status: 0 after a clean stop, 69 when something needed is not there (a port, the store), 78 for configuration.
+Exit status: 0 after a clean stop, 1 where something was found, 69 when something needed is not there (a port, the
+store), 78 for configuration.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import time
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -19,12 +21,20 @@ from p0_server.config import Settings, load
 from p0_server.errors import UnavailableError
 from p0_server.log import to_stderr
 from p0_server.serving import serve
+from p0_server.store.protocol import Undelivered
+from p0_server.store.sqlite import SqliteStore
 from p0_server.version import VERSION
 
+EXIT_FOUND: Final = 1
 EXIT_UNAVAILABLE: Final = 69
 EXIT_CONFIGURATION: Final = 78
 
+MAX_NOTICES: Final = 200
+
 _LOG: Final = logging.getLogger(__name__)
+
+Config = Annotated[Path, typer.Option(help="The configuration, a TOML file.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 app = typer.Typer(
     help="The control plane.",
@@ -42,7 +52,7 @@ def server() -> None:
 
 @app.command()
 def run(
-    config: Annotated[Path, typer.Option(help="The configuration, a TOML file.")],
+    config: Config,
     rules: Annotated[Path | None, typer.Option(help="The rules, instead of the configuration's.")] = None,
     listen: Annotated[str | None, typer.Option(help="HOST:PORT, instead of the configuration's.")] = None,
     behind_proxy: Annotated[  # noqa: FBT002 - a flag on the command line
@@ -65,10 +75,70 @@ def run(
             changes["behind_proxy"] = True
         asyncio.run(_run(msgspec.structs.replace(settings, **changes)))
     except P0Error as error:
-        typer.echo(f"p0 server: {error}", err=True)
-        if error.hint is not None:
-            typer.echo(f"hint: {error.hint}", err=True)
-        raise typer.Exit(EXIT_UNAVAILABLE if isinstance(error, UnavailableError) else EXIT_CONFIGURATION) from error
+        raise _failed(error) from error
+
+
+@app.command()
+def doctor(config: Config, *, json: Json = False) -> None:
+    """Check the set-up, and how the server that runs on it is. Nothing is changed.
+
+    Exit status: 0 nothing found, 1 gaps, 78 the server cannot work like this.
+
+    Example: p0 server doctor --config server.toml
+    """
+    from p0_server.doctor import examine, text
+
+    try:
+        findings = asyncio.run(examine(load(config), time.time))
+    except P0Error as error:
+        raise _failed(error) from error
+    typer.echo(msgspec.json.encode(findings).decode() if json else text(findings), nl=json)
+    levels = {finding.level for finding in findings}
+    raise typer.Exit(EXIT_CONFIGURATION if "error" in levels else EXIT_FOUND if "gap" in levels else 0)
+
+
+@app.command()
+def notices(
+    config: Config,
+    *,
+    retry: Annotated[bool, typer.Option("--retry", help="Try to deliver the dead ones again.")] = False,
+    json: Json = False,
+) -> None:
+    """List notices that could not be delivered: those given up, and those that will be tried again.
+
+    Example: p0 server notices --config server.toml --retry
+    """
+    try:
+        found, revived = asyncio.run(_notices(load(config), retry=retry))
+    except P0Error as error:
+        raise _failed(error) from error
+    if json:
+        typer.echo(msgspec.json.encode(found).decode())
+        return
+    for each in found:
+        what = "given up" if each.state == "dead" else "will be tried again"
+        typer.echo(f"{each.rid} {each.type} to {each.target}: {what} after {each.attempts} attempts: {each.problem}")
+    if retry:
+        typer.echo(f"{revived} will be tried again")
+
+
+async def _notices(settings: Settings, *, retry: bool) -> tuple[tuple[Undelivered, ...], int]:
+    path = settings.path(settings.store)
+    if not path.exists():
+        raise UnavailableError(f"{path} is not there", code="store_unavailable", hint="The server makes it.")
+    store = await SqliteStore.open(path)
+    try:
+        found = await store.undelivered(MAX_NOTICES)
+        return found, await store.revive_notices(int(time.time())) if retry else 0
+    finally:
+        await store.close()
+
+
+def _failed(error: P0Error) -> typer.Exit:
+    typer.echo(f"p0 server: {error}", err=True)
+    if error.hint is not None:
+        typer.echo(f"hint: {error.hint}", err=True)
+    return typer.Exit(EXIT_UNAVAILABLE if isinstance(error, UnavailableError) else EXIT_CONFIGURATION)
 
 
 async def _run(settings: Settings) -> None:
