@@ -32,6 +32,7 @@ from p0_launcher.errors import (
     DeniedError,
     LauncherError,
     NotSignedInError,
+    StepUpRequiredError,
     UnavailableError,
     UnverifiedError,
     UsageError,
@@ -51,7 +52,7 @@ _MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
 _SECONDS: Final = 10.0
 
 T = TypeVar("T")
-View = Literal["mine", "to-review", "all"]
+View = Literal["mine", "to-review", "all", "mandates"]
 
 
 class _Databases(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,6 +160,14 @@ class Api:
 
     async def end(self, rid: str, act: SignedAct, *, wait: int = 0) -> RequestView:
         return await self._act(_path(rid, "/end"), act, wait)
+
+    async def review(self, rid: str, act: SignedAct, *, wait: int = 0) -> RequestView:
+        """Hands in a signed review of an emergency."""
+        return await self._act(_path(rid, "/review"), act, wait)
+
+    async def mandate(self, act: SignedAct, *, wait: int = 0) -> RequestView:
+        """Hands in a signed allowance or delegation."""
+        return await self._act("/v1/mandates", act, wait)
 
     async def events(self, last_event_id: int | None = None) -> AsyncIterator[Event]:
         """What happens from now on, or after `last_event_id`, until the connection breaks (`UnavailableError`)."""
@@ -274,6 +283,8 @@ def _error(status: int, said: ErrorView) -> LauncherError:
     """By status, which says what kind of trouble it is; the server's words go to the person."""
     if status == httpx.codes.UNAUTHORIZED:
         return NotSignedInError(said.message, code=said.code, hint=said.hint or "Sign in again: p0 login")
+    if said.code == "step_up_required":
+        return StepUpRequiredError(said.message, hint=said.hint, demands=said.step_up or ())
     kind: type[LauncherError]
     if status == httpx.codes.FORBIDDEN:
         kind = DeniedError

@@ -2,6 +2,7 @@
 
     LauncherError                 base: has a stable code, a message, a hint and an exit status
     ├── UsageError            64  the command line asks for something that makes no sense
+    │   └── StepUpRequiredError   64  it needs a sign-in of its own, and has none that will do
     ├── SqlRefusedError       65  SQL that cannot be understood, or would not run as it is signed
     ├── UnavailableError      69  the server, the agent or the identity provider does not answer
     ├── UnverifiedError       70  a signed record that does not hold; nothing it says is used
@@ -17,9 +18,12 @@ from __future__ import annotations
 
 import sys
 from enum import IntEnum
-from typing import ClassVar, TextIO
+from typing import TYPE_CHECKING, ClassVar, TextIO
 
 from p0_access.errors import MalformedError, P0Error, ProofError, ReadingError
+
+if TYPE_CHECKING:
+    from p0_access.routing.decision import StepUp
 
 
 class Exit(IntEnum):
@@ -47,6 +51,14 @@ class UsageError(LauncherError):
     """The command line asks for something that makes no sense."""
 
     exit_code = Exit.USAGE
+
+
+class StepUpRequiredError(UsageError):
+    """By the rules this act needs a sign-in made for it; `demands` says how strong."""
+
+    def __init__(self, message: str, *, hint: str | None = None, demands: tuple[StepUp, ...] = ()) -> None:
+        super().__init__(message, code="step_up_required", hint=hint)
+        self.demands = demands
 
 
 class SqlRefusedError(LauncherError):

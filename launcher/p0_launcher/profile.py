@@ -8,6 +8,7 @@
     client_id = "p0"
     agents = ["<thumbprint>"]              # keys of the agents whose records are believed
     storage = "keyring"                    # or "file", which `p0 login --insecure-storage` chooses
+    paste_client_id = "p0-paste"           # optional: the client for machines without a browser
 
 The file is `config.toml` in the platform's configuration directory, or what P0_CONFIG names. P0_PROFILE chooses a
 profile and P0_SERVER overrides its server. Unknown keys are refused. Secrets are never in this file.
@@ -43,6 +44,7 @@ class ProfileTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     server: Url
     issuer: Url
     client_id: Annotated[str, Meta(min_length=1, max_length=255)]
+    paste_client_id: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
     agents: tuple[Thumbprint, ...] = ()
     storage: Storage = "keyring"
     scopes: tuple[str, ...] | None = None
@@ -68,6 +70,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     scopes: tuple[str, ...] | None
     prompt: str | None
     algorithms: tuple[str, ...]
+    paste_client_id: str | None = None
 
     @property
     def directory(self) -> Path:
@@ -120,6 +123,7 @@ def in_use(name: str, table: ProfileTable, environ: Mapping[str, str] = os.envir
         scopes=table.scopes,
         prompt=table.prompt,
         algorithms=table.algorithms,
+        paste_client_id=table.paste_client_id,
     )
 
 

@@ -10,6 +10,7 @@ Who asks, and for what, is the agent's signed word; the server's views only help
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Literal
 
 import msgspec
@@ -18,12 +19,14 @@ from p0_access.messages.records import Admission, Request
 from p0_access.messages.views import RequestView
 from p0_access.permissions.permission import Permission
 from p0_access.proof import jws
-from p0_access.routing.decision import Denied, NeedsApproval
+from p0_access.routing.approvals import VerifiedApproval, demands
+from p0_access.routing.decision import Denied, NeedsApproval, StepUp
 from p0_launcher.access import pinned_key
 from p0_launcher.acts import audience
 from p0_launcher.api import MAX_WAIT, Api
 from p0_launcher.errors import UnverifiedError, UsageError
 from p0_launcher.session import Session
+from p0_launcher.stepping_up import handed_in
 
 
 class Review(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,4 +108,16 @@ async def decide(
         ttl=reviewed.ttl if ttl is None else min(ttl, reviewed.ttl),
         comment=comment,
     )
-    return await api.approve(reviewed.rid, act, wait=MAX_WAIT)
+    demanded = _demanded(session, reviewed, decision)
+    if demanded:
+        act = await session.step_up(act, demanded)
+    return await handed_in(partial(api.approve, reviewed.rid, wait=MAX_WAIT), act, session.step_up)
+
+
+def _demanded(session: Session, reviewed: Review, decision: Literal["approve", "deny"]) -> tuple[StepUp, ...]:
+    """The sign-ins that this person's word needs, by the agent's signed verdict and as far as is known here: whom the
+    agent takes for an approver by its own configuration, the server asks."""
+    person = session.subject.requestor(session.groups)
+    word = VerifiedApproval(by=person, decision=decision, permissions=(), ttl=0)
+    admission = reviewed.admission
+    return demands(reviewed.decision, word, requestor=admission.subject.requestor(admission.groups))

@@ -18,6 +18,7 @@ from p0_access.proof.keys import SigningKey
 from p0_access.secret import Hidden
 from p0_launcher.acts import Signer
 from p0_launcher.errors import NotSignedInError
+from p0_launcher.stepping_up import SignInFor, nobody_signs_in
 from p0_launcher.wallet import StoredSession, Wallet
 
 MARGIN: Final = 90
@@ -41,7 +42,8 @@ class Refresher(Protocol):
 
 
 class Session:
-    """One sign-in in use. `clock` gives seconds since the epoch, `random(n)` n unpredictable bytes."""
+    """One sign-in in use. `clock` gives seconds since the epoch, `random(n)` n unpredictable bytes.
+    `step_up(act, demands)` signs in for one act."""
 
     def __init__(
         self,
@@ -51,8 +53,10 @@ class Session:
         refresher: Refresher,
         clock: Callable[[], float],
         random: Callable[[int], bytes],
+        sign_in_for: SignInFor = nobody_signs_in,
     ) -> None:
         self._stored = stored
+        self.step_up: Final = sign_in_for
         self._wallet = wallet
         self._refresher = refresher
         self._clock = clock
@@ -64,6 +68,11 @@ class Session:
         return self._stored.subject
 
     @property
+    def groups(self) -> tuple[str, ...]:
+        """As the provider names them; servers and agents may map them otherwise."""
+        return self._stored.groups
+
+    @property
     def until(self) -> int:
         """When the session ends for good, whatever is refreshed."""
         return self._stored.until
@@ -71,7 +80,7 @@ class Session:
     async def identity(self) -> Identity:
         """Who one is, in tokens that hold long enough to be used now; refreshes them if need be."""
         now = int(self._clock())
-        if not self._current(self._stored, now) and self._stored.refresh_token is not None:
+        if not self._current(self._stored, now) and self._stored.renewable:
             await self._refresh(now)
         stored = self._stored
         if stored.until <= now:
@@ -112,10 +121,15 @@ class Session:
 
 
 async def open_session(
-    wallet: Wallet, refresher: Refresher, *, clock: Callable[[], float], random: Callable[[int], bytes]
+    wallet: Wallet,
+    refresher: Refresher,
+    *,
+    clock: Callable[[], float],
+    random: Callable[[int], bytes],
+    sign_in_for: SignInFor = nobody_signs_in,
 ) -> Session:
     """The session kept in `wallet`, or `NotSignedInError`."""
     stored = (await wallet.read()).session
     if stored is None:
         raise NotSignedInError("you are not signed in")
-    return Session(stored, wallet=wallet, refresher=refresher, clock=clock, random=random)
+    return Session(stored, wallet=wallet, refresher=refresher, clock=clock, random=random, sign_in_for=sign_in_for)

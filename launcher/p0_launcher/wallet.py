@@ -38,7 +38,8 @@ class _Kept(Hidden, msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class StoredSession(_Kept, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A sign-in. `seed` is the session key; `id_token` commits to it; `fresh` is its latest successor, if any.
 
-    `until` is when the session key may no longer be used; `expires` and `fresh_expires` are the tokens' own ends.
+    `until` is when the session key may no longer be used; `expires` and `fresh_expires` are the tokens' own ends. A
+    workload's further tokens come from `source` (`p0_launcher.login.workload`).
     """
 
     issuer: str
@@ -53,6 +54,12 @@ class StoredSession(_Kept, frozen=True, kw_only=True, forbid_unknown_fields=True
     fresh: str | None = None
     fresh_expires: int = 0
     refresh_token: str | None = None
+    source: str | None = None
+
+    @property
+    def renewable(self) -> bool:
+        """Whether there is a way to a fresh token."""
+        return self.refresh_token is not None or self.source is not None
 
 
 class Awaited(_Kept, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -110,6 +117,14 @@ class Contents(_Kept, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return msgspec.structs.replace(
             self.without(item.rid), held=self.held | {item.rid: item}, heads=self.heads | {item.agent: latest}
         )
+
+    def extended(self, rid: str, not_after: int) -> Contents:
+        """The access lasts longer; nothing where it is not kept here."""
+        item = self.held.get(rid)
+        if item is None:
+            return self
+        login = msgspec.structs.replace(item.credential, not_after=not_after)
+        return msgspec.structs.replace(self, held=self.held | {rid: msgspec.structs.replace(item, credential=login)})
 
     def without_head(self, agent: str) -> Contents:
         return msgspec.structs.replace(self, heads={name: seen for name, seen in self.heads.items() if name != agent})

@@ -12,6 +12,7 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from typing import Final, Literal
 
 import msgspec
@@ -19,13 +20,14 @@ from msgspec import UNSET
 
 from p0_access.encoding import b64u
 from p0_access.messages.identity import SignedAct
+from p0_access.messages.mandates import Extension
 from p0_access.messages.records import Request, What
 from p0_access.messages.views import DatabaseView, RequestView, State
 from p0_access.permissions.permission import canonical
 from p0_access.permissions.reading import Refused, StatementReading
 from p0_access.proof import jws
 from p0_access.proof.sealing import OpeningKey
-from p0_launcher.access import Access, open_credential, reuse_key, unpinned
+from p0_launcher.access import Access, open_credential, pinned_key, reuse_key, unpinned
 from p0_launcher.acts import COLLECT_LIFETIME, REQUEST_LIFETIME, new_rid
 from p0_launcher.api import MAX_WAIT, Api
 from p0_launcher.errors import LauncherError, UnavailableError, UnverifiedError, UsageError
@@ -33,6 +35,7 @@ from p0_launcher.outcome import ended_badly, still_waiting
 from p0_launcher.progress import Changed, OnProgress, Retrying, Reused, Submitted, silent
 from p0_launcher.review import admitted
 from p0_launcher.session import Session
+from p0_launcher.stepping_up import handed_in
 from p0_launcher.wallet import Awaited, Held, Wallet
 
 AGENT_SECONDS: Final = 5
@@ -44,7 +47,8 @@ RETRY_SECONDS: Final = (0.5, 1.0, 2.0, 4.0, 5.0)
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
     """What somebody wants to do. `ttl` in seconds; `one_shot` None means: if it is SQL that writes; `files` tells which
-    statements came from files, for running them later."""
+    statements came from files, for running them later. `extends` is the hash of the request whose access shall last
+    longer."""
 
     database: str
     what: What
@@ -52,6 +56,8 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     ttl: int | None = None
     one_shot: bool | None = None
     files: tuple[bool, ...] = ()
+    break_glass: bool = False
+    extends: str | None = None
 
 
 class Workflow:
@@ -144,6 +150,8 @@ class Workflow:
             ttl=intent.ttl,
             one_shot=intent.one_shot,
             enc=opening.public,
+            break_glass=intent.break_glass,
+            extends=intent.extends,
         )
         awaited = Awaited(
             rid=rid,
@@ -169,7 +177,7 @@ class Workflow:
         deadline = time.monotonic() + patience
         for pause in _pauses():
             try:
-                return await self._api.submit(act, wait=hold)
+                return await handed_in(partial(self._api.submit, wait=hold), act, self._session.step_up)
             except UnavailableError as error:  # it may have arrived all the same, so its key is kept
                 if time.monotonic() > deadline:
                     raise UnavailableError(
@@ -183,15 +191,47 @@ class Workflow:
         raise AssertionError("the pauses do not end")
 
     async def wait(self, view: RequestView, *, patience: float, on_progress: OnProgress = silent) -> Access:
-        """Follows a request of this machine until it is active, over, or `patience` seconds have passed. An approved
-        one is collected even then. While the server doesn't answer, it tries again."""
+        """Follows a request of this machine until it is active, over, or `patience` seconds have passed."""
+        view = await self.follow(view, patience=patience, on_progress=on_progress)
+        if view.state is not State.ACTIVE:
+            await self._forget(view.rid)
+            raise ended_badly(view)
+        return await self._open(view)
+
+    async def extend(
+        self, rid: str, *, ttl: int, reason: str, patience: float, on_progress: OnProgress = silent
+    ) -> RequestView:
+        """Asks that one's access `rid` may last `ttl` seconds from its start, in all, and follows that as any other
+        request; what is kept of the access is put right by the agent's word. The view is that of `rid`."""
+        view = await self._api.request(rid)
+        asked = jws.unverified_record(view.request, Request)
+        rh = jws.record_hash(view.request)
+        held = (await self._wallet.read()).held.get(rid)
+        if view.state is not State.ACTIVE or not view.mine or asked.rid != rid or (held and held.rh != rh):
+            raise UsageError(f"{rid} is no active access of yours", code="not_active", hint="p0 requests lists yours")
+        intent = Intent(
+            database=asked.database, what=asked.what, reason=reason, ttl=ttl, one_shot=asked.one_shot, extends=rh
+        )
+        request = await self.submit(intent, patience=patience, on_progress=on_progress)
+        request = await self.follow(request, patience=patience, on_progress=on_progress)
+        await self._forget(request.rid)
+        if request.end_cause != "extended" or request.extension is None:
+            raise ended_badly(request)
+        key = pinned_key(request.agent, self._pins)
+        extension = jws.verify(request.extension, Extension, key).record
+        if (extension.rh, extension.extends) != (jws.record_hash(request.request), rh):
+            raise UnverifiedError("the agent extended another access", code="extension_request")
+        async with self._wallet.changing() as draft:
+            draft.contents = draft.contents.extended(rid, extension.not_after)
+        return await self._api.request(rid)
+
+    async def follow(self, view: RequestView, *, patience: float, on_progress: OnProgress = silent) -> RequestView:
+        """The request once it is active, ending or over; `StillPendingError` after `patience` seconds. An approved one
+        is collected even then. While the server doesn't answer, it tries again."""
         deadline = time.monotonic() + patience
         collected = -math.inf
         pauses = _pauses()
-        while view.state is not State.ACTIVE:
-            if view.state.final or view.state is State.ENDING:
-                await self._forget(view.rid)
-                raise ended_badly(view)
+        while not view.state.final and view.state not in {State.ACTIVE, State.ENDING}:
             left = deadline - time.monotonic()
             collect = view.state is State.APPROVED and time.monotonic() - collected > COLLECT_LIFETIME
             if left <= 0 and not collect:
@@ -213,7 +253,7 @@ class Workflow:
             if _last_event(following) != _last_event(view) or following.state is not view.state:
                 on_progress(Changed(view=following))
             view = following
-        return await self._open(view)
+        return view
 
     async def give_back(self, rid: str, *, comment: str = "") -> RequestView:
         """Ends one's own access early, or takes back a request that is not decided; its credential is forgotten."""

@@ -58,7 +58,8 @@ class Acting:
         patience = Patience(self._signal, wait)
         request, _ = await self._requests.visible(person, rid)
         act = await self._authenticator.act(person, signed, type_, agent=request.agent)
-        job = await self._take_in(person, rid, act, signed)
+        signer = await self._authenticator.identity(signed.identity)
+        job = await self._take_in(signer, rid, act, signed)
         if job is not None:
             await self._answered(job, patience)
         return await self._requests.view(person, rid, until=as_it_is, wait=0)

@@ -11,16 +11,17 @@ import msgspec
 
 from p0_access.messages.job import JobKind
 from p0_access.messages.mandates import Review
-from p0_access.messages.records import Act, Approval, Collect, End
+from p0_access.messages.records import Act, Admission, Approval, Collect, End
 from p0_access.messages.views import EventType, State
 from p0_access.proof.identity import VerifiedIdentity
-from p0_access.proof.jws import record_hash
+from p0_access.proof.jws import record_hash, unverified_record
 from p0_server.errors import ConflictError, ForbiddenError, UnprocessableError
+from p0_server.stepping_up import demand_of_approval
 from p0_server.store.protocol import Change, NewEvent, StoredRequest
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
-    """Who acts: on their own request (`mine`), or as one of its reviewers."""
+    """Who acts, by the identity beside the act: on their own request (`mine`), or as one of its reviewers."""
 
     person: VerifiedIdentity
     mine: bool
@@ -38,7 +39,7 @@ def take_in(request: StoredRequest, who: Actor, act: Act, now: int) -> TakenIn |
     """The step that `act` makes of `request`; None when what it asks for is there or on its way."""
     match act:
         case Approval():
-            return _approval(request, who, act)
+            return _approval(request, who, act, now)
         case Collect():
             return _collect(request, who, act, now)
         case End():
@@ -48,7 +49,7 @@ def take_in(request: StoredRequest, who: Actor, act: Act, now: int) -> TakenIn |
     raise UnprocessableError("this is no act on a request", code="record_type")
 
 
-def _approval(request: StoredRequest, who: Actor, act: Approval) -> TakenIn:
+def _approval(request: StoredRequest, who: Actor, act: Approval, now: int) -> TakenIn:
     if who.mine:
         raise ForbiddenError("nobody approves their own request", code="own_request")
     if not who.reviewer:
@@ -62,6 +63,7 @@ def _approval(request: StoredRequest, who: Actor, act: Approval) -> TakenIn:
     _same_admission(request, act.ah)
     if act.decision == "deny" and not act.comment.strip():
         raise UnprocessableError("a denial says why", code="comment_required", hint="--comment TEXT")
+    demand_of_approval(unverified_record(request.admission, Admission), act, who.person, now)
     return TakenIn(kind="approval", change=Change(request=request, events=()))
 
 

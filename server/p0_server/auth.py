@@ -20,6 +20,7 @@ from p0_access.messages.records import Act
 from p0_access.proof import jws
 from p0_access.proof.id_token import SKEW, unverified_issuer
 from p0_access.proof.identity import VerifiedIdentity, verify_act, verify_identity
+from p0_access.proof.issuers import humans
 from p0_access.proof.keys import PublicKey
 from p0_access.proof.possession import verify_possession
 from p0_access.routing.directory import CurrentDirectory
@@ -61,6 +62,7 @@ class Authenticator:
         clock: Callable[[], float],
     ) -> None:
         self._issuers = {issuer.issuer: issuer for issuer in settings.issuers}
+        self._aliases = humans(settings.aliases)
         self._agents = {agent.thumbprint: agent for agent in settings.agents}
         self._store = store
         self._keys = keys
@@ -146,7 +148,7 @@ class Authenticator:
             for name, of_issuer in tokens.items()
             if name in self._issuers
         }
-        return verify_identity(unverified, issuers=self._issuers, keys=keys, now=now)
+        return verify_identity(unverified, issuers=self._issuers, keys=keys, aliases=self._aliases, now=now)
 
     async def _possession(self, call: Call, key: PublicKey, credential: str) -> None:
         if call.proof is None:

@@ -8,6 +8,7 @@ ServerError                  base; `status` is the HTTP status it is answered wi
 ├── NotFoundError            not there, or not to be seen, which look alike            (404)
 ├── ConflictError            the state of things does not allow it                     (409)
 ├── UnprocessableError       understood, and not acceptable                            (422)
+│   └── StepUpRequiredError  it needs a sign-in of its own                             (422)
 └── TooManyCallsError        more often than one identity may call                     (429)
 """
 
@@ -16,6 +17,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from p0_access.errors import P0Error
+from p0_access.routing.decision import StepUp
 
 
 class ServerError(P0Error):
@@ -50,6 +52,14 @@ class ConflictError(ServerError):
 
 class UnprocessableError(ServerError):
     status = 422
+
+
+class StepUpRequiredError(UnprocessableError):
+    """By the rules an act needs a sign-in made for it; `demands` says how strong."""
+
+    def __init__(self, error: P0Error, demands: tuple[StepUp, ...]) -> None:
+        super().__init__(str(error), code=error.code, hint=error.hint)
+        self.demands = demands
 
 
 class TooManyCallsError(ServerError):

@@ -23,6 +23,7 @@ from p0_server.errors import ServerError, UnprocessableError
 from p0_server.preview.draft import Draft, Preview
 from p0_server.preview.previewer import Previewer
 from p0_server.requests import Requests
+from p0_server.stepping_up import demand_of_request
 from p0_server.store.protocol import NewEvent, NewJob, RidTakenError, Store, StoredCatalog, StoredRequest
 from p0_server.visibility import requestor, reviewer_keys
 
@@ -84,6 +85,7 @@ class Submission:
             raise UnprocessableError(
                 preview.reason_problem, code="reason_required", hint='Say why: --reason "Generating reports"'
             )
+        demand_of_request(preview.decision, await self._authenticator.identity(signed.identity))
         stored = StoredRequest(
             rid=act.rid,
             rh=request.hash,

@@ -50,8 +50,7 @@ def named_key(named: Named) -> str:
 
 def requestor(person: VerifiedIdentity) -> Requestor:
     """A person as rules look at them."""
-    subject = person.subject
-    return Requestor(iss=subject.iss, sub=subject.sub, email=subject.email, groups=person.groups)
+    return person.requestor
 
 
 def viewer(person: VerifiedIdentity) -> Viewer:

@@ -16,7 +16,7 @@ from p0_access.messages.job import Progress
 from p0_access.messages.records import Subject
 from p0_access.permissions.reading import Refused, StatementReading
 from p0_access.proof.keys import PublicKey
-from p0_access.routing.decision import Decision
+from p0_access.routing.decision import Decision, StepUp
 
 
 class State(StrEnum):
@@ -161,9 +161,12 @@ class Me(View, frozen=True, kw_only=True):
 
 
 class ErrorView(View, frozen=True, kw_only=True):
+    """`step_up`, with the code `step_up_required`: what sign-in the act needs beside it."""
+
     code: str
     message: str
     hint: str | None = None
+    step_up: tuple[StepUp, ...] | None = None
 
 
 class ErrorBody(View, frozen=True, kw_only=True):

@@ -176,19 +176,18 @@ def verify_act(
         raise ProofError("this was signed in the future; check the clocks", code="act_early")
     if act.exp <= now or not act.iat < act.exp <= act.iat + MAX_ACT_LIFETIME:
         raise ProofError("this signature has expired", code="act_expired")
-    _check_step_up(identity, verified)
+    if identity.step_up is not None:
+        check_made_for(identity.step_up, bind=identity.bind, act_hash=verified.hash, signed_at=act.iat)
     return verified
 
 
-def _check_step_up(identity: VerifiedIdentity, act: jws.Verified[ActT]) -> None:
-    token = identity.step_up
-    if token is None:
-        return
-    if token.nonce != commitment.step_up_nonce(identity.bind, act.hash):
+def check_made_for(token: VerifiedToken, *, bind: str, act_hash: str, signed_at: int) -> None:
+    """Raises `ProofError` unless the sign-in of `token` was made for the act `act_hash`, after it was signed."""
+    if token.nonce != commitment.step_up_nonce(bind, act_hash):
         raise ProofError("the sign-in was made for something else", code="step_up_nonce")
     if token.auth_time is None:
         raise ProofError("the identity provider does not say when the sign-in was", code="step_up_auth_time")
-    if token.auth_time < act.record.iat - STEP_UP_SLACK:
+    if token.auth_time < signed_at - STEP_UP_SLACK:
         raise ProofError(
             "the identity provider did not ask to sign in for this", code="step_up_older", hint="Sign in anew for it."
         )

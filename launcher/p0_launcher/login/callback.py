@@ -76,19 +76,30 @@ class Callback:
         hosts = [field.partition(":")[2].strip() for field in fields if field.lower().startswith("host:")]
         if method != "GET" or target.path != PATH or hosts != [f"{HOST}:{self.port}"]:
             return "404 Not Found", "There is nothing here."
-        found = {name: values[0] for name, values in parse_qs(target.query).items() if len(values) == 1}
-        if not hmac.compare_digest(found.get("state", "").encode(), self._state.encode()):
+        try:
+            answer = read_answer(target.query, self._state)
+        except NotSignedInError as error:
+            if not self._answer.done():
+                self._answer.set_exception(error)
+            return "200 OK", "The sign-in did not succeed; the terminal says why. You may close this tab."
+        if answer is None:
             return "400 Bad Request", "This is not the answer to the sign-in that is waiting."
         if self._answer.done():
             return "400 Bad Request", "This sign-in is over."
-        if "code" not in found:
-            reason = found.get("error_description") or found.get("error") or "it gave no code"
-            self._answer.set_exception(
-                NotSignedInError(f"the identity provider refuses: {reason}", code="sign_in_refused", hint=None)
-            )
-            return "200 OK", "The sign-in did not succeed; the terminal says why. You may close this tab."
-        self._answer.set_result(Answer(code=found["code"], iss=found.get("iss")))
+        self._answer.set_result(answer)
         return "200 OK", "You may close this tab and go back to the terminal."
+
+
+def read_answer(query: str, state: str) -> Answer | None:
+    """The provider's answer to the sign-in with this `state`; None if it is to another one. `NotSignedInError` if it is
+    no."""
+    found = {name: values[0] for name, values in parse_qs(query).items() if len(values) == 1}
+    if not hmac.compare_digest(found.get("state", "").encode(), state.encode()):
+        return None
+    if "code" not in found:
+        reason = found.get("error_description") or found.get("error") or "it gave no code"
+        raise NotSignedInError(f"the identity provider refuses: {reason}", code="sign_in_refused", hint=None)
+    return Answer(code=found["code"], iss=found.get("iss"))
 
 
 @asynccontextmanager

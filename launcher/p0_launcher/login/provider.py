@@ -13,12 +13,14 @@ import msgspec
 from p0_access.encoding import strict_json
 from p0_access.errors import MalformedError, P0Error
 from p0_access.messages.identity import Identity
+from p0_access.proof.commitment import workload_audience
 from p0_access.proof.id_token import KeySet
 from p0_access.proof.identity import VerifiedIdentity, verify_identity
-from p0_access.proof.issuers import TrustedIssuer
+from p0_access.proof.issuers import TrustedIssuer, Workloads
 from p0_access.secret import Hidden
 from p0_launcher.errors import ConfigurationError, NotSignedInError, UnavailableError, UnverifiedError
 from p0_launcher.http import httpx
+from p0_launcher.login.workload import identity_token
 from p0_launcher.network import is_loopback
 from p0_launcher.profile import Profile
 from p0_launcher.session import Refreshed
@@ -61,9 +63,16 @@ class IdentityProvider:
         self, profile: Profile, *, clock: Callable[[], float], transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
         self._issuer = profile.issuer
-        self._client_id = profile.client_id
-        self._trusted = TrustedIssuer(
-            issuer=profile.issuer, client_ids=(profile.client_id,), algorithms=profile.algorithms
+        self._people = TrustedIssuer(
+            issuer=profile.issuer,
+            client_ids=(profile.client_id,),
+            paste_client_ids=() if profile.paste_client_id is None else (profile.paste_client_id,),
+            algorithms=profile.algorithms,
+        )
+        self._workloads = TrustedIssuer(
+            issuer=profile.issuer,
+            algorithms=profile.algorithms,
+            workloads=Workloads(claims={"iss": (profile.issuer,)}),  # this machine's own: there is nothing more to pin
         )
         self._clock = clock
         self._transport = transport
@@ -87,19 +96,34 @@ class IdentityProvider:
             self._metadata = found
         return self._metadata
 
-    async def exchange(self, *, code: str, verifier: str, redirect_uri: str) -> Tokens:
+    async def exchange(self, *, code: str, verifier: str, redirect_uri: str, client_id: str) -> Tokens:
         """The tokens for an authorization code (RFC 6749, section 4.1.3, with RFC 7636)."""
         return await self._tokens(
-            {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri, "code_verifier": verifier}
+            {
+                "grant_type": "authorization_code",
+                "code": code,
+                "redirect_uri": redirect_uri,
+                "code_verifier": verifier,
+                "client_id": client_id,
+            }
         )
 
     async def refresh(self, session: StoredSession) -> Refreshed:
-        """A new ID token for the same person, verified."""
-        if session.refresh_token is None:
+        """A new ID token for the same subject, verified."""
+        if session.source is not None:
+            tokens = Tokens(id_token=await identity_token(session.source, workload_audience(session.bind)))
+        elif session.refresh_token is not None:
+            tokens = await self._tokens(
+                {
+                    "grant_type": "refresh_token",
+                    "refresh_token": session.refresh_token,
+                    "client_id": session.client_id,
+                }
+            )
+        else:
             raise NotSignedInError("your sign-in has expired", code="session_expired", hint="Sign in again: p0 login")
-        tokens = await self._tokens({"grant_type": "refresh_token", "refresh_token": session.refresh_token})
         identity = Identity(bind=session.bind, id_token=session.id_token, fresh=tokens.id_token)
-        verified = await self.verify(identity)
+        verified = await self.verify(identity, workload=session.source is not None)
         return Refreshed(
             id_token=tokens.id_token,
             expires=verified.current_until,
@@ -107,31 +131,35 @@ class IdentityProvider:
             refresh_token=tokens.refresh_token,
         )
 
-    async def verify(self, identity: Identity) -> VerifiedIdentity:
-        """Holds `identity` against the issuer's own keys, and its nonce against the commitment."""
+    async def verify(self, identity: Identity, *, workload: bool = False) -> VerifiedIdentity:
+        """Holds `identity` against the issuer's own keys, and its nonce (of a workload, its audience) against the
+        commitment."""
         metadata = await self.metadata()
         keys = KeySet.parse(await self._get(metadata.jwks_uri))
         try:
             return verify_identity(
-                identity, issuers={self._issuer: self._trusted}, keys={self._issuer: keys}, now=int(self._clock())
+                identity,
+                issuers={self._issuer: self._workloads if workload else self._people},
+                keys={self._issuer: keys},
+                now=int(self._clock()),
             )
         except P0Error as error:
             raise UnverifiedError(
                 f"the identity provider's answer does not hold: {error}", code=error.code, hint=error.hint
             ) from error
 
-    async def revoke(self, refresh_token: str) -> bool:
+    async def revoke(self, refresh_token: str, *, client_id: str) -> bool:
         """Asks the provider to forget the session (RFC 7009); False if it offers no such thing."""
         endpoint = (await self.metadata()).revocation_endpoint
         if endpoint is None:
             return False
-        form = {"token": refresh_token, "token_type_hint": "refresh_token", "client_id": self._client_id}
+        form = {"token": refresh_token, "token_type_hint": "refresh_token", "client_id": client_id}
         response = await self._send("POST", endpoint, form)
         return response.status_code == httpx.codes.OK
 
     async def _tokens(self, form: dict[str, str]) -> Tokens:
         endpoint = (await self.metadata()).token_endpoint
-        response = await self._send("POST", endpoint, form | {"client_id": self._client_id})
+        response = await self._send("POST", endpoint, form)
         if response.is_success:
             return self._parsed(response.content, Tokens)
         if response.is_server_error:

@@ -9,7 +9,8 @@ from starlette.responses import Response
 from p0_access.encoding import encode
 from p0_access.errors import MalformedError, P0Error
 from p0_access.messages.views import ErrorBody, ErrorView
-from p0_server.errors import ServerError
+from p0_access.routing.decision import StepUp
+from p0_server.errors import ServerError, StepUpRequiredError
 
 _ROUTING_CODES = {404: "not_found", 405: "method_not_allowed"}
 
@@ -17,7 +18,8 @@ _ROUTING_CODES = {404: "not_found", 405: "method_not_allowed"}
 def error_answer(error: P0Error) -> Response:
     status = _status(error)
     headers = {"WWW-Authenticate": "P0"} if status == 401 else {}
-    return _answer(status, error.code, str(error), error.hint, headers)
+    step_up = error.demands if isinstance(error, StepUpRequiredError) else None
+    return _answer(status, error.code, str(error), error.hint, headers, step_up=step_up)
 
 
 async def on_p0_error(_: Request, error: Exception) -> Response:
@@ -46,6 +48,14 @@ def _status(error: P0Error) -> int:
     return 422
 
 
-def _answer(status: int, code: str, message: str, hint: str | None, headers: dict[str, str]) -> Response:
-    body = ErrorBody(error=ErrorView(code=code, message=message, hint=hint))
+def _answer(
+    status: int,
+    code: str,
+    message: str,
+    hint: str | None,
+    headers: dict[str, str],
+    *,
+    step_up: tuple[StepUp, ...] | None = None,
+) -> Response:
+    body = ErrorBody(error=ErrorView(code=code, message=message, hint=hint, step_up=step_up))
     return Response(encode(body), status, headers, media_type="application/json")

@@ -60,7 +60,7 @@ def test_a_whole_file(tmp_path: Path) -> None:
         ('store = "data/p0.db"', "store = 7", "Expected `str`, got `int`", None),
         (KEY.thumbprint, "x" * 43, f"the thumbprint of this jwk is {KEY.thumbprint}", None),
         ('"other"]', '"mydatabase"]', "the database mydatabase stands twice", None),
-        ('client_ids = ["p0"]', "client_ids = []", "length >= 1", None),
+        ('client_ids = ["p0"]', "client_ids = []", "needs client_ids", None),
         ("groups_claim", 'algorithms = ["HS256"]\ngroups_claim', "algorithms must be among", None),
         ("listen =", 'directory = "/"\nlisten =', "$.directory", None),
     ],
