@@ -25,6 +25,7 @@ from p0_agent.catalogs import Catalogs
 from p0_agent.core.context import Context
 from p0_agent.core.drift import end_changed
 from p0_agent.core.handle import handle
+from p0_agent.core.lapse import close_lapsed
 from p0_agent.core.watch import OneShotWatch, end_due
 from p0_agent.errors import ServerUnavailableError, TransientError
 from p0_agent.link import ServerLink
@@ -37,6 +38,7 @@ TICK_SECONDS: Final = 0.5
 
 SWEEP_SECONDS: Final = 30.0
 DRIFT_SECONDS: Final = 30.0
+LAPSE_SECONDS: Final = 30.0
 
 CATALOG_SECONDS: Final = 5.0
 RULES_SECONDS: Final = 2.0
@@ -93,6 +95,7 @@ class Worker:
             group.create_task(self._repeat("announce", self._announce, ANNOUNCE_SECONDS))
             group.create_task(self._repeat("claim", lambda: self._claim(group), 0.0))
             group.create_task(self._repeat("end", self._end_due, TICK_SECONDS))
+            group.create_task(self._repeat("lapse", lambda: close_lapsed(self._context), LAPSE_SECONDS))
             group.create_task(self._repeat("drift", self._end_changed, DRIFT_SECONDS))
             group.create_task(self._repeat("watch", self._end_used, TICK_SECONDS))
             group.create_task(self._repeat("rules", self._follow_rules, 0.0))

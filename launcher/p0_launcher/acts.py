@@ -11,6 +11,7 @@ from typing import Final, Literal, TypedDict
 
 from p0_access.encoding import b64u
 from p0_access.messages.identity import Identity, SignedAct
+from p0_access.messages.mandates import Allow, Delegation, Named, Review
 from p0_access.messages.records import Approval, Collect, End, Hash, Record, Request, SealingKey, What
 from p0_access.permissions.permission import Permission, canonical
 from p0_access.proof import jws
@@ -23,6 +24,11 @@ REQUEST_LIFETIME: Final = 24 * 3600
 APPROVAL_LIFETIME: Final = 3600
 COLLECT_LIFETIME: Final = 120
 END_LIFETIME: Final = 24 * 3600
+
+
+def new_mandate_rid(random: Callable[[int], bytes]) -> str:
+    """As a request's, beginning with `m-`: an allowance or a delegation."""
+    return "m-" + new_rid(random).removeprefix("r-")
 
 
 def new_rid(random: Callable[[int], bytes]) -> str:
@@ -44,6 +50,12 @@ class _Common(TypedDict):
     iat: int
     exp: int
     jti: str
+
+
+class _Standing(_Common):
+    """The fields that every mandate has, but for those that people choose."""
+
+    nbf: int
 
 
 class Signer:
@@ -73,8 +85,11 @@ class Signer:
         ttl: int | None,
         one_shot: bool | None,
         enc: SealingKey,
+        break_glass: bool = False,
+        extends: Hash | None = None,
     ) -> SignedAct:
-        """`agent` is the thumbprint of the agent that serves `database`; `enc` the request's own sealing key."""
+        """`agent` is the thumbprint of the agent that serves `database`; `enc` the request's own sealing key; `extends`
+        the hash of the request whose access is to last longer."""
         return self._signed(
             Request(
                 **self._common(agent, REQUEST_LIFETIME),
@@ -84,8 +99,8 @@ class Signer:
                 reason=reason,
                 ttl=ttl,
                 one_shot=one_shot,
-                break_glass=False,
-                extends=None,
+                break_glass=break_glass,
+                extends=extends,
                 enc=enc,
             )
         )
@@ -134,6 +149,47 @@ class Signer:
             )
         )
 
+    def sign_allow(
+        self,
+        *,
+        agent: str,
+        rid: str,
+        subject: Named,
+        database: str,
+        permissions: Iterable[Permission],
+        kinds: tuple[Literal["statement", "role", "grant"], ...],
+        uses: int,
+        ttl: int,
+        lifetime: int,
+        comment: str,
+    ) -> SignedAct:
+        """An approval in advance, for `lifetime` seconds from now."""
+        return self._signed(
+            Allow(
+                **self._standing(agent, lifetime),
+                rid=rid,
+                comment=comment,
+                subject=subject,
+                database=database,
+                permissions=canonical(permissions),
+                kinds=kinds,
+                uses=uses,
+                ttl=ttl,
+            )
+        )
+
+    def sign_delegation(
+        self, *, agent: str, rid: str, to: Named, groups: tuple[str, ...] | None, lifetime: int, comment: str
+    ) -> SignedAct:
+        """`to` may approve in one's place, for `lifetime` seconds from now."""
+        return self._signed(
+            Delegation(**self._standing(agent, lifetime), rid=rid, comment=comment, to=to, groups=groups)
+        )
+
+    def sign_review(self, *, agent: str, rh: Hash, ah: Hash, comment: str) -> SignedAct:
+        """An emergency has been looked at, as admitted in `ah`."""
+        return self._signed(Review(**self._common(agent, APPROVAL_LIFETIME), rh=rh, ah=ah, comment=comment))
+
     def _signed(self, record: Record) -> SignedAct:
         return SignedAct(record=jws.sign(record, self._key), identity=self._identity)
 
@@ -148,3 +204,7 @@ class Signer:
             exp=iat + lifetime,
             jti=b64u(self._random(16)),
         )
+
+    def _standing(self, agent: str, lifetime: int) -> _Standing:
+        common = self._common(agent, lifetime)
+        return _Standing(**common, nbf=common["iat"])

@@ -14,7 +14,20 @@ import typer
 from typer.exceptions import TyperException
 
 from p0_access.errors import P0Error
-from p0_launcher.commands import audit, decide, explain, look, parts, request, requests, rules, run, sign_in
+from p0_launcher.commands import (
+    audit,
+    decide,
+    explain,
+    following,
+    look,
+    mandates,
+    parts,
+    request,
+    requests,
+    rules,
+    run,
+    sign_in,
+)
 from p0_launcher.commands.common import OrderedCommand
 from p0_launcher.errors import Exit, LauncherError, UsageError, report
 
@@ -36,8 +49,8 @@ def build(*, own_options: bool = True) -> typer.Typer:
     app.command(cls=OrderedCommand)(request.request)
     app.command(cls=OrderedCommand)(explain.explain)
     for command in (
-        look.ls, requests.requests, requests.show, decide.approve, decide.deny, requests.relinquish, requests.revoke,
-        sign_in.login, sign_in.logout, sign_in.whoami,
+        look.ls, requests.requests, requests.show, decide.approve, decide.deny, mandates.allow, mandates.delegate,
+        following.extend, following.review, requests.relinquish, requests.revoke, sign_in.login, sign_in.logout, sign_in.whoami,
     ):  # fmt: skip
         app.command()(command)
     app.add_typer(rules.app, name="rules")

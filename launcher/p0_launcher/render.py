@@ -8,6 +8,7 @@ from typing import Final
 
 from msgspec import UNSET
 
+from p0_access.messages.mandates import Allow, Delegation
 from p0_access.messages.records import Admission, Request, Subject, What
 from p0_access.messages.views import Event, RequestSummary, RequestView, State
 from p0_access.permissions.permission import Kind, Permission
@@ -43,6 +44,17 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def state_of(view: RequestSummary) -> str:
     """`pending (privacy 0/1)`, `ended (expired)`, `active until 13:04`, …"""
+    return _state(view) + _review_of(view)
+
+
+def _review_of(view: RequestSummary) -> str:
+    """Of an emergency, until somebody has looked at it."""
+    if view.review_due is None or view.reviewed_by is not None:
+        return ""
+    return f", review {'OVERDUE since' if view.review_due <= time.time() else 'due'} {clock(view.review_due)}"
+
+
+def _state(view: RequestSummary) -> str:
     if view.state is State.ENDED and view.end_cause:
         return f"ended ({line(view.end_cause, 40)})"
     if view.state is State.ACTIVE and view.not_after is not None:
@@ -70,6 +82,25 @@ def requests_table(requests: Iterable[RequestSummary]) -> str:
     )
 
 
+def mandates_table(mandates: Iterable[RequestSummary]) -> str:
+    """Allowances or delegations."""
+    return table(
+        ("ID", "STATE", "DATABASE", "BY", "SIGNED", "USED", "WHAT"),
+        (
+            (
+                one.rid,
+                state_of(one),
+                line(one.database, 30),
+                line(person(one.requestor), 30),
+                clock(one.created),
+                str(one.used) if one.kind == "allow" else "-",
+                line(one.summary, 120),
+            )
+            for one in mandates
+        ),
+    )
+
+
 def waits_for(view: RequestView) -> list[str]:
     """Who has yet to decide, by which rule, because of what; a line for each. Nothing where nobody is waited for."""
     if view.state is not State.PENDING or view.admission is None:
@@ -89,6 +120,8 @@ def waits_for(view: RequestView) -> list[str]:
 
 def request_lines(view: RequestView, *, trace: bool = False) -> str:
     """Everything about one request, as the server tells it; with `trace` each rule that was considered."""
+    if view.kind != "request":
+        return _mandate_lines(view)
     request = jws.unverified_record(view.request, Request)
     facts = [
         ("request", view.rid),
@@ -101,8 +134,15 @@ def request_lines(view: RequestView, *, trace: bool = False) -> str:
         ("ttl", "-" if request.ttl is None else spell_duration(request.ttl)),
         ("one-shot", {True: "yes", False: "no", None: "if it writes"}[request.one_shot]),
     ]
+    if request.break_glass:
+        facts.append(
+            ("emergency", "not reviewed yet" if view.reviewed_by is None else f"reviewed by {view.reviewed_by}")
+        )
+    if request.extends is not None:
+        facts.append(("extends", "an earlier access, for so long in all"))
     if view.login is not None:
         facts.append(("login", shown(view.login, lines=False)))
+    facts += [("struck", shown(one, lines=False)) for one in view.struck]
     if view.message is not None:
         facts.append(("because", shown(view.message, lines=False)))
     if view.hint is not None:
@@ -119,8 +159,32 @@ def request_lines(view: RequestView, *, trace: bool = False) -> str:
     return "\n".join(parts)
 
 
+def _mandate_lines(view: RequestView) -> str:
+    """An allowance or a delegation, as it was signed."""
+    facts = [
+        (view.kind, view.rid),
+        ("state", state_of(view)),
+        ("by", person(view.requestor)),
+        ("database", line(view.database, 60)),
+        ("comment", shown(view.reason, lines=False) or "-"),
+        ("signed", clock(view.created)),
+        ("says", shown(view.summary, lines=False)),
+    ]
+    if view.kind == "allow":
+        allow = jws.unverified_record(view.request, Allow)
+        facts += [
+            ("used", f"{view.used} of {allow.uses}"),
+            ("until", clock(allow.exp)),
+            ("for", f"{spell_duration(allow.ttl)} each, by {' or '.join(allow.kinds)}"),
+        ]
+        return "\n".join([_facts(facts), "", "permissions", *permission_lines(allow.permissions)])
+    return _facts([*facts, ("until", clock(jws.unverified_record(view.request, Delegation).exp))])
+
+
 def event_line(event: Event) -> str:
     by = f" by {line(event.actor, 60)}" if event.actor else ""
+    if event.data.get("in_advance"):
+        by = f" in advance, by {line(str(event.data['in_advance']), 40)}"
     state = "" if event.type == event.state.value else f" ({event.state})"
     return f"{time.strftime('%H:%M:%S', time.localtime(event.at))}  {event.type}{by}{state}"
 

@@ -60,7 +60,7 @@ def flag(about: str) -> Fragment:
 
 
 def duration(about: str) -> Fragment:
-    return text(f"{about} A whole number with s, m, h or d, at most 7d.", pattern="^[1-9][0-9]{0,8}[smhd]$")
+    return text(f"{about} A whole number with s, m, h, d or w, at most 7d.", pattern="^[1-9][0-9]{0,8}[smhdw]$")
 
 
 _COUNT: Final[Fragment] = {

@@ -27,7 +27,7 @@ async def check_extension(request: Request, subject: Subject, context: Context) 
     earlier = request_of(first)
     if (earlier.database, earlier.what) != (request.database, request.what):
         raise _refused("an extension is for exactly the same", "extension_differs")
-    if earlier.one_shot:
+    if earlier.ends_with_session(admission.permissions):
         raise _refused("an access for one use is not extended", "extension_one_shot")
 
 

@@ -48,6 +48,10 @@ OneShot = Annotated[
     bool, typer.Option("--one-shot", help="End the access when the program ends; the default for SQL that writes.")
 ]
 Keep = Annotated[bool, typer.Option("--keep", help="Keep the access until its time is up.")]
+BreakGlass = Annotated[
+    bool,
+    typer.Option("--break-glass", help="An emergency: needs a reason, is told at once, and reviewed afterwards."),
+]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Don't wait for people to decide.")]
 Timeout = Annotated[str, typer.Option(help="How long to wait for a decision.")]
 Resume = Annotated[
@@ -87,6 +91,7 @@ def wanted(
     one_shot: bool = False,
     keep: bool = False,
     resume: str | None = None,
+    break_glass: bool = False,
 ) -> Intent | str:
     """What the options ask for, or the id of the earlier request that goes on; raises `UsageError` where the options
     don't fit together."""
@@ -103,6 +108,8 @@ def wanted(
                 "--resume goes on with what was asked for; leave out -c, -f, --role, --grant", code="usage"
             )
         return resume
+    if break_glass and not (reason or "").strip():
+        raise UsageError("an emergency needs a reason", code="reason_required", hint="--reason 'Orders are stuck'")
     database = database or os.environ.get("P0_DATABASE")
     if database is None:
         raise UsageError("which database?", code="usage", hint="-d NAME, or P0_DATABASE; p0 ls lists them")
@@ -118,6 +125,7 @@ def wanted(
         ttl=seconds(ttl, "--ttl"),
         one_shot=True if one_shot else False if keep else None,
         files=tuple(source.file for source in sources),
+        break_glass=break_glass,
     )
 
 

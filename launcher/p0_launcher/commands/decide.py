@@ -12,7 +12,10 @@ from p0_launcher.commands.requests import Id
 from p0_launcher.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from p0_access.messages.views import RequestView
+    from p0_access.permissions.permission import Permission
     from p0_launcher.profile import Profile
     from p0_launcher.review import Review
 
@@ -23,6 +26,10 @@ def approve(
     rid: Id,
     *,
     ttl: Annotated[str | None, typer.Option(help="Allow it for less time, such as 15m.")] = None,
+    strike: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Leave out what is on schema.table or schema.table.column. Repeatable."),
+    ] = None,
     comment: Annotated[str, typer.Option(help="A word to the requestor and the record.")] = "",
     yes: Yes = False,
     json: Json = False,
@@ -31,7 +38,7 @@ def approve(
 
     Example: p0 approve r-5kq2m7xa --ttl 15m
     """
-    run(_approve(profile(), rid, ttl=seconds(ttl, "--ttl"), comment=comment, yes=yes, json=json))
+    run(_approve(profile(), rid, ttl=seconds(ttl, "--ttl"), strike=strike or (), comment=comment, yes=yes, json=json))
 
 
 def deny(
@@ -47,9 +54,11 @@ def deny(
     run(_deny(profile(), rid, comment=comment, json=json))
 
 
-async def _approve(used: Profile, rid: str, *, ttl: int | None, comment: str, yes: bool, json: bool) -> None:
+async def _approve(
+    used: Profile, rid: str, *, ttl: int | None, strike: Sequence[str], comment: str, yes: bool, json: bool
+) -> None:
     from p0_launcher.connection import connect
-    from p0_launcher.render import review_lines
+    from p0_launcher.render import permission_lines, review_lines
     from p0_launcher.review import decide, review
 
     if not yes and not interactive():
@@ -60,11 +69,19 @@ async def _approve(used: Profile, rid: str, *, ttl: int | None, comment: str, ye
         reviewed = review(await connection.api.request(rid), pins=used.agents, now=int(time.time()))
         _refuse_own(reviewed, connection.session.subject.iss, connection.session.subject.sub)
         least = reviewed.ttl if ttl is None else min(ttl, reviewed.ttl)
+        kept = _without(reviewed.admission.permissions, strike)
         note(review_lines(reviewed, ttl=least))
+        if len(kept) < len(reviewed.admission.permissions):
+            struck = [each for each in reviewed.admission.permissions if each not in set(kept)]
+            note("\n".join(["", "you strike", *permission_lines(struck)]))
+            if reviewed.request.what.kind != "grant":
+                note("the request needs that, so it will end, and can be asked for again without it")
         if not yes and ask(f"\nType y, or {rid}, to sign:") not in {"y", "yes", rid}:
             note("p0: nothing was signed")
             raise typer.Exit(1)
-        view = await decide(connection.api, connection.session, reviewed, "approve", ttl=least, comment=comment)
+        view = await decide(
+            connection.api, connection.session, reviewed, "approve", permissions=kept, ttl=least, comment=comment
+        )
     _print(view, json=json)
 
 
@@ -78,6 +95,24 @@ async def _deny(used: Profile, rid: str, *, comment: str, json: bool) -> None:
         reviewed = review(await connection.api.request(rid), pins=used.agents, now=int(time.time()))
         view = await decide(connection.api, connection.session, reviewed, "deny", comment=comment)
     _print(view, json=json)
+
+
+def _without(permissions: Sequence[Permission], strike: Sequence[str]) -> tuple[Permission, ...]:
+    """What is left; each of the names must mean something that is there."""
+    kept = list(permissions)
+    for name in strike:
+        struck = {each for each in permissions if not each.implied and name in _names(each)}
+        if not struck:
+            raise UsageError(f"nothing that is asked for is on {name!r}", code="usage", hint="schema.table.column")
+        kept = [each for each in kept if each not in struck]
+    if not any(not each.implied for each in kept) and strike:
+        raise UsageError("that strikes all of it", code="usage", hint="p0 deny says no")
+    return tuple(kept)
+
+
+def _names(permission: Permission) -> set[str]:
+    whole = ".".join(part for part in (permission.schema, permission.object) if part is not None)
+    return {whole, str(permission)} if permission.column is None else {whole, f"{whole}.{permission.column}"}
 
 
 def _refuse_own(reviewed: Review, iss: str, sub: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from p0_launcher.commands.asking import (
+    BreakGlass,
     Command,
     Database,
     File,
@@ -39,6 +40,7 @@ def request(
     ttl: Ttl = None,
     one_shot: OneShot = False,
     keep: Keep = False,
+    break_glass: BreakGlass = False,
     json: Json = False,
 ) -> None:
     """Ask for access and print the request's id, without waiting for people or running anything.
@@ -53,7 +55,7 @@ def request(
 
     asked = wanted(
         database=database, sources=read_sources(ctx, command, file), role=role, grant=grant, search_path=search_path,
-        reason=reason, ttl=ttl, one_shot=one_shot, keep=keep,
+        reason=reason, ttl=ttl, one_shot=one_shot, keep=keep, break_glass=break_glass,
     )  # fmt: skip
 
     async def main(intent: Intent) -> RequestView:

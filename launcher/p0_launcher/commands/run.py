@@ -9,6 +9,7 @@ import typer
 
 from p0_launcher.commands.asking import (
     DEFAULT_PATIENCE,
+    BreakGlass,
     Command,
     Database,
     File,
@@ -52,6 +53,7 @@ def psql(
     ttl: Ttl = None,
     one_shot: OneShot = False,
     keep: Keep = False,
+    break_glass: BreakGlass = False,
     no_wait: NoWait = False,
     timeout: Timeout = DEFAULT_PATIENCE,
     resume: Resume = None,
@@ -74,7 +76,7 @@ def psql(
     passed_on = check_arguments(arguments or (), free_sql=not sources and resume is None)
     asked = wanted(
         database=database, sources=sources, role=role, grant=grant, search_path=search_path, reason=reason, ttl=ttl,
-        one_shot=one_shot, keep=keep, resume=resume,
+        one_shot=one_shot, keep=keep, resume=resume, break_glass=break_glass,
     )  # fmt: skip
     patience = 0 if no_wait else seconds(timeout, "--timeout") or 0
     settings = profile()
@@ -100,6 +102,7 @@ def exec_(
     ttl: Ttl = None,
     one_shot: OneShot = False,
     keep: Keep = False,
+    break_glass: BreakGlass = False,
     no_wait: NoWait = False,
     timeout: Timeout = DEFAULT_PATIENCE,
     resume: Resume = None,
@@ -120,7 +123,7 @@ def exec_(
         raise UsageError("which program?", code="usage", hint="p0 exec -d NAME --grant … -- pg_dump …")
     asked = wanted(
         database=database, sources=read_sources(ctx, command, file), role=role, grant=grant, search_path=search_path,
-        reason=reason, ttl=ttl, one_shot=one_shot, keep=keep, resume=resume,
+        reason=reason, ttl=ttl, one_shot=one_shot, keep=keep, resume=resume, break_glass=break_glass,
     )  # fmt: skip
     patience = 0 if no_wait else seconds(timeout, "--timeout") or 0
     settings = profile()

@@ -1,0 +1,265 @@
+"""`p0 allow`, `p0 delegate`: signed now, for what comes later. What is signed is shown here first."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from p0_launcher.commands.common import Json, ask, interactive, note, out, out_json, profile, run, seconds
+from p0_launcher.completion import databases
+from p0_launcher.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from p0_access.messages.mandates import Named
+    from p0_access.messages.records import What
+    from p0_access.messages.views import RequestSummary, RequestView
+    from p0_launcher.connection import Connection
+
+User = Annotated[
+    str | None,
+    typer.Argument(metavar="USER", help="A verified address, a subject of your own issuer, or https://issuer#subject."),
+]
+For = Annotated[str, typer.Option("--for", help="How long it stands, such as 8h; at most 7d.")]
+Comment = Annotated[str, typer.Option(help="Why, for the record.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Sign without being asked.")]
+Listing = Annotated[bool, typer.Option("--list", help="List those you signed or are named in.")]
+Withdraw = Annotated[str | None, typer.Option("--revoke", metavar="ID", help="Withdraw one that you signed.")]
+
+KINDS = ("statement", "grant", "role")
+
+
+def allow(
+    user: User = None,
+    *,
+    database: Annotated[
+        str | None, typer.Option("-d", "--database", metavar="NAME", envvar="P0_DATABASE", autocompletion=databases)
+    ] = None,
+    grant: Annotated[
+        list[str] | None, typer.Option(metavar="SPEC", help="'SELECT on schema.table(column)'. Repeatable.")
+    ] = None,
+    kinds: Annotated[str, typer.Option(help="Which requests, by comma: statement, grant.")] = "statement",
+    uses: Annotated[int, typer.Option(help="For so many requests.", min=1, max=1000)] = 1,
+    lasting: For = "8h",
+    ttl: Annotated[str, typer.Option(help="How long each access may last.")] = "1h",
+    comment: Comment = "",
+    listing: Listing = False,
+    withdraw: Withdraw = None,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Approve in advance what somebody may ask for: it counts as your approval, as often as you say.
+
+    Example: p0 allow dana@corp.example -d prod-sales --grant "SELECT on enterprise.orders" --uses 3 --for 8h
+    """
+    if _other_ways(user, listing=listing, withdraw=withdraw, kind="allow", json=json):
+        return
+    from p0_launcher.grants import parse_grants
+
+    if database is None or not grant or user is None:
+        raise UsageError(
+            "allow whom, where, and what?", code="usage", hint="p0 allow USER -d NAME --grant 'SELECT on …'"
+        )
+    what = parse_grants(database, grant)
+    lifetime, least = _lifetime(lasting), seconds(ttl, "--ttl") or 0
+    asked = _kinds(kinds)
+
+    async def main() -> RequestView | None:
+        from p0_launcher.acts import new_mandate_rid
+        from p0_launcher.api import MAX_WAIT
+        from p0_launcher.connection import connect
+
+        async with connect(profile()) as connection:
+            view = await connection.workflow.database(database)
+            person = _named(user, connection)
+            note(_allowance(person, database, what, asked, uses, least, lifetime))
+            if not _confirmed(yes=yes):
+                return None
+            signer = await connection.session.signer()
+            act = signer.sign_allow(
+                agent=view.agent,
+                rid=new_mandate_rid(secrets.token_bytes),
+                subject=person,
+                database=database,
+                permissions=what.grant or (),
+                kinds=asked,
+                uses=uses,
+                ttl=least,
+                lifetime=lifetime,
+                comment=comment,
+            )
+            return await connection.api.mandate(act, wait=MAX_WAIT)
+
+    _finish([run(main())], json=json)
+
+
+def delegate(
+    user: User = None,
+    *,
+    lasting: For = "8h",
+    groups: Annotated[str | None, typer.Option(help="Only as one of these groups, by comma.")] = None,
+    comment: Comment = "",
+    listing: Listing = False,
+    withdraw: Withdraw = None,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Let somebody approve in your place while you are away: never their own requests, nor yours.
+
+    Example: p0 delegate sam@corp.example --for 1w --groups dba
+    """
+    if _other_ways(user, listing=listing, withdraw=withdraw, kind="delegation", json=json):
+        return
+    if user is None:
+        raise UsageError("delegate to whom?", code="usage", hint="p0 delegate USER --for 1w")
+    lifetime = _lifetime(lasting)
+    narrowed = None if groups is None else tuple(part.strip() for part in groups.split(",") if part.strip())
+
+    async def main() -> list[RequestView | None]:
+        from p0_launcher.acts import new_mandate_rid
+        from p0_launcher.api import MAX_WAIT
+        from p0_launcher.connection import connect
+
+        async with connect(profile()) as connection:
+            trusted = connection.profile.agents
+            agents = sorted({view.agent for view in await connection.api.databases() if view.agent in trusted})
+            if not agents:
+                raise UsageError("there is no database that you could approve for", code="nothing_found")
+            person = _named(user, connection)
+            note(_delegation(person, narrowed, lifetime))
+            if not _confirmed(yes=yes):
+                return []
+            found: list[RequestView | None] = []
+            for agent in agents:
+                signer = await connection.session.signer()
+                act = signer.sign_delegation(
+                    agent=agent,
+                    rid=new_mandate_rid(secrets.token_bytes),
+                    to=person,
+                    groups=narrowed,
+                    lifetime=lifetime,
+                    comment=comment,
+                )
+                found.append(await connection.api.mandate(act, wait=MAX_WAIT))
+            return found
+
+    _finish(run(main()), json=json)
+
+
+def _other_ways(user: str | None, *, listing: bool, withdraw: str | None, kind: str, json: bool) -> bool:
+    """--list and --revoke stand alone."""
+    if not listing and withdraw is None:
+        return False
+    if (listing, withdraw is not None, user is not None).count(True) > 1:
+        raise UsageError("--list, --revoke and USER exclude each other", code="usage")
+
+    async def main() -> tuple[RequestSummary, ...] | RequestView:
+        from p0_launcher.connection import connect
+
+        async with connect(profile()) as connection:
+            if withdraw is not None:
+                return await connection.workflow.revoke(withdraw)
+            return tuple(view for view in await connection.api.requests("mandates") if view.kind == kind)
+
+    found = run(main())
+    if not isinstance(found, tuple):
+        _finish([found], json=json)
+    elif json:
+        out_json(found)
+    elif found:
+        from p0_launcher.render import mandates_table
+
+        out(mandates_table(found))
+    else:
+        note("p0: none")
+    return True
+
+
+def _named(user: str, connection: Connection) -> Named:
+    from p0_access.messages.mandates import Named
+
+    iss, mark, sub = user.partition("#")
+    if mark and "://" in iss and sub:
+        return Named(iss=iss, sub=sub, email=None)
+    own = connection.session.subject.iss
+    return Named(iss=own, sub=None, email=user) if "@" in user else Named(iss=own, sub=user, email=None)
+
+
+def _kinds(text: str) -> tuple[Literal["statement", "role", "grant"], ...]:
+    found = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    if not set(found) <= set(KINDS):
+        raise UsageError(f"--kinds: one or more of {', '.join(KINDS)}", code="usage")
+    chosen: list[Literal["statement", "role", "grant"]] = []
+    if "statement" in found:
+        chosen.append("statement")
+    if "grant" in found:
+        chosen.append("grant")
+    if "role" in found:
+        chosen.append("role")
+    return tuple(chosen)
+
+
+def _lifetime(text: str) -> int:
+    from p0_access.messages.records import MAX_TTL
+
+    lifetime = seconds(text, "--for") or 0
+    if lifetime > MAX_TTL:
+        raise UsageError("--for: at most 7d", code="usage")
+    return lifetime
+
+
+def _confirmed(*, yes: bool) -> bool:
+    if yes:
+        return True
+    if not interactive():
+        raise UsageError("nobody is at the terminal to confirm", code="not_interactive", hint="Add --yes")
+    if ask("\nType y to sign:") in {"y", "yes"}:
+        return True
+    note("p0: nothing was signed")
+    return False
+
+
+def _allowance(person: Named, database: str, what: What, kinds: Sequence[str], uses: int, ttl: int, life: int) -> str:
+    from p0_access.routing.durations import spell_duration
+    from p0_launcher.render import clock, permission_lines
+    from p0_launcher.text import line
+
+    times = "one request" if uses == 1 else f"{uses} requests"
+    who = f"{line(str(person), 80)} ({line(person.iss, 80)})"
+    return "\n".join(
+        [
+            f"You approve {times} of {who} on {line(database, 60)}, by {' or '.join(kinds)},",
+            f"until {clock(int(time.time()) + life)}, each for at most {spell_duration(ttl)}, for any statement within",
+            *permission_lines(what.grant or ()),
+        ]
+    )
+
+
+def _delegation(person: Named, groups: tuple[str, ...] | None, life: int) -> str:
+    from p0_launcher.render import clock
+    from p0_launcher.text import line
+
+    narrowed = "in all that you may approve" if groups is None else f"as one of {line(', '.join(groups), 80)}"
+    who = f"{line(str(person), 80)} ({line(person.iss, 80)})"
+    return f"{who} may approve in your place, {narrowed}, until {clock(int(time.time()) + life)}."
+
+
+def _finish(found: Sequence[RequestView | None], *, json: bool) -> None:
+    from p0_launcher.outcome import ended_badly
+    from p0_launcher.render import state_of
+
+    if not found or found[0] is None:
+        raise typer.Exit(1)
+    for view in found:
+        if view is None:
+            continue
+        if json:
+            out_json(view)
+        else:
+            note(f"p0: {view.rid} is {state_of(view)}")
+        if view.state.value in {"refused", "lapsed"}:
+            raise ended_badly(view)
