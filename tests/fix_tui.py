@@ -43,6 +43,7 @@ from p0_launcher.review import Review, review
 from p0_tui.app import P0App
 from p0_tui.backend import Choice, Draft, RequestsView
 from p0_tui.launcher_backend import LauncherBackend
+from p0_tui.narrowing import Narrowed
 from p0_tui.widgets.catalog import CatalogTree
 from p0_tui.widgets.prose import Prose
 
@@ -107,6 +108,7 @@ class World:
         self.submitted: list[Draft] = []
         self.given_back: list[str] = []
         self.explained = 0
+        self.narrowed: list[Narrowed | None] = []
         self.ran: list[tuple[str, bool]] = []
         self.rules = RULES
         self.psql_program: tuple[str, ...] = ("psql",)
@@ -190,9 +192,12 @@ class World:
     def review(self, view: RequestView) -> Review:
         return review(view, pins={AGENT.public.thumbprint}, now=NOW)
 
-    async def decide(self, review: Review, choice: Choice, comment: str) -> RequestView:
+    async def decide(
+        self, review: Review, choice: Choice, comment: str, narrowed: Narrowed | None = None
+    ) -> RequestView:
         self._reachable()
         self.decided.append((review.rid, choice, comment, review.ah))
+        self.narrowed.append(narrowed)
         state = State.APPROVED if choice == "approve" else State.DENIED
         return self.move(review.rid, state, "approval" if choice == "approve" else "denied", who=self.subject)
 

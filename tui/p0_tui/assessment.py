@@ -74,12 +74,17 @@ def assess(
     )
 
 
+def writes(permissions: Iterable[Permission]) -> tuple[str, ...]:
+    """The privileges among them that change data."""
+    return tuple(sorted({item.privilege for item in permissions if item.privilege in _WRITES}))
+
+
 def risks(permissions: Sequence[Permission], reached: Sequence[Permission], tags: Tags) -> tuple[str, ...]:
     """What an approver should see first, each with its ground."""
     found: list[str] = []
-    writes = sorted({item.privilege for item in permissions if item.privilege in _WRITES})
-    if writes:
-        found.append(f"writes ({', '.join(writes)})")
+    kinds = writes(permissions)
+    if kinds:
+        found.append(f"writes ({', '.join(kinds)})")
     tagged: dict[str, list[str]] = {}
     for item in permissions:
         for tag in _tags(item, tags):

@@ -13,6 +13,7 @@ import msgspec
 
 from p0_access.messages.views import DatabaseView, Event, Explained, Me, RequestSummary, RequestView
 from p0_access.permissions.catalog import Catalog
+from p0_tui.narrowing import Narrowed
 
 if TYPE_CHECKING:  # they bring httpx and cryptography, which are loaded after the first paint
     from p0_launcher.access import Access
@@ -64,8 +65,10 @@ class Backend(Protocol):
     def review(self, view: RequestView) -> Review:
         """What an approver signs, verified; raises when anything in it does not hold."""
 
-    async def decide(self, review: Review, choice: Choice, comment: str) -> RequestView:
-        """Signs the decision on what was reviewed and hands it in."""
+    async def decide(
+        self, review: Review, choice: Choice, comment: str, narrowed: Narrowed | None = None
+    ) -> RequestView:
+        """Signs the decision on what was reviewed, or on what is left of it, and hands it in."""
 
     async def give_back(self, rid: str) -> RequestView:
         """Ends one's own access, or withdraws a request that has none yet."""

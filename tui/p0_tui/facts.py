@@ -20,6 +20,7 @@ class Facts:
         self.to_review: Sequence[RequestSummary] = ()
         self.everything: Sequence[RequestSummary] = ()
         self.arrived: Sequence[RequestSummary] = ()
+        self._looked_at: set[str] = set()
 
     async def refresh(self) -> None:
         """Everything but catalogs, from the server."""
@@ -35,6 +36,15 @@ class Facts:
         waiting = {item.rid: item for item in self.to_review}
         self.arrived = () if self._known is None else [waiting[rid] for rid in waiting if rid not in self._known]
         self._known = frozenset(waiting)
+
+    def look_at(self, rid: str) -> None:
+        """`rid` was read."""
+        self._looked_at.add(rid)
+
+    @property
+    def unread(self) -> frozenset[str]:
+        """The ids of those to review that were not read yet."""
+        return frozenset(item.rid for item in self.to_review) - self._looked_at
 
     async def catalog(self, database: str) -> Catalog:
         """From memory while its version is the one that the server names."""

@@ -17,6 +17,7 @@ from p0_access.permissions.catalog import Catalog
 from p0_access.routing.durations import spell_duration
 from p0_tui.backend import Choice, Draft, RequestsView
 from p0_tui.errors import TuiError
+from p0_tui.narrowing import Narrowed
 
 if TYPE_CHECKING:
     from p0_launcher.access import Access
@@ -84,11 +85,21 @@ class LauncherBackend:
 
         return review(view, pins=self._profile.agents, now=int(time.time()))
 
-    async def decide(self, review: Review, choice: Choice, comment: str) -> RequestView:
+    async def decide(
+        self, review: Review, choice: Choice, comment: str, narrowed: Narrowed | None = None
+    ) -> RequestView:
         from p0_launcher.review import decide
 
         connection = await self._connected()
-        return await decide(connection.api, connection.session, review, choice, comment=comment)
+        return await decide(
+            connection.api,
+            connection.session,
+            review,
+            choice,
+            permissions=None if narrowed is None else narrowed.permissions,
+            ttl=None if narrowed is None else narrowed.ttl,
+            comment=comment,
+        )
 
     async def give_back(self, rid: str) -> RequestView:
         return await (await self._connected()).workflow.give_back(rid)

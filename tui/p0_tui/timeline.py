@@ -30,6 +30,10 @@ _WORDS = {
     "cancelled": "withdrawn",
     "needs_changes": "needs changes",
     "needs_login": "needs a new sign-in",
+    "escalated": "more people were asked",
+    "extended": "extended",
+    "reviewed": "looked at afterwards",
+    "used": "used",
 }
 _BAD = frozenset({"denied", "refused", "failed", "lapsed", "needs_changes", "needs_login"})
 _WAITING = {
@@ -55,7 +59,7 @@ def steps(request: RequestSummary, events: Sequence[Event]) -> tuple[Step, ...]:
     found = [
         Step(
             kind="bad" if event.type in _BAD else "done",
-            text=_WORDS[event.type],
+            text=_WORDS.get(event.type, event.type),
             who=event.actor if event.type in {"submitted", "approval", "denied", "cancelled", "ending"} else None,
             at=event.at,
         )

@@ -136,7 +136,7 @@ async def test_a_change_that_no_event_told_of_is_found_before_signing(world: Wor
         swapped = jws.sign(msgspec.structs.replace(admission, rules=rules), AGENT)
         world.views[view.rid] = msgspec.structs.replace(world.views[view.rid], admission=swapped)
         await pilot.press("enter")
-        await shows(pilot, "Changed, review again: nothing was signed.", "for 1h")
+        await shows(pilot, f"{view.rid}: changed, review again. Nothing was signed.", "for 1h")
         assert world.decided == []
 
 
@@ -184,15 +184,18 @@ async def test_what_has_lapsed_is_no_alarm(world: World) -> None:
         assert "NOT VERIFIED" not in screen_text(pilot)
 
 
-async def test_requests_arrive_by_themselves_and_are_counted(world: World) -> None:
+async def test_requests_arrive_by_themselves_and_are_counted_until_they_are_read(world: World) -> None:
     async with running(world) as pilot:
-        await open_inbox(pilot, "Nothing waits for you.")
+        await shows(pilot, "3 Inbox")
         asked(world)
-        await shows(pilot, "3 Inbox 1●", "To review: mara@corp.example on mydatabase", "✓ verified")
+        await shows(pilot, "3 Inbox 1●", "To review: mara@corp.example on mydatabase")
         view = asked(world, "select phone from enterprise.customers")
         await shows(pilot, "3 Inbox 2●")
+        await open_inbox(pilot, "✓ verified", "3 Inbox 2 1●")
+        await pilot.press("j")
+        await until(pilot, lambda: "3 Inbox 2 " in screen_text(pilot) and "1●" not in screen_text(pilot), "all read")
         world.move(view.rid, State.CANCELLED, "cancelled")
-        await shows(pilot, "3 Inbox 1●")
+        await until(pilot, lambda: "3 Inbox 1 " in screen_text(pilot), "one left")
 
 
 async def test_moving_on_closes_what_was_about_to_be_signed(world: World) -> None:

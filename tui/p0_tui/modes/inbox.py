@@ -1,203 +1,166 @@
-"""Mode 3: what waits for me. Shows exactly what I would sign, verified here, and signs it only after it was restated.
+"""Mode 3: deciding what waits for me. Nothing is signed that was not verified, restated and confirmed with Enter.
 
-Fetching again never swaps what is about to be signed: a decision names the hash that was on the screen when its box was
-opened, and if the request has another by then, nothing is signed and the screen says so.
+A decision names the hashes that were on the screen when its box was opened; a request that has another by then is not
+signed, and the screen says so. What writes is confirmed once more, one by one, by typing the database's name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container
+from textual.content import Content
 
 from p0_access.errors import P0Error
-from p0_access.messages.views import Event, RequestSummary, RequestView
-from p0_access.permissions.catalog import Catalog
-from p0_access.permissions.settle import Tags, comment_tags
-from p0_tui.backend import Backend, Choice
+from p0_access.messages.views import RequestView
+from p0_tui.assessment import writes
+from p0_tui.backend import Choice
 from p0_tui.modes.messages import Failed, ListsChanged, Tell
+from p0_tui.modes.reviewing import Reviewing
+from p0_tui.narrowing import Narrowed
 from p0_tui.safe import safe, stacked
+from p0_tui.screens.confirm_typed import ConfirmTypedScreen
+from p0_tui.screens.narrow import NarrowScreen
 from p0_tui.widgets.decision_box import DecisionBox
-from p0_tui.widgets.line_view import LineView
-from p0_tui.widgets.pane import Pane
 from p0_tui.widgets.request_list import RequestList
-from p0_tui.widgets.review import ReviewPane, restated
+from p0_tui.widgets.review import restated
 
 if TYPE_CHECKING:
     from p0_launcher.review import Review
 
 
-class InboxMode(Container):
+class InboxMode(Reviewing):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("A", "decide('approve')", "Approve", show=False),
         Binding("X", "decide('deny')", "Deny", show=False),
-        Binding("escape", "leave", "Back to the list", show=False),
+        Binding("n", "narrow", "Approve less", show=False),
+        Binding("space", "mark", "Mark", show=False),
     ]
+    _asked: Mapping[str, Review] = {}
 
-    def __init__(
-        self,
-        backend: Backend,
-        *,
-        clock: Callable[[], float],
-        load_catalog: Callable[[str], Awaitable[Catalog]],
-    ) -> None:
-        super().__init__(id="inbox")
-        self._backend = backend
-        self._clock = clock
-        self._load_catalog = load_catalog
-        self._view: RequestView | None = None
-        self._review: Review | None = None
-        self._tags: Tags = {}
-        self._changed = False
+    def action_mark(self) -> None:
+        listed = self.query_one(RequestList)
+        if listed.has_focus:
+            listed.mark()
 
-    def compose(self) -> ComposeResult:
-        empty = "Nothing waits for you. New requests arrive here by themselves."
-        yield Pane(
-            safe("To review"),
-            RequestList(self._clock, empty=empty, who=True, id="inbox-list"),
-            jump="l",
-            id="inbox-left",
-        )
-        yield Pane(safe("What you would sign"), ReviewPane(id="review"), DecisionBox(), jump="t", id="inbox-right")
-
-    def show(self, requests: Sequence[RequestSummary]) -> None:
-        before = self.query_one(RequestList).chosen
-        self.query_one(RequestList).show(requests)
-        chosen = self.query_one(RequestList).chosen
-        if chosen is None:
-            self._forget()
-            self.query_one(ReviewPane).show_nothing("Choose a request on the left.")
-        elif before is None or before.rid != chosen.rid or before.updated != chosen.updated or self._view is None:
-            self._fetch()
-
-    def event(self, event: Event) -> None:
-        if self._view is not None and event.rid == self._view.rid:
-            self._fetch()
-
-    @on(LineView.Moved)
-    def _moved(self, message: LineView.Moved) -> None:
-        if isinstance(message, LineView.Chosen):
-            self.screen.set_focus(self.query_one(ReviewPane))
-        else:
-            self._fetch()
-
-    def action_leave(self) -> None:
-        self.screen.set_focus(self.query_one(RequestList))
-
-    # --- looking
-
-    @work(exclusive=True, group="fetch")
-    async def _fetch(self) -> None:
-        chosen = self.query_one(RequestList).chosen
-        if chosen is None:
+    @work(exclusive=True, group="narrow")
+    async def action_narrow(self) -> None:
+        review, view = self._review, self._view
+        if review is None or view is None or self._why_not(view) is not None:
+            self._say_why_not()
             return
-        if self._view is not None and self._view.rid != chosen.rid:
-            self._forget()
-        try:
-            await self._look(chosen.rid)
-        except P0Error as error:
-            self._forget()
-            self.query_one(ReviewPane).show_nothing(str(error))
-
-    async def _look(self, rid: str) -> None:
-        """Fetches and verifies `rid` and shows it. That it has changed since it was first shown stays said."""
-        before = self._review if self._view is not None and self._view.rid == rid else None
-        view = await self._backend.request(rid)
-        review = self._verify(view)
-        if review is None:
-            return
-        self._tags = await self._tags_of(review)
-        if before is not None and before.ah != review.ah:
-            self._changed = True
-            self.query_one(DecisionBox).close()
-        self._view, self._review = view, review
-        disabled = self._why_not(view)
-        self.query_one(ReviewPane).show_review(review, view, self._tags, disabled=disabled, changed=self._changed)
-
-    def _verify(self, view: RequestView) -> Review | None:
-        """The verified review; None if there is none, and then the pane says why."""
-        from p0_launcher.errors import UsageError
-
-        try:
-            return self._backend.review(view)
-        except UsageError as error:  # it holds, but there is nothing to decide
-            problem: P0Error = error
-            show = self.query_one(ReviewPane).show_undecidable
-        except P0Error as error:
-            problem = error
-            show = self.query_one(ReviewPane).show_unverified
-        self._forget()
-        self._view = view
-        show(problem)
-        return None
-
-    async def _tags_of(self, review: Review) -> Tags:
-        """Tags are a help to the eye, taken from comments: without the catalog there are none."""
-        try:
-            catalog = await self._load_catalog(review.request.database)
-        except P0Error:
-            return {}
-        return comment_tags(catalog, review.admission.permissions)
-
-    def _why_not(self, view: RequestView) -> str | None:
-        if view.mine:
-            return "You asked for this yourself: somebody else has to approve it."
-        if not view.reviewable:
-            return "Not yours to decide: you are not among its approvers, or have decided already."
-        return None
-
-    def _forget(self) -> None:
-        self._view = self._review = None
-        self._changed = False
-        self.query_one(DecisionBox).close()
-
-    # --- deciding
+        narrowed = await self.app.push_screen_wait(NarrowScreen(review, self._tags, self._narrowed))
+        if narrowed is not None and self._review is not None and self._review.ah == review.ah:
+            whole = (review.admission.permissions, review.ttl)
+            self._narrowed = None if (narrowed.permissions, narrowed.ttl) == whole else narrowed
+            self._show_review()
 
     def action_decide(self, choice: Choice) -> None:
+        marked = self.query_one(RequestList).marked
+        if marked:
+            self._gather(choice, marked)
+            return
         review, view = self._review, self._view
-        if review is None or view is None:
-            self.post_message(Tell(safe("There is nothing verified here to decide."), bad=True))
+        if review is None or view is None or self._why_not(view) is not None:
+            self._say_why_not()
             return
-        disabled = self._why_not(view)
-        if disabled is not None:
-            self.post_message(Tell(safe(disabled), bad=True))
-            return
-        head = "Approve: " if choice == "approve" else "Deny, so not: "
-        what = stacked(
-            (safe(head + restated(review), "bold"), safe(f"reason given: {review.request.reason or 'none'}"))
-        )
-        self.query_one(DecisionBox).open(choice, what, review.ah)
+        self._ask(choice, [review], ())
+
+    def _say_why_not(self) -> None:
+        why = None if self._view is None or self._review is None else self._why_not(self._view)
+        self.post_message(Tell(safe(why or "There is nothing verified here to decide."), bad=True))
+
+    @work(exclusive=True, group="gather")
+    async def _gather(self, choice: Choice, rids: Sequence[str]) -> None:
+        """Fetches and verifies all that are marked, then asks once for those that can be decided together."""
+        ready: list[Review] = []
+        left_out: list[str] = []
+        for rid in rids:
+            try:
+                view = await self._backend.request(rid)
+                review = self._backend.review(view)
+            except P0Error as error:
+                left_out.append(f"{rid}: {error}")
+                continue
+            why = self._why_not(view)
+            if why is None and choice == "approve" and writes(review.admission.permissions):
+                why = "it writes: decide it by itself"
+            if why is None:
+                ready.append(review)
+            else:
+                left_out.append(f"{rid}: {why}")
+        if ready:
+            self._ask(choice, ready, left_out)
+        else:
+            self.post_message(Tell(safe("; ".join(left_out)), bad=True))
+
+    def _ask(self, choice: Choice, reviews: Sequence[Review], left_out: Sequence[str]) -> None:
+        self._asked = {review.ah: review for review in reviews}
+        head = "Approve" if choice == "approve" else "Deny, so not"
+        lines: list[Content] = []
+        if len(reviews) > 1:
+            lines.append(safe(f"{head} {len(reviews)} requests, each signed by itself, with one comment:", "bold"))
+            lines.extend(safe(f"· {restated(review)}") for review in reviews)
+        else:
+            (review,) = reviews
+            narrowed = self._narrowed if choice == "approve" and self._is_shown(review) else None
+            lines.append(safe(f"{head}: {restated(review, narrowed)}", "bold"))
+            lines.append(safe(f"reason given: {review.request.reason or 'none'}"))
+        lines.extend(safe(f"left out: {text}", "$text-warning") for text in left_out)
+        self.query_one(DecisionBox).open(choice, stacked(lines), tuple(self._asked))
+
+    def _is_shown(self, review: Review) -> bool:
+        return self._review is not None and self._review.ah == review.ah
 
     @on(DecisionBox.Decided)
     def _decided(self, message: DecisionBox.Decided) -> None:
         self.screen.set_focus(self.query_one(RequestList))
-        self._sign(message.choice, message.comment, message.ah)
+        self._sign_all(message.choice, message.comment, [self._asked[ah] for ah in message.hashes])
 
     @on(DecisionBox.Cancelled)
     def _cancelled(self) -> None:
         self.screen.set_focus(self.query_one(RequestList))
 
-    @work(exclusive=True, group="sign")
-    async def _sign(self, choice: Choice, comment: str, ah: str) -> None:
-        view = self._view
-        if view is None:
-            return
-        try:
-            await self._look(view.rid)
-            review = self._review
-            if review is None or review.ah != ah:
-                self.post_message(Tell(safe("Changed, review again: nothing was signed."), bad=True))
-                return
-            decided = await self._backend.decide(review, choice, comment)
-        except P0Error as error:
-            self.post_message(Failed(error))
-        else:
-            word = "approved" if choice == "approve" else "denied"
-            state = decided.state.value.replace("_", " ")
-            self.post_message(Tell(safe(f"You {word} {decided.rid}; it is {state}.")))
-            self._fetch()
+    @work(group="sign")
+    async def _sign_all(self, choice: Choice, comment: str, reviews: Sequence[Review]) -> None:
+        """One signed record each. What fails is said and does not keep the others from being signed; a later decision
+        cancels nothing."""
+        for review in reviews:
+            narrowed = self._narrowed if choice == "approve" and self._is_shown(review) else None
+            try:
+                decided = await self._sign(choice, comment, review, narrowed)
+            except P0Error as error:
+                self.post_message(Failed(error))
+                continue
+            if decided is not None:
+                word = "approved" if choice == "approve" else "denied"
+                state = decided.state.value.replace("_", " ")
+                self.post_message(Tell(safe(f"You {word} {decided.rid}; it is {state}.")))
+                self.query_one(RequestList).unmark(decided.rid)
         self.post_message(ListsChanged())
+        self._fetch()
+
+    async def _sign(
+        self, choice: Choice, comment: str, review: Review, narrowed: Narrowed | None
+    ) -> RequestView | None:
+        """None if nothing was signed, and then that was said."""
+        if choice == "approve" and writes(review.admission.permissions) and not await self._confirmed(review, narrowed):
+            return None
+        view = await self._backend.request(review.rid)
+        if self._backend.review(view).ah != review.ah:
+            self.post_message(Tell(safe(f"{review.rid}: changed, review again. Nothing was signed."), bad=True))
+            if self._view is not None and self._view.rid == review.rid:
+                await self._look(review.rid)
+            return None
+        return await self._backend.decide(review, choice, comment, narrowed)
+
+    async def _confirmed(self, review: Review, narrowed: Narrowed | None) -> bool:
+        kinds = ", ".join(writes(review.admission.permissions if narrowed is None else narrowed.permissions))
+        lines = (
+            safe(f"This writes: {kinds or 'nothing, as narrowed'}", "bold $text-error"),
+            safe(restated(review, narrowed)),
+        )
+        confirmed: bool = await self.app.push_screen_wait(ConfirmTypedScreen(stacked(lines), review.request.database))
+        return confirmed

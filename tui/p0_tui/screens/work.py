@@ -79,7 +79,13 @@ class WorkScreen(Navigation):
         self._reader = Reader()
         self._request = RequestMode(backend, drafts, self._reader, clock=clock, load_catalog=self._facts.catalog)
         self._mine = MineMode(backend, clock=clock)
-        self._inbox = InboxMode(backend, clock=clock, load_catalog=self._facts.catalog)
+        self._inbox = InboxMode(
+            backend,
+            clock=clock,
+            load_catalog=self._facts.catalog,
+            everything=lambda: self._facts.everything,
+            looked_at=self._looked_at,
+        )
         self._history = HistoryMode(backend, clock=clock)
         self._wanted = database or drafts.current.database
         self._drafts = drafts
@@ -139,7 +145,7 @@ class WorkScreen(Navigation):
         narrow = self.size.width < COMPACT_BELOW
         header.show_target(self._request.database or None)
         counts: dict[Mode, int] = {"mine": len(self._facts.active), "inbox": len(self._facts.to_review)}
-        header.show_modes(self.mode, counts, narrow=self.size.width < FULL_NAMES_FROM)
+        header.show_modes(self.mode, counts, unread=len(self._facts.unread), narrow=self.size.width < FULL_NAMES_FROM)
         me = self._facts.me
         who = None if me is None else me.subject.email or me.subject.sub
         header.show_state(None if narrow else who, self._facts.database(self._request.database), self._connection)
@@ -189,13 +195,18 @@ class WorkScreen(Navigation):
             self._request.use_database(self._request.database)
         self._request.show_databases(facts.databases)
         self._mine.show(facts.mine)
-        self._inbox.show(facts.to_review)
+        self._inbox.show(facts.to_review, facts.unread)
         self._history.show(facts.everything)
         for item in facts.arrived:
             who = item.requestor.email or item.requestor.sub
             self.post_message(Tell(safe(f"To review: {who} on {item.database}, {item.reason or item.summary}")))
         facts.arrived = ()
         self.show_header()
+
+    def _looked_at(self, rid: str) -> None:
+        if rid in self._facts.unread:
+            self._facts.look_at(rid)
+            self._show_facts()
 
     @on(ListsChanged)
     def _lists_changed(self) -> None:

@@ -11,7 +11,7 @@ from p0_tui.widgets.key_hints import Hint
 HINTS: Final[Mapping[Mode, Sequence[Hint]]] = {
     "request": (("^J", "submit"), ("F2", "psql"), ("F3", "run"), ("^O", "jump"), ("^E", "$EDITOR")),
     "mine": (("Enter", "psql"), ("d d", "give back"), ("y", "copy"), ("e", "edit"), ("^O", "jump")),
-    "inbox": (("A", "approve"), ("X", "deny"), ("Enter", "read"), ("^O", "jump"), ("R", "refresh")),
+    "inbox": (("A", "approve"), ("X", "deny"), ("n", "less"), ("Space", "mark"), ("^O", "jump")),
     "history": (("/", "filter"), ("Enter", "read"), ("^O", "jump"), ("R", "refresh")),
 }
 COMMON_JUMPS: Final = (

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input
@@ -26,25 +26,26 @@ class DecisionBox(Vertical):
     DecisionBox {
         dock: bottom;
         height: auto;
-        max-height: 10;
+        max-height: 16;
         display: none;
         border: heavy $warning;
         background: $surface;
         padding: 0 1;
         &.deny { border: heavy $error; }
+        & > #decision-scroll { height: auto; max-height: 11; }
         & > #decision-problem { color: $text-error; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Back", show=False)]
 
     class Decided(Message):
-        """`ah` is the hash of what was on the screen when the box was opened."""
+        """`hashes` are of what was on the screen when the box was opened."""
 
-        def __init__(self, choice: Choice, comment: str, ah: str) -> None:
+        def __init__(self, choice: Choice, comment: str, hashes: tuple[str, ...]) -> None:
             super().__init__()
             self.choice: Choice = choice
             self.comment = comment
-            self.ah = ah
+            self.hashes = hashes
 
     class Cancelled(Message):
         """Esc: nothing is decided."""
@@ -52,10 +53,11 @@ class DecisionBox(Vertical):
     def __init__(self) -> None:
         super().__init__(id="decision")
         self._choice: Choice = "approve"
-        self._ah = ""
+        self._hashes: tuple[str, ...] = ()
 
     def compose(self) -> ComposeResult:
-        yield Prose(id="decision-what")
+        with VerticalScroll(id="decision-scroll", can_focus=False):
+            yield Prose(id="decision-what")
         yield SafeInput(limit=MAX_REASON, id="decision-comment")
         yield Prose(id="decision-problem")
 
@@ -63,9 +65,9 @@ class DecisionBox(Vertical):
     def is_open(self) -> bool:
         return bool(self.display)
 
-    def open(self, choice: Choice, what: Content, ah: str) -> None:
+    def open(self, choice: Choice, what: Content, hashes: tuple[str, ...]) -> None:
         self._choice = choice
-        self._ah = ah
+        self._hashes = hashes
         self.set_class(choice == "deny", "deny")
         self.query_one("#decision-what", Prose).show(what)
         self.query_one("#decision-problem", Prose).show(EMPTY)
@@ -89,7 +91,7 @@ class DecisionBox(Vertical):
             self.query_one("#decision-problem", Prose).show(safe("A denial needs a comment: say what would help."))
             return
         self.close()
-        self.post_message(self.Decided(self._choice, comment, self._ah))
+        self.post_message(self.Decided(self._choice, comment, self._hashes))
 
 
 _APPROVE = "Comment, if any. Enter signs and approves, Esc goes back"

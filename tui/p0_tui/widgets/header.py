@@ -68,22 +68,31 @@ class HeaderBar(Horizontal):
         name = safe(f" {database or 'no database'} ▾", "bold $text-primary")
         self.query_one("#target", Target).show(joined((safe("p0", "bold"), name)))
 
-    def show_modes(self, current: Mode, counts: Mapping[Mode, int], *, narrow: bool) -> None:
-        """`counts` that are zero are not shown; `narrow` leaves only the current mode's name whole."""
+    def show_modes(self, current: Mode, counts: Mapping[Mode, int], *, unread: int, narrow: bool) -> None:
+        """`counts` that are zero are not shown; `unread` is how many in the inbox are; `narrow` leaves only the current
+        mode's name whole."""
         for number, (mode, name) in enumerate(MODES.items(), 1):
             tab = self.query_one(f"#tab-{mode}", ModeTab)
             tab.set_class(mode == current, "current")
             count = counts.get(mode, 0)
             mark = "▸" if mode == current else ""
             shown = name if mode == current or not narrow else name[:4]
-            tab.show(
-                joined((safe(f"{mark}{number} {shown}"), safe(f" {count}●", "bold $text-warning") if count else EMPTY))
-            )
+            tab.show(joined((safe(f"{mark}{number} {shown}"), _count(mode, count, unread))))
 
     def show_state(self, who: str | None, database: DatabaseView | None, connection: Connection) -> None:
         """`who` only where there is room."""
         parts = (safe(who or "", "$foreground-muted"), _agent_state(database), _LIVE[connection.state])
         self.query_one("#who", Prose).show(joined([part for part in parts if part.plain], "  "))
+
+
+def _count(mode: Mode, count: int, unread: int) -> Content:
+    """A dot for what is open, or was not read yet."""
+    if not count:
+        return EMPTY
+    if mode == "inbox" and not unread:
+        return safe(f" {count}", "bold")
+    more = f" {unread}●" if mode == "inbox" and unread < count else "●"
+    return safe(f" {count}{more}", "bold $text-warning")
 
 
 def _agent_state(database: DatabaseView | None) -> Content:

@@ -19,13 +19,25 @@ VERY_WIDE: Final = 100
 
 
 class RequestList(LineView):
-    """`empty` is what the list says when there is nothing in it; `who` adds a column with the requestor."""
+    """`empty` is what the list says when there is nothing in it; `who` adds a column with the requestor, `marks` one
+    for those that are marked or unread."""
 
-    def __init__(self, clock: Callable[[], float], *, empty: str, who: bool, id: str) -> None:  # noqa: A002 - Textual's name for it
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        *,
+        empty: str,
+        who: bool,
+        id: str,  # noqa: A002 - Textual's name for it
+        marks: bool = False,
+    ) -> None:
         super().__init__(id=id)
         self._clock = clock
         self._empty = empty
         self._who = who
+        self._marks = marks
+        self._marked: dict[str, None] = {}
+        self._unread: frozenset[str] = frozenset()
         self._all: tuple[RequestSummary, ...] = ()
         self._words: tuple[str, ...] = ()
         self._requests: tuple[RequestSummary, ...] = ()
@@ -34,10 +46,13 @@ class RequestList(LineView):
     def on_focus(self) -> None:
         self._visited = True
 
-    def show(self, requests: Sequence[RequestSummary]) -> None:
+    def show(self, requests: Sequence[RequestSummary], *, unread: frozenset[str] = frozenset()) -> None:
         """The cursor stays on the request that it was on; before anybody has been here, it is on the newest."""
         chosen = self.chosen if self._visited else None
         self._all = tuple(requests)
+        self._unread = unread
+        here = {item.rid for item in requests}
+        self._marked = {rid: None for rid in self._marked if rid in here}
         self._apply(None if chosen is None else chosen.rid)
 
     def filter(self, text: str) -> None:
@@ -47,6 +62,26 @@ class RequestList(LineView):
     @property
     def chosen(self) -> RequestSummary | None:
         return self._requests[self.cursor] if self.cursor < len(self._requests) else None
+
+    @property
+    def marked(self) -> tuple[str, ...]:
+        """The ids of those that are marked, in the order in which they were."""
+        return tuple(self._marked)
+
+    def mark(self) -> None:
+        """Marks the one under the cursor, or takes its mark away, and goes to the next."""
+        if self.chosen is not None:
+            rid = self.chosen.rid
+            if rid in self._marked:
+                del self._marked[rid]
+            else:
+                self._marked[rid] = None
+            self.refresh()
+            self.action_move(1)
+
+    def unmark(self, rid: str) -> None:
+        self._marked.pop(rid, None)
+        self.refresh()
 
     @property
     def has_countdown(self) -> bool:
@@ -67,7 +102,7 @@ class RequestList(LineView):
         else:
             state = safe(f"{GLYPHS[kind]} {word}", STEP_STYLES[kind])
         wide = width >= WIDE
-        cells = [(state, 18 if wide else 13), (safe(item.database, "bold"), 14 if wide else 11)]
+        cells = [*self._mark_cell(item), (state, 18 if wide else 13), (safe(item.database, "bold"), 14 if wide else 11)]
         who = safe(item.requestor.email or item.requestor.sub)
         if self._who and not wide:
             return columns(cells, who)
@@ -78,6 +113,12 @@ class RequestList(LineView):
             cells.append((safe(item.summary), max(20, (width - 80) * 2 // 3)))
             return columns(cells, safe(item.reason, MUTED))
         return columns(cells, safe(item.summary))
+
+    def _mark_cell(self, item: RequestSummary) -> list[tuple[Content, int]]:
+        if not self._marks:
+            return []
+        mark = "■" if item.rid in self._marked else "◆" if item.rid in self._unread else " "
+        return [(safe(mark, "bold $text-warning"), 1)]
 
     def _apply(self, rid: str | None) -> None:
         before = self.chosen

@@ -5,6 +5,7 @@ It shows a verified `Review`, or in red why it is not one. Nothing here can be c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
@@ -14,13 +15,15 @@ from textual.content import Content
 from p0_access.encoding import sha256_b64u
 from p0_access.errors import P0Error
 from p0_access.messages.records import Request
-from p0_access.messages.views import RequestView
+from p0_access.messages.views import RequestSummary, RequestView, State
 from p0_access.permissions.permission import Kind, Permission
 from p0_access.permissions.settle import Tags
 from p0_access.routing.durations import spell_duration
 from p0_tui.assessment import assess, risks
+from p0_tui.narrowing import Narrowed
 from p0_tui.paint import MUTED, field, group_lines, sql, verdict_line
 from p0_tui.safe import EMPTY, joined, safe, safe_lines, stacked
+from p0_tui.surroundings import Surroundings
 from p0_tui.widgets.prose import Prose
 
 if TYPE_CHECKING:
@@ -47,9 +50,18 @@ class ReviewPane(VerticalScroll, can_focus=True):
         self._show(safe(text, MUTED), EMPTY)
 
     def show_review(
-        self, review: Review, view: RequestView, tags: Tags, *, disabled: str | None, changed: bool
+        self,
+        review: Review,
+        view: RequestView,
+        tags: Tags,
+        surroundings: Surroundings,
+        *,
+        narrowed: Narrowed | None,
+        disabled: str | None,
+        changed: bool,
     ) -> None:
-        """`disabled` says why this person cannot decide; `changed` that it is not what was shown before."""
+        """`narrowed` is what is left of it; `disabled` says why this person cannot decide; `changed` that it is not
+        what was shown before."""
         head: list[Content] = []
         if changed:
             head.append(safe("Changed, review again", "bold $text-warning reverse"))
@@ -58,10 +70,15 @@ class ReviewPane(VerticalScroll, can_focus=True):
         else:
             head.append(
                 joined(
-                    (safe("✓ verified", "bold $text-success"), safe("  A approve, X deny: each asks before it signs"))
+                    (
+                        safe("✓ verified", "bold $text-success"),
+                        safe("  A approve, X deny, n approve less: each asks before it signs"),
+                    )
                 )
             )
-        self._show(stacked(head), review_content(review, view, tags))
+        if narrowed is not None:
+            head.extend(_narrowed_lines(review, narrowed))
+        self._show(stacked(head), review_content(review, view, tags, surroundings))
 
     def show_undecidable(self, error: P0Error) -> None:
         """It is what it says it is, but there is nothing to decide."""
@@ -78,8 +95,9 @@ class ReviewPane(VerticalScroll, can_focus=True):
         self.query_one("#review-body", Prose).show(body)
 
 
-def review_content(review: Review, view: RequestView, tags: Tags) -> Content:
-    """Everything the signature covers, then what else this login would reach, then the rules' trace."""
+def review_content(review: Review, view: RequestView, tags: Tags, surroundings: Surroundings) -> Content:
+    """Everything the signature covers, then what it changes, what else this login would reach, what was asked for
+    before, and the rules' trace."""
     request, admission = review.request, review.admission
     decision = admission.rules.decision
     assessment = assess(admission.permissions, decision, tags)
@@ -103,10 +121,16 @@ def review_content(review: Review, view: RequestView, tags: Tags) -> Content:
         lines.append(EMPTY)
         lines.extend(group_lines(group))
     lines.extend(safe(f"  + {text}", MUTED) for text in assessment.implied)
+    lines.extend(_change(admission.permissions, surroundings))
     if admission.reached:
-        lines.append(EMPTY)
-        lines.append(safe("reached through code that runs as its owner", "bold"))
+        lines.extend((EMPTY, safe("reached through code that runs as its owner", "bold")))
         lines.extend(safe(f"  {item}") for item in admission.reached)
+    if surroundings.callable_by_all:
+        lines.extend((EMPTY, safe("any login may call here, with the owner's rights", "bold")))
+        lines.extend(safe(f"  {item}") for item in surroundings.callable_by_all)
+    if surroundings.similar:
+        lines.extend((EMPTY, safe("asked for before, as the server tells", "bold")))
+        lines.extend(_similar_line(item, view) for item in surroundings.similar)
     if admission.objects:
         lines.append(EMPTY)
         lines.append(safe("which objects, by digest", "bold"))
@@ -121,11 +145,45 @@ def review_content(review: Review, view: RequestView, tags: Tags) -> Content:
     return stacked(lines)
 
 
-def restated(review: Review) -> str:
+def restated(review: Review, narrowed: Narrowed | None = None) -> str:
     """Who gets what for how long, in one sentence."""
-    what = _listed(review.admission.permissions)
-    where = f"on {review.request.database}, by one login, for {spell_duration(review.ttl)}"
+    what = _listed(review.admission.permissions if narrowed is None else narrowed.permissions)
+    ttl = review.ttl if narrowed is None else narrowed.ttl
+    where = f"on {review.request.database}, by one login, for {spell_duration(ttl)}"
     return f"{review.requestor} may run any statement over these {where}: {what}"
+
+
+def _narrowed_lines(review: Review, narrowed: Narrowed) -> list[Content]:
+    """What an approval would leave out."""
+    lines = [safe("less than was asked for:", "bold $text-warning")]
+    left = set(narrowed.permissions)
+    lines.extend(safe(f"  ✗ {item}", "$text-error") for item in review.admission.permissions if item not in left)
+    if narrowed.ttl != review.ttl:
+        lines.append(safe(f"  for {spell_duration(narrowed.ttl)} instead of {spell_duration(review.ttl)}"))
+    return lines
+
+
+def _change(permissions: Sequence[Permission], surroundings: Surroundings) -> list[Content]:
+    """Against what the requestor holds on this database now."""
+    if surroundings.held is None:
+        return []
+    held = set(surroundings.held)
+    return [
+        EMPTY,
+        safe("change against what they hold now, as the server tells", "bold"),
+        *(
+            safe(f"  = {item}", MUTED) if item in held else safe(f"  + {item}")
+            for item in permissions
+            if not item.implied
+        ),
+    ]
+
+
+def _similar_line(item: RequestSummary, view: RequestView) -> Content:
+    same = "the same SQL" if item.summary == view.summary else item.summary
+    who = item.requestor.email or item.requestor.sub
+    state = item.end_cause if item.state is State.ENDED and item.end_cause else item.state.value
+    return safe(f"  {item.rid}  {state.replace('_', ' ')}  {who}  {same}")
 
 
 def _listed(permissions: tuple[Permission, ...]) -> str:
