@@ -33,9 +33,9 @@ def server(ctx: typer.Context) -> None:
 
     Example: p0 server run --config server.toml
     """
-    load("server", "p0_server.main", "app", needs="starlette")(
-        list(ctx.args), prog_name="p0 server", standalone_mode=False
-    )
+    app = load("server", "p0_server.main", "app", needs="starlette")
+    ended = app(list(ctx.args), prog_name="p0 server", standalone_mode=False)
+    raise typer.Exit(ended if isinstance(ended, int) else 0)
 
 
 def agent(ctx: typer.Context) -> None:
