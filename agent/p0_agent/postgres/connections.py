@@ -1,8 +1,8 @@
 """Every connection the agent has to its cluster, and the one place where psycopg's errors become ours.
 
 - `writer(database)`: one connection a database, for one task at a time. Concurrent GRANTs and REVOKEs on one object
-  fail with "tuple concurrently updated", so all of them pass through here; `writing` also takes the lock that keeps a
-  second agent out.
+  fail with "tuple concurrently updated", so all of them pass through here; `messages.writing` also takes the lock that
+  keeps a second agent out.
 - `control()`: one connection to the home database, for the ledger, sessions, and roles as such. Never kept for long.
   `look()` is the same one without a transaction.
 - `reader(database)`: a connection as the reader, who may read no table; the only one on which SQL of others may be
@@ -62,6 +62,7 @@ class Connections:
     def __init__(self, *, agent: Account, reader: Account, home: str, powers: Powers | None = None) -> None:
         self.home: Final = home
         self.powers: Final = powers or BrokerPowers()
+        self.agent_name: Final = agent.user
         self.reader_name: Final = reader.user
         self._agent = agent
         self._reader = reader
@@ -124,15 +125,6 @@ class Connections:
         if slot is None:
             slot = self._slots[purpose, database] = _Slot(account, limits, database)
         return slot.use()
-
-
-@asynccontextmanager
-async def writing(connection: Connection) -> AsyncIterator[None]:
-    """A transaction on a writer, alone among all agents: the lock is on a table that only agents may touch, since an
-    advisory lock could be taken by anybody."""
-    async with connection.transaction():
-        await connection.execute("LOCK TABLE p0.writer IN EXCLUSIVE MODE")
-        yield
 
 
 class _Slot:

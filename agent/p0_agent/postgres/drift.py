@@ -23,9 +23,11 @@ from psycopg.rows import class_row
 from p0_access.encoding import decode
 from p0_access.permissions.permission import Permission
 from p0_agent.errors import TransientError
-from p0_agent.postgres.connections import Connections, writing
+from p0_agent.postgres.connections import Connections
 from p0_agent.postgres.errors import GrantError, PostgresError
+from p0_agent.postgres.grants import held
 from p0_agent.postgres.ledger import MAX_GRANTED_BYTES
+from p0_agent.postgres.messages import writing
 from p0_agent.postgres.provision import difference, put_right
 from p0_agent.postgres.queries import query
 from p0_agent.postgres.roles import exists
@@ -142,7 +144,7 @@ async def _set(connections: Connections, lease: _Lease) -> tuple[str, bool] | No
     async with connections.writer(lease.database) as connection:
         if not await exists(connection, lease.set_role):
             return None  # it has just ended; if not, its login shows it
-        changed = await difference(connection, lease.set_role, granted)
+        changed = difference(await held(connection, lease.set_role), lease.set_role, granted)
         if not changed:
             return None
         what = f"its privileges were changed: {changed}"

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Collection
 from itertools import chain, repeat
 from typing import Final
 
@@ -21,10 +22,10 @@ import msgspec
 from psycopg import errors as sqlstate
 from psycopg import sql
 
-from p0_agent.postgres.connections import Connection, Connections, writing
+from p0_agent.postgres.connections import Connections
 from p0_agent.postgres.errors import EndIncompleteError
-from p0_agent.postgres.queries import query
-from p0_agent.postgres.roles import as_login, drop_owned, exists
+from p0_agent.postgres.messages import COMMIT, filled, send, writing
+from p0_agent.postgres.roles import as_login, clear_elsewhere, named
 
 KILL_SECONDS: Final = 10.0
 POLL_SECONDS: Final = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.05)
@@ -55,97 +56,132 @@ async def end_access(
     and the errors of the database when something stands in the way; either way it stays fenced and may be tried again.
     """
     async with connections.turn(login):
-        present = await _fence(connections, login, set_role)
-        dropped = await _kill_and_undo(connections, database, login, set_role)
-        logins = {present.get(login), login_oid} - {None}
-        sets = {present.get(set_role), set_oid} - {None}
-        async with connections.look() as connection:
-            cursor = await connection.execute(
-                query("residue"), {"login": login, "logins": list(logins), "sets": list(sets)}
-            )
-            residue = tuple(str(found) for (found,) in await cursor.fetchall())
-            set_dropped = set_role in dropped or not await exists(connection, set_role)
-    return Ended(login=login, set_role=set_role, set_dropped=set_dropped, residue=residue)
+        spared = False
+        for _ in range(ROUNDS):
+            known = {oid for oid in (await _quieten(connections, login, set_role), login_oid) if oid is not None}
+            try:
+                ended = await _undo(connections, database, login, set_role, known, set_oid, spare_set=spared)
+            except sqlstate.DependentObjectsStillExist:
+                # A set role that holds what only others can revoke is left without members: it gives nobody anything,
+                # and the sweep tries to drop it again.
+                if spared:
+                    raise
+                spared = True
+            else:
+                if ended is not None:
+                    return ended
+    raise EndIncompleteError(f"sessions of {login} keep turning up", code="sessions_remain")
 
 
 async def drop_unused_set(connections: Connections, *, database: str, set_role: str) -> bool:
     """Drops a set role that no login is a member of (any more). False: there is one, or the role is gone."""
-    async with connections.writer(database) as connection, writing(connection):
-        if not await _is_unused(connections, connection, set_role, login=None):
+    facts = _facts(connections, login=None, set_role=set_role, set_oid=None)
+    async with (
+        connections.writer(database) as connection,
+        writing(connection, facts) as (((_, unused, _, elsewhere),),),
+    ):
+        if unused is None:
             return False
-        await drop_owned(connections, connection, [set_role])
-        await connection.execute(connections.powers.drop([set_role]))
+        await clear_elsewhere(connections, [set_role], elsewhere)
+        await send(connection, connections.powers.clear([set_role]), connections.powers.drop([set_role]), COMMIT)
         return True
 
 
-async def _kill_and_undo(connections: Connections, database: str, login: str, set_role: str) -> list[str]:
-    """Returns the roles that were dropped. A set role that holds what only others can revoke is left without members:
-    it gives nobody anything, and the sweep tries to drop it again."""
-    spared = False
-    for _ in range(ROUNDS):
-        await _kill(connections, login)
-        await _roll_back_prepared(connections, login)
-        async with connections.writer(database) as connection:
-            try:
-                async with writing(connection):
-                    roles = [role for role in (login,) if await exists(connection, role)]
-                    if not spared and await _is_unused(connections, connection, set_role, login=login):
-                        roles.append(set_role)
-                    if await _drop(connections, connection, roles, login):
-                        return roles
-            except sqlstate.DependentObjectsStillExist:
-                if spared:
-                    raise
-                spared = True
-    raise EndIncompleteError(f"sessions of {login} keep turning up", code="sessions_remain")
-
-
-async def _drop(connections: Connections, connection: Connection, roles: list[str], login: str) -> bool:
-    """In the caller's transaction. False: a session that had passed the fence while it was starting is seen by now."""
-    if roles:
-        await drop_owned(connections, connection, roles)
-        if await _sessions(connection, login):
-            return False
-        await connection.execute(connections.powers.drop(roles))
-    return True
-
-
-async def _fence(connections: Connections, login: str, set_role: str) -> dict[str, int]:
-    """Returns the OIDs of those of the two roles that exist."""
-    async with connections.look() as connection:
-        cursor = await connection.execute(
-            "SELECT rolname::text, oid::bigint FROM pg_catalog.pg_roles WHERE rolname = ANY(%s)", ([login, set_role],)
-        )
-        oids = {str(name): int(str(oid)) for name, oid in await cursor.fetchall()}
-        if login in oids:
-            # In one message, and so in one transaction.
-            await connection.execute(connections.powers.fence(login, set_role if set_role in oids else None))
-    return oids
-
-
-async def _kill(connections: Connections, login: str) -> None:
+async def _quieten(connections: Connections, login: str, set_role: str) -> int | None:
+    """Fences the login, and ends what it is doing; returns its OID, if it exists."""
+    state = filled("quiet", login=sql.Literal(login), set_role=sql.Literal(set_role))
     deadline = time.monotonic() + KILL_SECONDS
-    for pause in chain(POLL_SECONDS, repeat(POLL_SECONDS[-1])):
-        async with connections.look() as connection:
-            pids = await _sessions(connection, login)
-            if not pids:
-                return
-            await connection.execute(connections.powers.kill(login))
-        if time.monotonic() > deadline:
-            raise EndIncompleteError(
-                f"{len(pids)} sessions of {login} did not end within {KILL_SECONDS:.0f} s", code="sessions_remain"
-            )
+    newcomers: set[int] | None = None
+    fenced = False
+    for pause in chain((0.0,), POLL_SECONDS, repeat(POLL_SECONDS[-1])):
         await asyncio.sleep(pause)
+        async with connections.look() as connection:
+            ((oid, has_set, is_open, sessions, starting, prepared),) = (await send(connection, state))[0]
+            if is_open and not fenced:  # a membership that somebody else granted stays, until the role is dropped
+                await connection.execute(connections.powers.fence(login, set_role if has_set else None))
+                fenced = True
+                continue
+            if sessions:
+                await connection.execute(connections.powers.kill(login))
+        # Who passed the fence before it came, and has not said yet who it is, does so soon, or goes away.
+        newcomers = set(starting) if newcomers is None else newcomers & set(starting)
+        if sessions or newcomers:
+            if time.monotonic() > deadline:
+                raise EndIncompleteError(
+                    f"{len(sessions)} sessions of {login} did not end within {KILL_SECONDS:.0f} s",
+                    code="sessions_remain",
+                )
+            continue
+        if prepared:
+            await _roll_back_prepared(connections, login)
+        return None if oid is None else int(oid)
+    raise AssertionError("it polls without an end")
 
 
-async def _sessions(connection: Connection, login: str) -> list[int]:
-    """Process ids, by the role that authenticated: SET ROLE does not hide a session."""
-    cursor = await connection.execute(
-        "SELECT a.pid FROM pg_catalog.pg_stat_activity a"
-        " JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid WHERE r.rolname = %s",
-        (login,),
+async def _undo(
+    connections: Connections,
+    database: str,
+    login: str,
+    set_role: str,
+    known: set[int],
+    set_oid: int | None,
+    *,
+    spare_set: bool,
+) -> Ended | None:
+    """Drops the login, and the set role if nobody else uses it, and looks for anything that is left. None: a session
+    that had passed the fence while it was starting is seen by now, and nothing was dropped."""
+    powers = connections.powers
+    facts = _facts(connections, login=login, set_role=set_role, set_oid=set_oid)
+    async with (
+        connections.writer(database) as connection,
+        writing(connection, facts) as (((oid, unused, set_remains, elsewhere),),),
+    ):
+        roles = [login] if oid is not None else []
+        if unused is not None and not spare_set:
+            roles.append(set_role)
+        gone = known | ({unused} if set_role in roles else set())
+        if set_oid is not None and not set_remains:
+            gone.add(set_oid)
+        if roles:
+            await clear_elsewhere(connections, roles, elsewhere)
+            *_, ((sessions,),) = await send(connection, powers.clear(roles), powers.drop(roles), _sessions_of(oid))
+            if sessions:
+                await connection.rollback()
+                return None
+        *_, residue, ((set_dropped,),) = await send(
+            connection,
+            COMMIT,
+            filled("residue", login=sql.Literal(login), gone=_listed(gone)),
+            sql.SQL("SELECT {} IS NULL").format(named(set_role)),
+        )
+    return Ended(
+        login=login,
+        set_role=set_role,
+        set_dropped=set_dropped,
+        residue=tuple(sorted(str(found) for (found,) in residue)),
     )
-    return [int(str(pid)) for (pid,) in await cursor.fetchall()]
+
+
+def _facts(connections: Connections, *, login: str | None, set_role: str, set_oid: int | None) -> sql.Composed:
+    return filled(
+        "undo",
+        login=sql.Literal(login),
+        set_role=sql.Literal(set_role),
+        set_oid=sql.Literal(set_oid or 0),
+        maker=sql.Literal(connections.powers.maker),
+    )
+
+
+def _sessions_of(oid: int | None) -> sql.Composed:
+    """How many there are, by the role that authenticated: SET ROLE does not hide a session."""
+    return sql.SQL("SELECT count(*) FROM pg_catalog.pg_stat_get_activity(NULL) a WHERE a.usesysid = {}").format(
+        sql.Literal(oid)
+    )
+
+
+def _listed(oids: Collection[int]) -> sql.Composed:
+    """For IN, and never empty: no role has the OID 0."""
+    return sql.SQL(", ").join(sql.Literal(oid) for oid in sorted(oids) or [0])
 
 
 async def _roll_back_prepared(connections: Connections, login: str) -> None:
@@ -158,16 +194,3 @@ async def _roll_back_prepared(connections: Connections, login: str) -> None:
     for gid, database in prepared:
         async with as_login(connections, login, database) as connection:
             await connection.execute(sql.SQL("ROLLBACK PREPARED {}").format(sql.Literal(gid)))
-
-
-async def _is_unused(connections: Connections, connection: Connection, set_role: str, *, login: str | None) -> bool:
-    """The set role exists and nobody but the agent, and perhaps `login`, is its member."""
-    cursor = await connection.execute(
-        "SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_auth_members m"
-        " JOIN pg_catalog.pg_roles member ON member.oid = m.member"
-        " WHERE m.roleid = s.oid AND member.rolname <> %s AND member.rolname IS DISTINCT FROM %s)"
-        " FROM pg_catalog.pg_roles s WHERE s.rolname = %s",
-        (connections.powers.maker, login, set_role),
-    )
-    row = await cursor.fetchone()
-    return row is not None and row[0] is True

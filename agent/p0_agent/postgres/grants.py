@@ -15,21 +15,27 @@ import msgspec
 from psycopg import errors as sqlstate
 from psycopg import sql
 from psycopg.errors import Diagnostic
-from psycopg.rows import class_row
 
 from p0_access.permissions.permission import Kind, Permission, canonical
 from p0_agent.postgres.connections import Connection
 from p0_agent.postgres.errors import GrantError
+from p0_agent.postgres.messages import Rows, filled, send
 from p0_agent.postgres.queries import query
+from p0_agent.postgres.roles import named
 from p0_agent.postgres.statements import is_granted
 
-_PUBLIC_ONLY: Final = {Kind.FUNCTION: "EXECUTE"}
+_PUBLIC_ONLY: Final = {Kind.FUNCTION: "EXECUTE", Kind.DATABASE: "TEMPORARY"}
 """What is never granted, since everybody has it or the agent could not give it; it must be in effect all the same."""
 
 
-class Held(msgspec.Struct, frozen=True, kw_only=True):
-    """A privilege as an access list has it. Kind `other` is anything else that a role should not have."""
+HERE: Final = sql.SQL("(SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())")
 
+
+class Held(msgspec.Struct, frozen=True):
+    """A privilege as an access list has it, and the role that has it. Kind `other` is anything else that a role should
+    not have."""
+
+    role: str
     kind: str
     schema: str | None
     object: str
@@ -54,6 +60,8 @@ def check_grantable(database: str, permissions: Iterable[Permission]) -> tuple[P
     for permission in wanted:
         if not is_granted(permission) and _PUBLIC_ONLY.get(permission.kind) != permission.privilege:
             raise GrantError(f"{permission} is not something that is granted", code="permission_unsupported")
+        if permission.kind is Kind.ROLE and (permission.object or "").startswith("pg_"):
+            raise GrantError(f"{permission.object} is one of PostgreSQL's own roles", code="permission_unsupported")
         if permission.object is None or (permission.kind is Kind.DATABASE and permission.object != database):
             raise GrantError(f"{permission} is not a permission in {database}", code="permission_elsewhere")
     if not wanted:
@@ -61,12 +69,12 @@ def check_grantable(database: str, permissions: Iterable[Permission]) -> tuple[P
     return wanted
 
 
-async def execute_grants(connection: Connection, statements: sql.Composed) -> None:
-    """Executes what grants, in one round trip and in the caller's transaction. Raises `GrantError` where PostgreSQL
-    would only warn."""
+@asynccontextmanager
+async def granting(connection: Connection) -> AsyncIterator[None]:
+    """For statements that grant: `GrantError` where PostgreSQL would only warn, and for what it says about objects."""
     async with warnings_are_errors(connection):
         try:
-            await connection.execute(statements)
+            yield
         except (sqlstate.UndefinedTable, sqlstate.UndefinedColumn, sqlstate.InvalidSchemaName) as error:
             raise GrantError(
                 f"an object is not there: {error.diag.message_primary}",
@@ -79,11 +87,20 @@ async def execute_grants(connection: Connection, statements: sql.Composed) -> No
             ) from error
 
 
+def held_by(*roles: str, here: sql.Composable = HERE) -> sql.Composed:
+    """The query for `Held`: all that access lists, ownership and memberships give the roles directly, in the database
+    with the OID `here` and elsewhere in the cluster."""
+    oids = [named(role) for role in roles]
+    return filled("held", roles=sql.SQL(", ").join(oids), here=here)
+
+
+def read_held(rows: Rows) -> tuple[Held, ...]:
+    return tuple(Held(*row) for row in rows)
+
+
 async def held(connection: Connection, role: str) -> tuple[Held, ...]:
-    """All that access lists, ownership and memberships give `role` directly, here and elsewhere in the cluster."""
-    async with connection.cursor(row_factory=class_row(Held)) as cursor:
-        await cursor.execute(query("held"), {"role": role})
-        return tuple(await cursor.fetchall())
+    (rows,) = await send(connection, held_by(role))
+    return read_held(rows)
 
 
 async def lacking(connection: Connection, role: str, permissions: Sequence[Permission]) -> tuple[Permission, ...]:

@@ -5,8 +5,8 @@
     request that made another's login last longer
 
 Each step is one conditional UPDATE, so that of two that race one wins and the other is told where the row is. The step
-to `provisioned` is taken by `provision`, in the transaction that makes the login. What the records say is not looked at
-here.
+to `provisioned` is taken by `provision`, in the transaction that makes the login; the step to `ending` fences it. What
+the records say is not looked at here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from psycopg.rows import class_row
 from p0_access.messages.records import Cause
 from p0_agent.postgres.connections import Connection, Connections
 from p0_agent.postgres.errors import DatabaseBusyError, LedgerError
+from p0_agent.postgres.messages import COMMIT, Rows, filled, send, transaction
 from p0_agent.postgres.migrations import migrate
+from p0_agent.postgres.roles import named
 
 Stage = Literal[
     "claimed",
@@ -134,7 +136,7 @@ class Ledger:
             present = await _approvals(connection, rh)
             if any(other.h == approval.h for other in present):
                 return present
-            _require(entry, ("admitted",))
+            require(entry, ("admitted",))
             if len(present) >= MAX_APPROVALS:
                 raise LedgerError("too many approvals for one request", code="too_many_approvals")
             await connection.execute(
@@ -159,12 +161,24 @@ class Ledger:
             return await _advance(connection, rh, ("provisioned",), "sealed", now, credential=credential)
 
     async def begin_end(self, rh: str, cause: Cause, now: int) -> Entry:
-        """From now on it can only end. Begun again, it keeps its first cause."""
-        async with self._connections.control() as connection:
-            entry = await _one(connection, _BY_HASH_LOCKED, rh)
+        """From now on it can only end, and nobody can log in any more. Begun again, it keeps its first cause.
+
+        This may be forgotten if PostgreSQL crashes within the second, as its sessions are then: whoever wanted the end
+        still does, and begins it again.
+        """
+        async with (
+            self._connections.look() as connection,
+            transaction(connection, _NOT_DURABLE, locked(rh), filled("present", rh=sql.Literal(rh))) as (rows, present),
+        ):
+            entry = read_entry(rows)
             if entry is not None and entry.stage in {"ending", "ended"}:
                 return entry
-            return await _advance(connection, rh, ("provisioned", "sealed"), "ending", now, cause=cause)
+            require(entry, ("provisioned", "sealed"))
+            fence = [self._connections.powers.fence(login, set_role) for login, set_role in present]
+            done = await send(
+                connection, *fence, advanced(rh, ("provisioned", "sealed"), "ending", now, cause=cause), COMMIT
+            )
+            return stepped(done[-1])
 
     async def end(self, rh: str, deletion: str, now: int) -> Entry:
         """Nothing of it is left, and this is the receipt. The sealed credential is forgotten."""
@@ -199,67 +213,84 @@ class Ledger:
             )
 
 
-async def record_provisioned(
-    connection: Connection, *, rh: str, login: str, set_role: str, granted: str, not_after: int, now: int
-) -> Entry:
-    """The step to `provisioned`, in the caller's transaction. Taken again (the credential was never sealed), it keeps
-    login and end as they were fixed the first time, and counts another attempt."""
-    entry = await _one(connection, _BY_HASH_LOCKED, rh)
-    if entry is not None and entry.stage == "provisioned":
-        return await _advance(connection, rh, ("provisioned",), "provisioned", now, attempt=entry.attempt + 1)
-    return await _advance(
-        connection,
-        rh,
-        ("approved",),
+def provisioned(entry: Entry, *, login: str, set_role: str, granted: str, not_after: int, now: int) -> sql.Composed:
+    """The step to `provisioned` (`stepped`), for the transaction that made the login and the set role: it notes their
+    OIDs, and once the login's settings. Taken again (the credential was never sealed), it keeps login and end as they
+    were fixed the first time, and counts another attempt."""
+    first: dict[str, str | int] = {}
+    if entry.stage != "provisioned":
+        first = {"login": login, "set_role": set_role, "granted": granted, "not_after": not_after}
+    return advanced(
+        entry.rh,
+        ("approved", "provisioned"),
         "provisioned",
         now,
-        login=login,
-        set_role=set_role,
-        granted=granted,
-        not_after=not_after,
-        attempt=1,
+        **first,
+        attempt=entry.attempt + 1,
+        login_oid=sql.SQL("{}::bigint").format(named(login)),
+        set_oid=sql.SQL("{}::bigint").format(named(set_role)),
+        settings=sql.SQL(
+            "coalesce(settings, (SELECT setconfig FROM pg_catalog.pg_db_role_setting"
+            " WHERE setrole = {} AND setdatabase = 0))"
+        ).format(named(login)),
     )
-
-
-def note_roles(rh: str) -> sql.Composed:
-    """The statement that notes the OIDs of the login and the set role, and once the login's settings; to go with those
-    that make or change them."""
-    return sql.SQL(
-        "UPDATE p0.request q SET login_oid = l.oid, set_oid = s.oid, settings = coalesce(q.settings,"
-        " (SELECT setconfig FROM pg_catalog.pg_db_role_setting WHERE setrole = l.oid AND setdatabase = 0))"
-        " FROM pg_catalog.pg_roles l, pg_catalog.pg_roles s"
-        " WHERE q.rh = {} AND l.rolname = q.login AND s.rolname = q.set_role"
-    ).format(sql.Literal(rh))
 
 
 _COLUMNS: Final = sql.SQL(", ").join(sql.Identifier(field) for field in Entry.__struct_fields__)
 
 
-async def _advance(
-    connection: Connection, rh: str, allowed: tuple[Stage, ...], to: Stage, now: int, **columns: str | int | None
-) -> Entry:
-    """The step itself, if the row is at one of the `allowed` stages. Columns that are None are left alone."""
-    changes: dict[str, str | int | None] = {"stage": to, "updated_at": now}
-    changes |= {name: value for name, value in columns.items() if value is not None}
+_NOT_DURABLE: Final = sql.SQL("SET LOCAL synchronous_commit = off")
+
+
+def locked(rh: str) -> sql.Composed:
+    """The query for the row (`read_entry`), which keeps it from others until the transaction ends."""
+    return sql.SQL("SELECT {} FROM p0.request WHERE rh = {} FOR UPDATE").format(_COLUMNS, sql.Literal(rh))
+
+
+def read_entry(rows: Rows) -> Entry | None:
+    return Entry(**dict(zip(Entry.__struct_fields__, rows[0], strict=True))) if rows else None
+
+
+def advanced(
+    rh: str, allowed: tuple[Stage, ...], to: Stage, now: int, **columns: str | int | sql.Composable | None
+) -> sql.Composed:
+    """The step itself, if the row is at one of the `allowed` stages; for `stepped`. Columns that are None stay."""
+    changes: dict[str, sql.Composable] = {"stage": sql.Literal(to), "updated_at": sql.Literal(now)}
+    for name, value in columns.items():
+        if value is not None:
+            changes[name] = value if isinstance(value, sql.Composable) else sql.Literal(value)
     if to == "ended":
-        changes["credential"] = None
-    statement = sql.SQL("UPDATE p0.request SET {} WHERE rh = %s AND stage = ANY(%s) RETURNING {}").format(
-        sql.SQL(", ").join(sql.SQL("{} = %s").format(sql.Identifier(name)) for name in changes), _COLUMNS
+        changes["credential"] = sql.SQL("NULL")
+    return sql.SQL("UPDATE p0.request SET {} WHERE rh = {} AND stage = ANY({}) RETURNING {}").format(
+        sql.SQL(", ").join(sql.SQL("{} = {}").format(sql.Identifier(name), value) for name, value in changes.items()),
+        sql.Literal(rh),
+        sql.Literal(list(allowed)),
+        _COLUMNS,
     )
-    async with connection.cursor(row_factory=class_row(Entry)) as cursor:
-        await cursor.execute(statement, (*changes.values(), rh, list(allowed)))
-        entry = await cursor.fetchone()
+
+
+def stepped(rows: Rows) -> Entry:
+    entry = read_entry(rows)
     if entry is None:
-        _require(await _one(connection, _BY_HASH, rh), allowed)
         raise LedgerError("the request moved on meanwhile", code="ledger_conflict")
     return entry
 
 
-def _require(entry: Entry | None, allowed: tuple[Stage, ...]) -> None:
+def require(entry: Entry | None, allowed: tuple[Stage, ...]) -> Entry:
     if entry is None:
         raise LedgerError("there is no such request", code="ledger_unknown")
     if entry.stage not in allowed:
         raise LedgerError(f"the request is {entry.stage} already", code=f"already_{entry.stage}")
+    return entry
+
+
+async def _advance(
+    connection: Connection, rh: str, allowed: tuple[Stage, ...], to: Stage, now: int, **columns: str | int | None
+) -> Entry:
+    (rows,) = await send(connection, advanced(rh, allowed, to, now, **columns))
+    if not rows:
+        require(await _one(connection, _BY_HASH, rh), allowed)
+    return stepped(rows)
 
 
 _BY_HASH: Final = sql.SQL("WHERE rh = %s")

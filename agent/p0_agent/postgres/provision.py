@@ -24,13 +24,14 @@ from p0_access.encoding import encode
 from p0_access.permissions.permission import Permission
 from p0_access.secret import Secret
 from p0_agent.postgres import scram
-from p0_agent.postgres.connections import Connection, Connections, writing
+from p0_agent.postgres.connections import Connection, Connections
 from p0_agent.postgres.errors import DatabaseBusyError, GrantError
-from p0_agent.postgres.grants import check_grantable, execute_grants, held, lacking
-from p0_agent.postgres.ledger import note_roles, record_provisioned
+from p0_agent.postgres.grants import HERE, Held, check_grantable, granting, held, held_by, lacking, read_held
+from p0_agent.postgres.ledger import Entry, locked, provisioned, read_entry, require, stepped
+from p0_agent.postgres.messages import COMMIT, Rows, send, writing
 from p0_agent.postgres.names import is_login_name, set_role_name
 from p0_agent.postgres.powers import NewLogin
-from p0_agent.postgres.roles import drop_owned, exists, has_set_option
+from p0_agent.postgres.roles import drop_owned, has_set_option, named
 from p0_agent.postgres.statements import is_granted
 
 
@@ -78,35 +79,138 @@ async def open_access(
     """
     if not is_login_name(order.login):
         raise ValueError(f"not a login of ours: {order.login!r}")
-    wanted = check_grantable(order.database, order.permissions)
-    password = scram.new_password(random)
-    verifier = scram.verifier(password, random(scram.SALT_BYTES), iterations)
+    secret = scram.new_password(random)
+    verifier = scram.verifier(secret, random(scram.SALT_BYTES), iterations)
     async with connections.writer(order.database) as target:
-        lease = None if has_set_option(target) else order.rh
-        set_role = set_role_name(order.database, wanted, lease=lease)
-        async with writing(target):
-            await _ensure_set(connections, target, set_role, wanted)
-            if order.database == connections.home:
-                return await _open_login(connections, target, order, set_role, verifier, password, now)
-        async with connections.writer(connections.home) as home, writing(home):
-            return await _open_login(connections, home, order, set_role, verifier, password, now)
+        opening = _Opening(
+            connections, order, now=now, shared=has_set_option(target), password=secret, verifier=verifier
+        )
+        if order.database == connections.home:
+            async with writing(target, opening.look(), locked(order.rh)) as (found, row):
+                return await opening.finish(target, found, row, with_set=True)
+        async with writing(target, opening.look()) as (found,):
+            await opening.make_set(target, found)
+        async with (
+            connections.writer(connections.home) as home,
+            writing(home, opening.look(), locked(order.rh)) as (found, row),
+        ):
+            return await opening.finish(home, found, row, with_set=False)
 
 
-async def _ensure_set(
-    connections: Connections, connection: Connection, set_role: str, wanted: Sequence[Permission]
-) -> None:
-    """The set role exists and holds exactly what is wanted: made if it is new, put right if it is not what it was."""
-    granted = [permission for permission in wanted if is_granted(permission)]
-    if not await exists(connection, set_role):
-        await connection.execute(connections.powers.make_set(set_role, shared=has_set_option(connection)))
-        await execute_grants(connection, connections.powers.grant(set_role, granted))
-        await _require_exact(connection, set_role, granted)
-    elif await difference(connection, set_role, granted):
-        # Grants follow columns through renames, vanish with dropped objects, and can be added to by others.
-        await put_right(connections, connection, set_role, granted)
-    missing = await lacking(connection, set_role, wanted)
-    if missing:
-        raise GrantError(f"not in effect: {missing[0]}", code="agent_lacks_privilege")
+class _Opening:
+    """What one opening does within its transactions. `shared`: the set role is everybody's with these permissions."""
+
+    def __init__(
+        self,
+        connections: Connections,
+        order: Order,
+        *,
+        now: int,
+        shared: bool,
+        password: Secret,
+        verifier: str,
+    ) -> None:
+        self._connections = connections
+        self._powers = connections.powers
+        self._order = order
+        self._now = now
+        self._shared = shared
+        self._password = password
+        self._verifier = verifier
+        self._wanted = check_grantable(order.database, order.permissions)
+        self._granted = [permission for permission in self._wanted if is_granted(permission)]
+        self._set_role = set_role_name(order.database, self._wanted, lease=None if shared else order.rh)
+
+    def look(self) -> sql.Composed:
+        """The query for what is there: the set role, the login, and the OID of the database."""
+        return sql.SQL("SELECT {} IS NOT NULL, {} IS NOT NULL, {}::bigint").format(
+            named(self._set_role), named(self._order.login), HERE
+        )
+
+    async def make_set(self, connection: Connection, found: Rows) -> None:
+        ((set_exists, _, here),) = found
+        async with granting(connection):
+            results = await send(
+                connection, *self._set(exists=set_exists), held_by(self._set_role, here=sql.Literal(here))
+            )
+        await self._require_set(connection, read_held(results[-1]), set_exists=set_exists)
+
+    async def finish(self, connection: Connection, found: Rows, row: Rows, *, with_set: bool) -> Opened:
+        """The login, and the set role too if it is of this database: one message, and what it says is checked."""
+        ((set_exists, login_exists, here),) = found
+        entry = self._resumable(require(read_entry(row), ("approved", "provisioned")))
+        not_after = entry.not_after or self._order.not_after
+        try:
+            async with granting(connection):
+                results = await send(
+                    connection,
+                    *(self._set(exists=set_exists) if with_set else ()),
+                    self._login(not_after, exists=login_exists),
+                    provisioned(
+                        entry,
+                        login=self._order.login,
+                        set_role=self._set_role,
+                        granted=encode(self._granted).decode(),
+                        not_after=not_after,
+                        now=self._now,
+                    ),
+                    held_by(self._order.login, *([self._set_role] if with_set else []), here=sql.Literal(here)),
+                )
+        except sqlstate.UndefinedObject as error:
+            raise DatabaseBusyError("another agent dropped the set role meanwhile", code="set_role_gone") from error
+        present = read_held(results[-1])
+        if with_set:
+            await self._require_set(connection, present, set_exists=set_exists)
+        self._require_login(present)
+        attempt = stepped(results[-2]).attempt
+        await connection.execute(COMMIT)
+        return Opened(
+            login=self._order.login,
+            password=self._password,
+            set_role=self._set_role,
+            not_after=not_after,
+            attempt=attempt,
+        )
+
+    def _resumable(self, entry: Entry) -> Entry:
+        if entry.stage == "provisioned" and (entry.login, entry.set_role) != (self._order.login, self._set_role):
+            raise GrantError(
+                "the request was provisioned before with other permissions", code="provisioned_differently"
+            )
+        return entry
+
+    def _set(self, *, exists: bool) -> tuple[sql.Composed, ...]:
+        if exists:
+            return ()
+        return (
+            self._powers.make_set(self._set_role, shared=self._shared),
+            self._powers.grant(self._set_role, self._granted, shared=self._shared),
+        )
+
+    def _login(self, not_after: int, *, exists: bool) -> sql.Composed:
+        if exists:
+            return self._powers.renew_password(self._order.login, self._verifier)
+        login = _new_login(self._order, self._set_role, self._verifier, not_after)
+        return self._powers.make_login(login, shared=self._shared)
+
+    async def _require_set(self, connection: Connection, present: Sequence[Held], *, set_exists: bool) -> None:
+        """The set role holds exactly what is wanted; one that others use is put right if it does not."""
+        changed = difference(present, self._set_role, self._granted)
+        if changed and set_exists:
+            # Grants follow columns through renames, vanish with dropped objects, and can be added to by others.
+            await put_right(self._connections, connection, self._set_role, self._granted)
+        elif changed:
+            raise _differ(changed)
+        public = [permission for permission in self._wanted if not is_granted(permission)]
+        missing = await lacking(connection, self._set_role, public) if public else ()
+        if missing:
+            raise GrantError(f"not in effect: {missing[0]}", code="agent_lacks_privilege")
+
+    def _require_login(self, present: Sequence[Held]) -> None:
+        """The login is a member of its set role and has nothing else."""
+        found = sorted(str(item) for item in present if item.role == self._order.login)
+        if found != [f"MEMBER on role {self._set_role}"]:
+            raise GrantError(f"the login holds more or less than it should: {', '.join(found)}", code="grants_differ")
 
 
 async def put_right(
@@ -114,55 +218,26 @@ async def put_right(
 ) -> None:
     """Makes an existing set role hold exactly `granted`, in the caller's transaction; `GrantError` if it cannot be."""
     await drop_owned(connections, connection, [set_role])
-    await execute_grants(connection, connections.powers.grant(set_role, granted))
-    await _require_exact(connection, set_role, granted)
-
-
-async def _require_exact(connection: Connection, set_role: str, granted: Sequence[Permission]) -> None:
-    changed = await difference(connection, set_role, granted)
+    async with granting(connection):
+        await send(connection, connections.powers.grant(set_role, granted, shared=has_set_option(connection)))
+    changed = difference(await held(connection, set_role), set_role, granted)
     if changed:
-        raise GrantError(f"the grants are not what was asked for: {changed}", code="grants_differ")
+        raise _differ(changed)
 
 
-async def _open_login(
-    connections: Connections,
-    connection: Connection,
-    order: Order,
-    set_role: str,
-    verifier: str,
-    password: Secret,
-    now: int,
-) -> Opened:
-    granted = [
-        permission for permission in check_grantable(order.database, order.permissions) if is_granted(permission)
-    ]
-    entry = await record_provisioned(
-        connection,
-        rh=order.rh,
-        login=order.login,
-        set_role=set_role,
-        granted=encode(granted).decode(),
-        not_after=order.not_after,
-        now=now,
-    )
-    if entry.login != order.login or entry.set_role != set_role or entry.not_after is None:
-        raise GrantError("the request was provisioned before with other permissions", code="provisioned_differently")
-    if await exists(connection, order.login):
-        act = connections.powers.renew_password(order.login, verifier)
-    else:
-        login = _login(order, set_role, verifier, entry.not_after)
-        act = connections.powers.make_login(login, shared=has_set_option(connection))
-    try:
-        await connection.execute(sql.SQL("; ").join([act, note_roles(order.rh)]))
-    except sqlstate.UndefinedObject as error:
-        raise DatabaseBusyError("another agent dropped the set role meanwhile", code="set_role_gone") from error
-    await _check_login(connection, order.login, set_role)
-    return Opened(
-        login=order.login, password=password, set_role=set_role, not_after=entry.not_after, attempt=entry.attempt
-    )
+def difference(present: Sequence[Held], role: str, wanted: Sequence[Permission]) -> str:
+    """In words, what `role` holds beyond or short of `wanted`; empty when it is exact."""
+    of_role = [item for item in present if item.role == role]
+    extra = sorted(str(item) for item in of_role if item.permission() not in set(wanted))
+    missing = sorted(str(item) for item in set(wanted) - {item.permission() for item in of_role})
+    return "; ".join([*(f"extra: {item}" for item in extra), *(f"missing: {item}" for item in missing)])
 
 
-def _login(order: Order, set_role: str, verifier: str, not_after: int) -> NewLogin:
+def _differ(changed: str) -> GrantError:
+    return GrantError(f"the grants are not what was asked for: {changed}", code="grants_differ")
+
+
+def _new_login(order: Order, set_role: str, verifier: str, not_after: int) -> NewLogin:
     return NewLogin(
         name=order.login,
         set_role=set_role,
@@ -183,18 +258,3 @@ def _settings(order: Order) -> dict[str, tuple[str, ...]]:
         "default_transaction_read_only": ("on" if order.read_only else "off",),
         "search_path": (*(schema for schema in order.search_path if schema != "pg_temp"), "pg_temp"),
     }
-
-
-async def _check_login(connection: Connection, login: str, set_role: str) -> None:
-    """The login is a member of its set role and has nothing else."""
-    found = sorted(str(item) for item in await held(connection, login))
-    if found != [f"MEMBER on other role {set_role}"]:
-        raise GrantError(f"the login holds more or less than it should: {', '.join(found)}", code="grants_differ")
-
-
-async def difference(connection: Connection, role: str, wanted: Sequence[Permission]) -> str:
-    """In words, what `role` holds beyond or short of `wanted`; empty when it is exact."""
-    present = await held(connection, role)
-    extra = sorted(str(item) for item in present if item.permission() not in set(wanted))
-    missing = sorted(str(item) for item in set(wanted) - {item.permission() for item in present})
-    return "; ".join([*(f"extra: {item}" for item in extra), *(f"missing: {item}" for item in missing)])

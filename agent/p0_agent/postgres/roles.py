@@ -22,6 +22,11 @@ def has_set_option(connection: Connection) -> bool:
     return connection.info.server_version >= SET_OPTION_FROM
 
 
+def named(role: str) -> sql.Composed:
+    """The expression for the OID of a role, NULL if there is none: it takes no plan, as a look into pg_roles does."""
+    return sql.SQL("pg_catalog.to_regrole(pg_catalog.quote_ident({}))::oid").format(sql.Literal(role))
+
+
 async def exists(connection: Connection, role: str) -> bool:
     cursor = await connection.execute("SELECT FROM pg_catalog.pg_roles WHERE rolname = %s", (role,))
     return await cursor.fetchone() is not None
@@ -63,16 +68,20 @@ async def drop_owned(connections: Connections, connection: Connection, roles: Se
         " WHERE s.refclassid = 'pg_catalog.pg_authid'::regclass AND d.datname <> pg_catalog.current_database()",
         (list(roles),),
     )
-    statement = connections.powers.clear(roles)
-    for (database,) in await cursor.fetchall():
+    await clear_elsewhere(connections, roles, [str(database) for (database,) in await cursor.fetchall()])
+    await connection.execute(connections.powers.clear(roles))
+
+
+async def clear_elsewhere(connections: Connections, roles: Sequence[str], databases: Sequence[str]) -> None:
+    """Drops what `roles` own and revokes what they hold in those databases, on connections of their own."""
+    for database in databases:
         try:
-            async with connections.visiting(str(database)) as elsewhere:
-                await elsewhere.execute(statement)
+            async with connections.visiting(database) as elsewhere:
+                await elsewhere.execute(connections.powers.clear(roles))
         except (GuardMissingError, DatabaseUnavailableError):
             if not connections.powers.apart:
                 raise
-            await _drop_own(connections, roles, str(database))
-    await connection.execute(statement)
+            await _drop_own(connections, roles, database)
 
 
 async def _drop_own(connections: Connections, roles: Sequence[str], database: str) -> None:
