@@ -99,7 +99,7 @@ def create_app(
 
     app = Starlette(
         routes=routes(),
-        middleware=[Middleware(Surroundings)],
+        middleware=[Middleware(Surroundings, https=settings.by_https)],
         exception_handlers={P0Error: on_p0_error, HTTPException: on_http_exception},
         lifespan=lifespan,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 from pathlib import Path
 from typing import Annotated, Final
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -76,6 +77,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return self.directory / name
 
     @property
+    def by_https(self) -> bool:
+        """Whether clients reach the server by HTTPS."""
+        return self.tls is not None or (self.url or "").startswith("https://")
+
+    @property
     def agent_of(self) -> dict[str, AgentSettings]:
         """The agent of each database."""
         return {name: agent for agent in self.agents for name in agent.databases}
@@ -107,6 +113,12 @@ def load(path: Path) -> Settings:
 def check_exposure(settings: Settings) -> None:
     """Refuses to speak plain HTTP to anything but this machine."""
     host, _ = settings.address
+    if settings.url is not None and not settings.url.startswith("https://") and not _loopback(_host(settings.url)):
+        raise ConfigurationError(
+            f"clients would reach {settings.url} without TLS",
+            code="url_insecure",
+            hint='url = "https://…": tokens and signed acts travel to it',
+        )
     if _loopback(host):
         return
     if settings.tls is None and not settings.behind_proxy:
@@ -121,6 +133,10 @@ def check_exposure(settings: Settings) -> None:
             code="url_missing",
             hint='url = "https://p0.example.com" in the configuration',
         )
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or ""
 
 
 def _loopback(host: str) -> bool:

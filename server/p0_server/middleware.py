@@ -18,14 +18,19 @@ _HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
 }
+
+_ONLY_HTTPS: Final = "max-age=31536000"
 
 
 class Surroundings:
-    """Logs method, path, status and time, and never a header, a query or a body."""
+    """Logs method, path, status and time, and never a header, a query or a body. `https` says that clients come by
+    it."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, https: bool) -> None:
         self._app = app
+        self._headers = _HEADERS | ({"Strict-Transport-Security": _ONLY_HTTPS} if https else {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -39,7 +44,7 @@ class Surroundings:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
+                for name, value in self._headers.items():
                     headers[name] = value
             await send(message)
 

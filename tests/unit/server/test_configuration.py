@@ -100,6 +100,9 @@ def test_what_is_no_address(tmp_path: Path, listen: str) -> None:
         ("p0.internal:8400", "", "listen_exposed"),
         ("0.0.0.0:8400", "behind_proxy = true\n", "url_missing"),
         ("0.0.0.0:8400", 'behind_proxy = true\nurl = "https://p0.example"\n', None),
+        ("0.0.0.0:8400", 'behind_proxy = true\nurl = "http://p0.example"\n', "url_insecure"),
+        ("127.0.0.1:8400", 'url = "http://p0.example"\n', "url_insecure"),
+        ("127.0.0.1:8400", 'url = "http://localhost:80"\n', None),
         ("0.0.0.0:8400", 'url = "https://p0.example"\ntls = {certificate = "c.pem", key = "k.pem"}\n', None),
     ],
 )
@@ -112,3 +115,53 @@ def test_only_this_machine_is_spoken_to_without_tls(tmp_path: Path, listen: str,
         check_exposure(settings)
     assert caught.value.code == code
     assert caught.value.hint is not None
+
+
+NOTICE = """
+[[notices]]
+to = "webhook"
+name = "hook"
+url = "https://hooks.example/p0"
+secrets_file = "secrets"
+"""
+MAIL = """
+[[notices]]
+to = "email"
+name = "dba"
+host = "mail.example"
+sender = "p0@corp.example"
+recipients = ["dba@corp.example"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "written_as", "instead", "said"),
+    [
+        (NOTICE, "https://hooks", "http://hooks", "the url is https://"),
+        (NOTICE, "https://hooks", "https://user:password@hooks", "the url is https://"),
+        (NOTICE, "https://hooks", "file://hooks", "the url is https://"),
+        (NOTICE, "secrets_file", "secret", "unknown field `secret`"),
+        (NOTICE, '"hook"', '"hook"\nevents = ["wating"]', "Invalid enum value 'wating'"),
+        (NOTICE, '"hook"', '"hook"\nevents = []', "length >= 1"),
+        (NOTICE, '"hook"', '"hook"\ninclude = ["sql"]', "Invalid enum value 'sql'"),
+        (NOTICE, '"hook"', '"hook"\ndatabases = ["^prod"]', '"^prod" is not a pattern'),
+        (NOTICE, '"webhook"', '"pager"', "Invalid value 'pager'"),
+        (NOTICE + NOTICE, "", "", "the target of notices hook stands twice"),
+        (MAIL, "mail.example", "mail.example/x", "$.notices[0].host"),
+        (MAIL, '"mail.example"', '"mail.example"\ntls = "none"', "is for a mail server on this machine"),
+        (MAIL, '"mail.example"', '"mail.example"\nuser = "p0"', "user and password_file go together"),
+        (MAIL, '["dba@corp.example"]', "[]", "length >= 1"),
+        (MAIL, "dba@corp", "a@b,dba@corp", "$.notices[0].recipients[0]"),
+    ],
+)
+def test_notices_that_could_go_wrong(tmp_path: Path, text: str, written_as: str, instead: str, said: str) -> None:
+    changed = text.replace(written_as, instead, 1) if written_as else text
+    assert said in str(refused(tmp_path, GOOD + changed))
+
+
+def test_notices_on_this_machine_need_no_tls(tmp_path: Path) -> None:
+    local = NOTICE.replace("https://hooks.example", "http://127.0.0.1:9000") + MAIL.replace("mail.example", "localhost")
+    settings = load(written(tmp_path, GOOD + local.replace("sender", 'tls = "none"\nsender')))
+    assert [target.name for target in settings.notices] == ["hook", "dba"]
+    assert settings.notices[0].events == ("waiting",)
+    assert settings.notices[0].include == ()
