@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Collection, Iterable
-from collections.abc import Mapping as MappingType
 from typing import Final, NoReturn, Self, TypeVar
 
 from p0_access.errors import RulesError
@@ -36,13 +35,9 @@ def did_you_mean(name: str, known: Collection[str], otherwise: str | None = None
 
 
 class Fields:
-    """One mapping of the document. Keys outside of `known` are refused at once; `later` are keys that have a meaning in
-    the language but not in this version, and are refused by that name.
-    """
+    """One mapping of the document. Keys outside of `known` are refused at once."""
 
-    def __init__(
-        self, node: Node, *, what: str, source: str, known: Collection[str], later: MappingType[str, str] | None = None
-    ) -> None:
+    def __init__(self, node: Node, *, what: str, source: str, known: Collection[str]) -> None:
         self.node = node
         self.what = what
         self.source = source
@@ -50,21 +45,12 @@ class Fields:
             self.fail(node, f"{what} takes keys and values, not {_kind(node)}", f"it has: {', '.join(known)}")
         self.entries = node.entries
         for key, _ in self.entries.values():
-            if key.text in (later or {}):
-                raise refusal(
-                    source,
-                    key.line,
-                    key.column,
-                    f'"{key.text}" is not supported yet',
-                    (later or {})[key.text],
-                    code="rules_unsupported",
-                )
             if key.text not in known:
                 self.fail(key, f'{what} has no "{key.text}"', did_you_mean(key.text, known))
 
     @classmethod
-    def of(cls, table: Table, node: Node, *, source: str, later: MappingType[str, str] | None = None) -> Self:
-        return cls(node, what=table.what, source=source, known=tuple(table.keys), later=later or table.later)
+    def of(cls, table: Table, node: Node, *, source: str) -> Self:
+        return cls(node, what=table.what, source=source, known=tuple(table.keys))
 
     def __contains__(self, key: str) -> bool:
         return key in self.entries

@@ -30,13 +30,11 @@ Fragment = dict[str, Any]
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
-    """One mapping of the document: its keys, those that must be there, and those that a later version will have, each
-    with what to write instead until then."""
+    """One mapping of the document: its keys, and those that must be there."""
 
     what: str
     keys: dict[str, Fragment]
     required: tuple[str, ...] = ()
-    later: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 def text(about: str, **more: Any) -> Fragment:

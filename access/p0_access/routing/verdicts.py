@@ -115,7 +115,7 @@ def _escalation(fields: Fields) -> Escalation | None:
 
 
 def _entry(node: Node, source: str) -> Fields:
-    return Fields.of(grammar.QUORUM, node, source=source, later=grammar.APPROVAL.later)
+    return Fields.of(grammar.QUORUM, node, source=source)
 
 
 def _quorum(entry: Fields) -> Quorum:

@@ -12,11 +12,11 @@ import pytest
 from p0_access.encoding import sha256_b64u
 from p0_access.errors import RulesError
 from p0_access.messages.records import MAX_TTL
-from p0_access.routing.decision import Alternative, Approvers
+from p0_access.routing.decision import Alternative, Approvers, Escalation
 from p0_access.routing.document import MAX_BYTES
 from p0_access.routing.durations import parse_duration, spell_duration
 from p0_access.routing.load import load
-from p0_access.routing.rule import Auto, Deny, People, Quorum
+from p0_access.routing.rule import Auto, BreakGlass, Deny, People, Quorum
 from p0_access.routing.rules import DEFAULT_MAX_TTL
 
 GOOD = b"""\
@@ -167,18 +167,41 @@ def test_one_of_several() -> None:
     assert loaded.approval == People((Quorum(Approvers(groups=("dba",)), 1, (instead,)),))
 
 
-LATER = [
-    (rule(ALL, "approval: {break_glass: {max_ttl: 15m}}"), "5:16", "break_glass"),
-    (rule(ALL, "approval: {approvers: {groups: [a]}, escalate: {after: 15m}}"), "5:42", "escalate"),
-]
+GLASS = "break_glass: {notify: [security], review_within: 24h, max_ttl: 15m}"
+RELATIONS = 'resource: {databases: ["*"], relations: ["enterprise.*"]}'
 
 
-@pytest.mark.parametrize(("document", "place", "key"), LATER)
-def test_what_is_not_implemented_is_refused_and_never_ignored(document: str, place: str, key: str) -> None:
-    error = refused(document.encode())
-    assert str(error) == f'rules.yaml:{place}: "{key}" is not supported yet'
-    assert error.code == "rules_unsupported"
-    assert error.hint
+def test_breaking_the_glass_is_told_reviewed_capped_and_needs_a_reason() -> None:
+    loaded = load(rule(RELATIONS, f"approval: {{{GLASS}}}").encode(), source="x").rules[0]
+    assert loaded.approval == BreakGlass(("security",), 24 * 3600)
+    assert (loaded.max_ttl, loaded.require_reason, loaded.breaks_glass) == (900, True, True)
+
+
+def test_who_steps_in_after_a_while() -> None:
+    approval = "approval: {approvers: {groups: [dba]}, escalate: {after: 15m, to: {groups: [oncall]}}}"
+    loaded = load(rule(ALL, approval).encode(), source="x").rules[0].approval
+    assert isinstance(loaded, People)
+    assert loaded.escalate == Escalation(after=900, to=Approvers(groups=("oncall",)))
+    assert [each.groups for each in loaded.everybody] == [("dba",), ("oncall",)]
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ((ALL, f"approval: {{{GLASS}}}"), "4:15: break_glass without relations would open everything"),
+        ((RELATIONS, "approval: {break_glass: {max_ttl: 15m}}"), '5:29: break_glass needs "notify"'),
+        ((RELATIONS, "approval: {break_glass: {notify: [a]}}"), '5:29: break_glass needs "review_within"'),
+        ((RELATIONS, f"approval: {{{GLASS}, max_ttl: 5m}}"), '5:85: "max_ttl" goes into break_glass'),
+        ((RELATIONS, f"approval: {{{GLASS}, auto: true}}"), ("5:15: approval takes exactly one of auto, deny, "
+            "approvers, all, any, break_glass")),
+        ((ALL, "approval: {auto: true, escalate: {after: 1m, to: {groups: [a]}}}"),
+            '5:28: "escalate" means nothing beside auto'),
+        ((ALL, "approval: {approvers: {groups: [a]}, escalate: {after: 1m}}"), '5:52: escalate needs "to"'),
+        ((ALL, "approval: {approvers: {groups: [a]}, escalate: {to: {groups: [a]}}}"), '5:52: escalate needs "after"'),
+    ],
+)  # fmt: skip
+def test_what_has_no_meaning_in_an_emergency_or_an_escalation(lines: tuple[str, ...], expected: str) -> None:
+    assert str(refused(rule(*lines).encode())) == f"rules.yaml:{expected}"
 
 
 def test_an_oversize_file_is_refused_unread() -> None:
