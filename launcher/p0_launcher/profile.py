@@ -11,7 +11,8 @@
     paste_client_id = "p0-paste"           # optional: the client for machines without a browser
 
 The file is `config.toml` in the platform's configuration directory, or what P0_CONFIG names. P0_PROFILE chooses a
-profile and P0_SERVER overrides its server. Unknown keys are refused. Secrets are never in this file.
+profile and P0_SERVER overrides its server. P0_LOGIN_PORT is the loopback port that the browser comes back to, where one
+is forwarded. Unknown keys are refused. Secrets are never in this file.
 """
 
 from __future__ import annotations
@@ -71,6 +72,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     prompt: str | None
     algorithms: tuple[str, ...]
     paste_client_id: str | None = None
+    port: int = 0
 
     @property
     def directory(self) -> Path:
@@ -124,7 +126,17 @@ def in_use(name: str, table: ProfileTable, environ: Mapping[str, str] = os.envir
         prompt=table.prompt,
         algorithms=table.algorithms,
         paste_client_id=table.paste_client_id,
+        port=_port(environ.get("P0_LOGIN_PORT", "")),
     )
+
+
+def _port(text: str) -> int:
+    """0, which is any free one, if it is not set."""
+    if not text:
+        return 0
+    if not text.isascii() or not text.isdigit() or int(text) > 65_535:
+        raise ConfigurationError("P0_LOGIN_PORT is not a port", code="config_invalid")
+    return int(text)
 
 
 def save(name: str, table: ProfileTable, environ: Mapping[str, str] = os.environ) -> Profile:

@@ -22,6 +22,8 @@ ASYMMETRIC: Final = frozenset(
 )
 """What an issuer may be configured to sign with. `none` and the HMAC family are never allowed."""
 
+OF_ONE_TOKEN: Final = frozenset({"aud", "exp", "iat", "jti", "nbf", "nonce"})
+
 ClaimPath = str | Annotated[tuple[str, ...], Meta(min_length=1)]
 """A claim by its name, or a way into one: ["realm_access", "roles"]."""
 
@@ -122,13 +124,14 @@ def groups_of(claims: Mapping[str, Any], issuer: TrustedIssuer) -> tuple[str, ..
 
 
 def workload_claims(claims: Mapping[str, Any], issuer: TrustedIssuer) -> dict[str, str] | None:
-    """What rules may pin: the token's claims that are text, numbers or truth values, as text. None for people.
+    """What rules may pin: the token's claims that are text, numbers or truth values, as text, and not of this one token
+    alone. None for people.
 
     `ProofError` (`workload_claims`) for a workload whose claims are not those that the configuration pins.
     """
     if issuer.workloads is None:
         return None
-    said = {name: text for name, value in sorted(claims.items()) if (text := _text(value)) is not None}
+    said = {name: text for name, value in sorted(claims.items()) if (text := _text(value)) and name not in OF_ONE_TOKEN}
     if len(said) > MAX_CLAIMS:
         raise ProofError("the workload's token has too many claims", code="workload_claims")
     for name, values in issuer.workloads.claims.items():

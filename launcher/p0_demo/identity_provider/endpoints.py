@@ -55,6 +55,8 @@ class Desk(Protocol):
 
     def exchange(self, parameters: dict[str, str]) -> dict[str, Any]: ...
 
+    def revoke(self, parameters: dict[str, str]) -> None: ...
+
 
 def application(desk: Desk) -> Starlette:
     """The ASGI application for one provider."""
@@ -85,12 +87,22 @@ def application(desk: Desk) -> Starlette:
                 {"error": error.code, "error_description": str(error)}, status_code=400, headers=NO_STORE
             )
 
+    async def revoke(request: Request) -> Response:
+        try:
+            desk.revoke(await _read_form(request))
+        except OAuthError as error:
+            return JSONResponse(
+                {"error": error.code, "error_description": str(error)}, status_code=400, headers=NO_STORE
+            )
+        return Response(headers=NO_STORE)
+
     return Starlette(
         routes=[
             Route("/.well-known/openid-configuration", discovery),
             Route("/jwks", keys),
             Route("/authorize", authorize, methods=["GET", "POST"]),
             Route("/token", token, methods=["POST"]),
+            Route("/revoke", revoke, methods=["POST"]),
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=[HOST])],
     )

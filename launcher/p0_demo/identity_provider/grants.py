@@ -7,6 +7,7 @@ section 4.1.2 and RFC 9700 section 4.14 ask. Never holds a token that was issued
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 import secrets
@@ -77,6 +78,11 @@ class Grants:
         """The sign-in behind a refresh token, and the refresh token that replaces it."""
         name, sign_in = self._take(token, "refresh", client_id)
         return sign_in, self._issue(name, sign_in, "refresh", REFRESH_SECONDS)
+
+    def revoke(self, token: str, *, client_id: str) -> None:
+        """Ends the sign-in of a refresh token; nothing happens for one that is not live, or another client's."""
+        with contextlib.suppress(OAuthError):
+            self._take(token, "refresh", client_id)
 
     def _issue(self, name: str, sign_in: SignIn, kind: Literal["code", "refresh"], seconds: int) -> str:
         secret = secrets.token_urlsafe(32)

@@ -63,6 +63,7 @@ class DevelopmentProvider:
             "issuer": self.issuer,
             "authorization_endpoint": f"{self.issuer}/authorize",
             "token_endpoint": f"{self.issuer}/token",
+            "revocation_endpoint": f"{self.issuer}/revoke",
             "jwks_uri": f"{self.issuer}/jwks",
             "response_types_supported": ["code"],
             "response_modes_supported": ["query"],
@@ -73,7 +74,8 @@ class DevelopmentProvider:
             "code_challenge_methods_supported": ["S256"],
             "scopes_supported": ["openid", "email", "groups", "offline_access"],
             "claims_supported": [
-                "iss", "sub", "aud", "azp", "iat", "exp", "auth_time", "nonce", "email", "email_verified", "groups",
+                "iss", "sub", "aud", "azp", "iat", "exp", "auth_time", "nonce", "acr", "amr", "email", "email_verified",
+                "groups",
             ],
             "prompt_values_supported": ["none", "login"],
             "request_uri_parameter_supported": False,
@@ -101,7 +103,7 @@ class DevelopmentProvider:
                 challenge=challenge,
                 nonce=nonce,
                 user=user,
-                auth_time=int(self._clock()),
+                auth_time=int(self._clock()) - self.behaviour.remembers,
             )
         )
 
@@ -133,6 +135,13 @@ class DevelopmentProvider:
             "refresh_token": refresh,
             "id_token": self._id_token(sign_in, nonce),
         }
+
+    def revoke(self, parameters: dict[str, str]) -> None:
+        """RFC 7009: the sign-in behind a refresh token is over. What is not known is over already."""
+        client_id = parameters.get("client_id", "")
+        if client_id not in self.client_ids:
+            raise OAuthError("invalid_client", "client_id is not registered")
+        self._grants.revoke(parameters.get("token", ""), client_id=client_id)
 
     async def __aenter__(self) -> Self:
         listener = socket.create_server((HOST, self._port))
@@ -186,7 +195,8 @@ class DevelopmentProvider:
             "email_verified": user.email_verified,
             "groups": list(user.groups),
         }
-        return self._keys.sign(claims if nonce is None else {**claims, "nonce": nonce})
+        optional = {"nonce": nonce, "acr": self.behaviour.acr, "amr": list(self.behaviour.amr) or None}
+        return self._keys.sign(claims | {name: value for name, value in optional.items() if value is not None})
 
 
 class _Server(uvicorn.Server):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from p0_access.errors import ReadingError
-from p0_launcher.commands.common import in_order, note, run, seconds
+from p0_launcher.commands.common import in_order, note, run, seconds, show_sign_in
 from p0_launcher.commands.sources import read_text
 from p0_launcher.completion import databases, request_ids
 from p0_launcher.errors import UsageError
@@ -160,7 +160,7 @@ def obtain(settings: Profile, wanted: Intent | str, patience: int, *, as_grant: 
     async def main() -> tuple[Access, What]:
         from p0_launcher.connection import connect
 
-        async with connect(settings) as connection:
+        async with connect(settings, show_url=show_sign_in) as connection:
             flow = connection.workflow
             if isinstance(wanted, str):
                 access = await flow.resume(wanted, patience=patience, on_progress=teller)

@@ -97,6 +97,17 @@ def seconds(text: str | None, option: str) -> int | None:
         raise UsageError(f"{option}: {error}", code="duration_malformed") from error
 
 
+def show_sign_in(url: str, port: int) -> None:
+    """Brings the person's browser to `url`, for a sign-in that somebody waits for."""
+    import threading
+    import webbrowser
+
+    note("p0: this needs a sign-in of its own; opening the browser. If nothing happens, open this URL")
+    note(f"p0: in a browser that reaches 127.0.0.1:{port} of this machine:")
+    note(f"  {url}")
+    threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+
+
 def interactive() -> bool:
     """Whether there is somebody to ask."""
     return sys.stdin.isatty() and sys.stderr.isatty()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from p0_launcher.commands.common import Json, ask, interactive, note, out_json, profile, run, seconds
+from p0_launcher.commands.common import Json, ask, interactive, note, out_json, profile, run, seconds, show_sign_in
 from p0_launcher.commands.requests import Id
 from p0_launcher.errors import UsageError
 
@@ -65,7 +65,7 @@ async def _approve(
         raise UsageError(
             "nobody is at the terminal to confirm", code="not_interactive", hint=f"p0 show {rid}, then add --yes"
         )
-    async with connect(used) as connection:
+    async with connect(used, show_url=show_sign_in) as connection:
         reviewed = review(await connection.api.request(rid), pins=used.agents, now=int(time.time()))
         _refuse_own(reviewed, connection.session.subject.iss, connection.session.subject.sub)
         least = reviewed.ttl if ttl is None else min(ttl, reviewed.ttl)

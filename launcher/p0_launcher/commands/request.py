@@ -21,7 +21,7 @@ from p0_launcher.commands.asking import (
     read_sources,
     wanted,
 )
-from p0_launcher.commands.common import Json, note, out, out_json, profile, run
+from p0_launcher.commands.common import Json, note, out, out_json, profile, run, show_sign_in
 
 if TYPE_CHECKING:
     from p0_access.messages.views import RequestView
@@ -61,7 +61,7 @@ def request(
     async def main(intent: Intent) -> RequestView:
         from p0_launcher.connection import connect
 
-        async with connect(profile()) as connection:
+        async with connect(profile(), show_url=show_sign_in) as connection:
             return await connection.workflow.submit(intent)
 
     assert isinstance(asked, Intent)  # nothing was resumed

@@ -23,12 +23,18 @@ def login(
     server: Annotated[str | None, typer.Option(help="The control plane's URL; makes or changes the profile.")] = None,
     issuer: Annotated[str | None, typer.Option(help="The identity provider's URL.")] = None,
     client_id: Annotated[str | None, typer.Option(help="The launcher's client id there.")] = None,
+    paste_client_id: Annotated[
+        str | None, typer.Option(help="The client id for machines without a browser, if there is one.")
+    ] = None,
     agent: Annotated[list[str] | None, typer.Option(help="Trust this agent's key, by thumbprint. Repeatable.")] = None,
     insecure_storage: Annotated[
         bool, typer.Option("--insecure-storage", help="Keep secrets in a 0600 file, not in the keyring.")
     ] = False,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the URL to open.")] = False,
-    port: Annotated[int, typer.Option(help="The loopback port to come back to; 0 is any free one.")] = 0,
+    identity_token_from: Annotated[
+        str | None, typer.Option(metavar="SOURCE", help="As a program: github, or command:ARGUMENTS with {audience}.")
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="The loopback port to come back to; 0 is any free one.")] = None,
     timeout: Annotated[str, typer.Option(help="How long to wait for the browser.")] = "5m",
     json: Json = False,
 ) -> None:
@@ -39,6 +45,14 @@ def login(
         ssh -L 8765:127.0.0.1:8765 host
         p0 login --no-browser --port 8765
 
+    Where no port can be forwarded, and the profile has a client id for it, --no-browser without --port takes the URL at
+    which the browser ended. Such a sign-in lasts an hour at most, and approves nothing.
+
+    A program signs in with a token of the platform that it runs on:
+
+        p0 login --identity-token-from github
+        p0 login --identity-token-from "command:kubectl create token deployer --audience {audience}"
+
     A first sign-in names where to, and which agents to trust:
 
         p0 login --server https://p0.example --issuer https://id.example --client-id p0 --agent THUMBPRINT
@@ -46,11 +60,22 @@ def login(
     from p0_launcher.profile import in_use, save, stored
 
     name, existing = stored()
-    table = _changed(existing, server, issuer, client_id, agent, insecure_storage=insecure_storage)
+    given = {"server": server, "issuer": issuer, "client_id": client_id, "paste_client_id": paste_client_id}
+    if identity_token_from is not None and existing is None:
+        given["client_id"] = client_id or "p0"  # of people; this is none
+    table = _changed(existing, given, agent, insecure_storage=insecure_storage)
     used = in_use(name, table)
     if used.storage == "file":
         note(f"p0: WARNING: secrets are kept in {used.directory}, readable by any program of yours, not in a keyring")
-    session = run(_sign_in(used, open_browser=not no_browser, port=port, patience=seconds(timeout, "--timeout") or 0))
+    session = run(
+        _sign_in(
+            used,
+            open_browser=not no_browser,
+            source=identity_token_from,
+            port=port,
+            patience=seconds(timeout, "--timeout") or 0,
+        )
+    )
     if table != existing:
         used = save(name, table)
     who = run(_greet(name, table, used)) or session.subject.sub
@@ -77,9 +102,7 @@ def whoami(*, json: Json = False) -> None:
 
 def _changed(
     existing: ProfileTable | None,
-    server: str | None,
-    issuer: str | None,
-    client_id: str | None,
+    given: dict[str, str | None],
     agents: list[str] | None,
     *,
     insecure_storage: bool,
@@ -89,9 +112,8 @@ def _changed(
     from p0_launcher.profile import ProfileTable
 
     known = {} if existing is None else msgspec.to_builtins(existing)
-    given = {"server": server, "issuer": issuer, "client_id": client_id}
     known |= {key: value for key, value in given.items() if value is not None}
-    missing = [f"--{key.replace('_', '-')}" for key in given if key not in known]
+    missing = [f"--{key.replace('_', '-')}" for key in ("server", "issuer", "client_id") if key not in known]
     if missing:
         raise UsageError(
             f"there is no such profile yet: {', '.join(missing)} must say where to sign in",
@@ -107,15 +129,31 @@ def _changed(
         raise UsageError(str(error), code="profile_invalid") from error
 
 
-async def _sign_in(used: Profile, *, open_browser: bool, port: int, patience: int) -> StoredSession:
-    import msgspec
-
+async def _sign_in(
+    used: Profile, *, open_browser: bool, source: str | None, port: int | None, patience: int
+) -> StoredSession:
     from p0_launcher.connection import open_wallet
-    from p0_launcher.login.flow import sign_in
-    from p0_launcher.login.provider import IdentityProvider
+    from p0_launcher.login.keeping import keep_session
 
     wallet = open_wallet(used)
-    before = await _readable(wallet)  # a keyring that refuses must say so before anybody is sent to a browser
+    await _readable(wallet)  # a keyring that refuses must say so before anybody is sent to a browser
+    session = await _signed_in(used, open_browser=open_browser, source=source, port=port, patience=patience)
+    await keep_session(wallet, session)
+    return session
+
+
+async def _signed_in(
+    used: Profile, *, open_browser: bool, source: str | None, port: int | None, patience: int
+) -> StoredSession:
+    """In one of the three ways: as a program, by pasting, or in the browser."""
+    from p0_launcher.login.flow import sign_in, sign_in_as_workload, sign_in_by_pasting
+    from p0_launcher.login.provider import IdentityProvider
+
+    provider = IdentityProvider(used, clock=time.time)
+    if source is not None:
+        return await sign_in_as_workload(provider, source=source, random=secrets.token_bytes)
+    if not open_browser and port is None and not used.port and used.paste_client_id is not None:
+        return await sign_in_by_pasting(used, provider, ask=_pasted, random=secrets.token_bytes)
 
     def show_url(url: str, listening: int) -> None:
         if open_browser:
@@ -125,19 +163,24 @@ async def _sign_in(used: Profile, *, open_browser: bool, port: int, patience: in
             note(f"p0: open this URL in a browser that reaches 127.0.0.1:{listening} of this machine:")
         note(f"  {url}")
 
-    session = await sign_in(
+    return await sign_in(
         used,
-        IdentityProvider(used, clock=time.time),
+        provider,
         show_url=show_url,
         random=secrets.token_bytes,
-        port=port,
+        port=used.port if port is None else port,
         patience=patience,
     )
-    async with wallet.changing() as draft:
-        same = before is not None and before.subject == session.subject
-        kept = draft.contents if same else msgspec.structs.replace(draft.contents, awaited={}, held={})
-        draft.contents = msgspec.structs.replace(kept, session=session)
-    return session
+
+
+async def _pasted(url: str) -> str:
+    """Nobody should paste what somebody else sent them: that would be their sign-in, here."""
+    import asyncio
+
+    note("p0: open this URL in your own browser, and sign in:")
+    note(f"  {url}")
+    note("p0: it ends at an address that cannot be reached. Never paste an address that somebody sent you.")
+    return await asyncio.to_thread(ask, "Paste that address:")
 
 
 async def _readable(wallet: Wallet) -> StoredSession | None:
@@ -193,7 +236,8 @@ async def _log_out(used: Profile) -> None:
         return
     if session.refresh_token is not None:
         try:
-            if not await IdentityProvider(used, clock=time.time).revoke(session.refresh_token):
+            provider = IdentityProvider(used, clock=time.time)
+            if not await provider.revoke(session.refresh_token, client_id=session.client_id):
                 note("p0: the identity provider does not take back sign-ins; this one ends by itself")
         except (UnavailableError, LauncherError) as error:
             note(f"p0: signed out here, but {error}")

@@ -108,8 +108,8 @@ async def authorized(
         "code_challenge": sha256_b64u(verifier.encode()),
         "code_challenge_method": "S256",
     } | {name: value for name, value in wishes.items() if value is not None}
-    separator = "&" if "?" in metadata.authorization_endpoint else "?"
-    answer = await way.answer(f"{metadata.authorization_endpoint}{separator}{urlencode(parameters)}")
+    endpoint = provider.people(metadata.authorization_endpoint)
+    answer = await way.answer(f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(parameters)}")
     _check_issuer(answer.iss, metadata)
     return await provider.exchange(
         code=answer.code, verifier=verifier, redirect_uri=way.redirect_uri, client_id=client_id

@@ -33,12 +33,13 @@ T = TypeVar("T")
 
 
 class Metadata(msgspec.Struct, frozen=True, kw_only=True):
-    """OpenID Provider metadata (Discovery 1.0, section 3), as far as a native client needs it."""
+    """OpenID Provider metadata (Discovery 1.0, section 3), as far as a native client needs it. Without the first two
+    endpoints it is a platform's, where only programs sign in."""
 
     issuer: str
-    authorization_endpoint: str
-    token_endpoint: str
     jwks_uri: str
+    authorization_endpoint: str | None = None
+    token_endpoint: str | None = None
     revocation_endpoint: str | None = None
     scopes_supported: tuple[str, ...] | None = None
     authorization_response_iss_parameter_supported: bool = False
@@ -157,8 +158,18 @@ class IdentityProvider:
         response = await self._send("POST", endpoint, form)
         return response.status_code == httpx.codes.OK
 
+    def people(self, endpoint: str | None) -> str:
+        """An endpoint that is there where people sign in."""
+        if endpoint is None:
+            raise ConfigurationError(
+                f"people do not sign in at {self._issuer}",
+                code="issuer_without_people",
+                hint="A program does: p0 login --identity-token-from",
+            )
+        return endpoint
+
     async def _tokens(self, form: dict[str, str]) -> Tokens:
-        endpoint = (await self.metadata()).token_endpoint
+        endpoint = self.people((await self.metadata()).token_endpoint)
         response = await self._send("POST", endpoint, form)
         if response.is_success:
             return self._parsed(response.content, Tokens)

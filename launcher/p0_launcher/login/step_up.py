@@ -39,7 +39,7 @@ async def step_up(
     """
     state, signed_at = b64u(random(32)), int(clock())
     act_hash = jws.record_hash(act.record)
-    async with by_browser(state, show_url, port=0, patience=patience) as way:
+    async with by_browser(state, show_url, port=profile.port, patience=patience) as way:
         tokens = await authorized(
             profile,
             provider,

@@ -20,7 +20,7 @@ from p0_access.permissions.facts import facts
 from p0_access.permissions.permission import Permission
 from p0_access.proof import jws
 from p0_access.routing.decide import route
-from p0_access.routing.decision import Decision, Denied, NeedsApproval, Question, Requestor
+from p0_access.routing.decision import Decision, Denied, NeedsApproval, Question
 from p0_access.routing.rules import RuleSet
 from p0_launcher.rules.cases import VERDICTS, verdict_of
 
@@ -112,7 +112,7 @@ def question_of(request: Request, admission: Admission, catalog: Catalog) -> Que
     subject = admission.subject
     known = facts(catalog, (*admission.permissions, *admission.reached))
     return Question(
-        requestor=Requestor(iss=subject.iss, sub=subject.sub, email=subject.email, groups=admission.groups),
+        requestor=subject.requestor(admission.groups),
         database=request.database,
         kind=request.what.kind,
         granted=admission.permissions,

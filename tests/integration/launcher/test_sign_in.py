@@ -5,82 +5,25 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
-from urllib.parse import parse_qs, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 import msgspec
 import pytest
 
 from fix_oidc import ADA, CertifiedProvider
+from fix_sign_in import Visit, as_ada, changed, follow, profile_of, visiting
 from p0_access.messages.identity import Identity
 from p0_access.proof import commitment
-from p0_demo.identity_provider import CLIENT_ID, Behaviour, DevelopmentProvider
+from p0_demo.identity_provider import Behaviour, DevelopmentProvider
 from p0_launcher.errors import ConfigurationError, LauncherError, NotSignedInError, UnavailableError, UnverifiedError
 from p0_launcher.login.callback import listening
 from p0_launcher.login.flow import sign_in
 from p0_launcher.login.provider import IdentityProvider
-from p0_launcher.profile import Profile
 from p0_launcher.session import Session
 from p0_launcher.storage.file_store import FileStore
 from p0_launcher.wallet import StoredSession, Wallet
-
-Visit = Callable[[str], Awaitable[None]]
-
-
-def profile_of(issuer: str, tmp_path: Path) -> Profile:
-    return Profile(
-        name="default",
-        path=tmp_path / "config.toml",
-        server="http://127.0.0.1:9",
-        issuer=issuer,
-        client_id=CLIENT_ID,
-        agents=frozenset(),
-        storage="file",
-        scopes=None,
-        prompt=None,
-        algorithms=("ES256",),
-    )
-
-
-def changed(url: str, **changes: str | None) -> str:
-    """`url` with parameters set, or left out."""
-    parts = urlsplit(url)
-    given = {name: values[0] for name, values in parse_qs(parts.query).items()} | changes
-    return urlunsplit(parts._replace(query=urlencode({name: value for name, value in given.items() if value})))
-
-
-async def follow(url: str) -> httpx.Response:
-    """As a browser does, up to a page."""
-    async with httpx.AsyncClient(trust_env=False, timeout=10) as browser:
-        response = await browser.get(url)
-        while response.is_redirect:
-            response = await browser.get(urljoin(str(response.url), response.headers["location"]))
-        return response
-
-
-async def as_ada(url: str) -> None:
-    page = await follow(changed(url, login_hint=ADA.sub))
-    assert "You may close this tab" in page.text, page.text
-    assert page.headers["referrer-policy"] == "no-referrer"
-
-
-@asynccontextmanager
-async def visiting(visit: Visit) -> AsyncIterator[Callable[[str, int], None]]:
-    """`show_url` that sends `visit` off, and hears of its failures."""
-    tasks: list[asyncio.Task[None]] = []
-
-    async def go(url: str) -> None:
-        await visit(url)
-
-    def show_url(url: str, port: int) -> None:
-        assert f"127.0.0.1%3A{port}%2Fcallback" in url
-        tasks.append(asyncio.create_task(go(url)))
-
-    yield show_url
-    await asyncio.gather(*tasks)
 
 
 async def signed_in(
