@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import pytest
+from psycopg import sql
 
 from fix_inference import CASES, SCHEMAS
 from fix_postgres import Managed, fresh_database, managing, superuser_connection
@@ -59,6 +60,12 @@ async def reading(postgres: EmbeddedPostgres) -> AsyncIterator[Reading]:
         async with await superuser_connection(postgres, name) as connection:
             await connection.execute((CASES / "schema.sql").read_bytes())
         async with managing(postgres, name, {name: SCHEMAS}) as managed:
+            async with await superuser_connection(postgres, name) as connection:
+                await connection.execute(
+                    sql.SQL("GRANT TEMPORARY ON DATABASE {} TO {}").format(
+                        sql.Identifier(name), sql.Identifier(managed.reader.user)
+                    )
+                )
             catalogs = Catalogs(managed.cluster, SigningKey(b"\x07" * 32), clock=lambda: 1_900_000_000)
             child = ReadingChild(deadline=20)  # what is tested here is not how busy this machine is
             reader = CombinedReader(catalogs, child, managed.cluster.connections)

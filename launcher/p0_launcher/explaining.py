@@ -121,7 +121,8 @@ class _OfCatalog:
     async def read(self, text: str, *, line: int, column: int) -> Reading:
         from p0_access.permissions.second_opinion import with_second_opinion
 
-        return with_second_opinion(self._reader.read(text, line=line, column=column))
+        readings = self._reader.read(text, line=line, column=column)
+        return with_second_opinion(readings, self._reader.made)
 
 
 @asynccontextmanager

@@ -158,3 +158,33 @@ INSERT INTO hr.person VALUES (1, 'p');
 INSERT INTO shop.audited VALUES (1, 1);
 INSERT INTO shop.indexed VALUES (1, 1);
 INSERT INTO shop.private SELECT g, g, 'x' FROM generate_series(1, 3) g;
+
+CREATE TABLE shop.stock (id integer PRIMARY KEY, units integer);
+CREATE TABLE shop.moves (id integer, units integer);
+CREATE TABLE shop.gone (id integer, units integer);
+CREATE TABLE shop.stock_log (changes bigint);
+CREATE FUNCTION util.on_stock() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF (TG_OP = 'DELETE') THEN
+    INSERT INTO shop.gone SELECT OLD.*;
+    RETURN OLD;
+  ELSIF TG_OP = 'UPDATE' AND NEW.units <> OLD.units THEN
+    INSERT INTO shop.moves VALUES (NEW.*);
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER each AFTER INSERT OR UPDATE OR DELETE ON shop.stock FOR EACH ROW EXECUTE FUNCTION util.on_stock();
+CREATE FUNCTION util.on_stocks() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO shop.stock_log SELECT count(*) FROM added a WHERE a.units > 0;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER every AFTER INSERT ON shop.stock REFERENCING NEW TABLE AS added
+  FOR EACH STATEMENT EXECUTE FUNCTION util.on_stocks();
+INSERT INTO shop.stock VALUES (1, 1);
+
+CREATE TABLE shop.sealed (id integer, v text);
+ALTER TABLE shop.sealed ENABLE ROW LEVEL SECURITY;
+CREATE POLICY never ON shop.sealed AS RESTRICTIVE USING (id IN (SELECT id FROM hr.person));
+
+SELECT lo_create(4711), lo_create(4712);

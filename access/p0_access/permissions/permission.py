@@ -53,8 +53,8 @@ class Permission(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fi
         return f"{self.privilege}{column} on {noun}{name}"
 
 
-WRITING: Final = frozenset({"INSERT", "UPDATE", "DELETE", "TRUNCATE"})
-"""Privileges without which nothing in a table changes."""
+WRITING: Final = frozenset({"INSERT", "UPDATE", "DELETE", "TRUNCATE", "CREATE", "TEMPORARY", "MAINTAIN"})
+"""Privileges without which nothing changes, not even temporary tables: a read-only transaction has no use for them."""
 
 _RELATION_LIKE = frozenset({Kind.RELATION, Kind.COLUMN, Kind.ANY_COLUMN})
 

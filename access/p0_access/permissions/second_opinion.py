@@ -7,6 +7,7 @@ tables than the reading does, people should look. It is slow to import, so it is
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -24,10 +25,11 @@ _COMMANDS: Final = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE"})
 _RELATIONS: Final = frozenset({Kind.RELATION, Kind.COLUMN, Kind.ANY_COLUMN})
 
 
-def second_opinion(reading: StatementReading) -> tuple[ReadingWarning, ...]:
+def second_opinion(reading: StatementReading, own: Collection[str] = ()) -> tuple[ReadingWarning, ...]:
     """A warning if sqlglot sees a table in the statement that the reading charges nothing for, or cannot read it.
 
-    Only names are compared. The reading may hold more: what views, defaults and functions bring along.
+    Only names are compared. The reading may hold more: what views, defaults and functions bring along. `own` are tables
+    that the text made itself, which nobody is charged for.
     """
     if reading.command not in _COMMANDS:
         return ()
@@ -36,14 +38,15 @@ def second_opinion(reading: StatementReading) -> tuple[ReadingWarning, ...]:
     except ValueError:
         return (_warning("sqlglot cannot read the statement"),)
     charged = {item.object for item in reading.permissions if item.kind in _RELATIONS}
+    charged.update(own)
     missed = sorted(name for schema, name in seen if name not in charged and schema not in _CATALOGS)
     return tuple(_warning(f'sqlglot sees a table "{name}" that the reading does not charge') for name in missed)
 
 
-def with_second_opinion(reading: Reading) -> Reading:
+def with_second_opinion(reading: Reading, own: Collection[str] = ()) -> Reading:
     """The same reading; what sqlglot sees otherwise is among the warnings."""
     return tuple(
-        msgspec.structs.replace(statement, warnings=statement.warnings + second_opinion(statement))
+        msgspec.structs.replace(statement, warnings=statement.warnings + second_opinion(statement, own))
         if isinstance(statement, StatementReading)
         else statement
         for statement in reading

@@ -13,7 +13,7 @@ import sys
 import time
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -21,6 +21,9 @@ from p0_access.permissions.catalog import Catalog
 from p0_access.permissions.reading import Reading, Refused, StatementReading
 from p0_agent.errors import AgentError
 from p0_agent.reading.piece import Piece
+
+if TYPE_CHECKING:
+    from p0_agent.reading.cutting import Cutter
 
 DEADLINE_SECONDS: Final = 0.25
 """Of the child's own processor time, where the system tells it: a busy machine is no fault of the statement."""
@@ -154,8 +157,9 @@ def _serve(pipe: Connection) -> None:
     """The child: reads until its parent lets go of the pipe."""
     import sqlglot  # noqa: F401  the second opinion imports it when first asked, which would count against a deadline
 
-    from p0_access.permissions.infer import read
+    from p0_access.permissions.infer import TextReader
     from p0_access.permissions.second_opinion import with_second_opinion
+    from p0_agent.reading.cutting import Cutter
 
     catalog: Catalog | None = None
     pipe.send_bytes(b"")
@@ -165,19 +169,16 @@ def _serve(pipe: Connection) -> None:
             catalog = question.catalog or catalog
             understood: list[Understood] = []
             if catalog is not None:
+                reader, cutter = TextReader(catalog, question.search_path), Cutter()
                 for text in question.texts:
-                    readings = read(text, catalog, search_path=question.search_path, index_from=len(understood))
-                    understood += with_pieces(text, with_second_opinion(readings))
+                    understood += _with_pieces(text, with_second_opinion(reader.read(text), reader.made), cutter)
             pipe.send_bytes(_ENCODER.encode(understood))
 
 
-def with_pieces(text: str, readings: Reading) -> list[Understood]:
-    """The readings of a text's statements, each with what PostgreSQL can be asked of it."""
-    from p0_agent.reading.cutting import pieces
-
+def _with_pieces(text: str, readings: Reading, cutter: Cutter) -> list[Understood]:
     found: tuple[Piece | None, ...]
     try:
-        found = pieces(text)
+        found = cutter.pieces(text)
     except (LookupError, RecursionError, ValueError):  # a tree of a shape that nobody thought of
         found = ()
     if len(found) != len(readings):

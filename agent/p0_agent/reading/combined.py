@@ -20,16 +20,18 @@ from msgspec import UNSET
 from p0_access.errors import ReadingError
 from p0_access.messages.records import ReachedObject, What
 from p0_access.permissions.catalog import Catalog
-from p0_access.permissions.permission import Permission, canonical, connect, usage
+from p0_access.permissions.permission import Kind, Permission, canonical, connect, usage
 from p0_access.permissions.places import Places
 from p0_access.permissions.reading import DEFAULT_SEARCH_PATH, ReadingWarning, Refused, StatementReading
 from p0_agent.errors import AgentError
 from p0_agent.postgres.connections import Connection, Connections
 from p0_agent.reading import names, objects, postgres
 from p0_agent.reading.child import ReadingChild, Understood
+from p0_agent.reading.made import MadeTables
 from p0_agent.reading.merging import SECOND_GUESSED, Merged, Shown, merge, stand_in
 from p0_agent.reading.piece import Piece
 from p0_agent.reading.reader import RequestReading
+from p0_agent.reading.roles import read_role
 from p0_agent.reading.tree import Tree
 
 log = logging.getLogger("p0.agent.reading")
@@ -81,11 +83,7 @@ class CombinedReader:
             return await self._statements(what.statement, catalog, path)
         if what.grant is not UNSET:
             return _named(what.grant, catalog)
-        raise AgentError(
-            "this agent grants no pre-existing roles",
-            code="role_unsupported",
-            hint="Ask with SQL, or with --grant for permissions by name.",
-        )
+        return await read_role(self._connections, catalog, what.role or "")
 
     async def _statements(self, texts: tuple[str, ...], catalog: Catalog, path: tuple[str, ...]) -> RequestReading:
         understood = await self._child.understand(texts, catalog, path)
@@ -96,7 +94,8 @@ class CombinedReader:
                 raise each.reading.error()
         async with self._connections.reader(catalog.database) as connection:
             await postgres.check_search_path(connection, path)
-            trees = [await analysed(connection, each, path) for each in understood]
+            made = MadeTables()
+            trees = [await analysed(connection, each, path, made) for each in understood]
             found = await names.lookup(connection, catalog, trees)
             shown = [
                 await beneath(connection, catalog, each, tree, found)
@@ -134,12 +133,12 @@ def together(understood: Understood, shown: Shown, catalog: Catalog) -> Merged:
         if found is None:
             raise reading.error()
         return found
-    if piece.analysed is None:
+    if piece.analysed is None or not piece.plans:
         return Merged(permissions=reading.permissions, reached=reading.reached)
     return merge(reading, piece, shown)
 
 
-async def analysed(connection: Connection, understood: Understood, path: Sequence[str]) -> Tree:
+async def analysed(connection: Connection, understood: Understood, path: Sequence[str], made: MadeTables) -> Tree:
     """PostgreSQL's tree, or that there is none to have. A refusal of the kernel's goes first: it may give hints."""
     reading, piece = understood.reading, understood.piece
     if piece is None or piece.opaque:
@@ -151,9 +150,10 @@ async def analysed(connection: Connection, understood: Understood, path: Sequenc
             hint="Write the query in it as a statement of its own.",
         )
     if piece.analysed is None:
+        made.after(piece)
         return NO_TREE
     try:
-        return await postgres.analyse(connection, piece, path)
+        return await postgres.analyse(connection, piece, path, made)
     except postgres.RefusedByPostgresError as error:
         if isinstance(reading, Refused):
             raise reading.error() from error
@@ -244,7 +244,10 @@ def _request(
 
 
 def _named(grant: tuple[Permission, ...], catalog: Catalog) -> RequestReading:
-    """Permissions by name, with what they imply. That they exist shows when they are granted."""
+    """Permissions by name, with what they imply. That they exist shows when they are granted; roles have a request of
+    their own, which looks at what they give."""
+    if any(permission.kind is Kind.ROLE for permission in grant):
+        raise AgentError("a role is asked for as such", code="role_among_grants", hint="p0 psql --role NAME")
     schemas = {permission.schema for permission in grant if permission.schema is not None}
     return RequestReading(
         needed=canonical((*grant, *map(usage, schemas), connect(catalog.database))),

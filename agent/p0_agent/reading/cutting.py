@@ -16,10 +16,12 @@ import msgspec
 
 from p0_access.errors import ReadingError
 from p0_access.permissions.guard import guard
+from p0_access.permissions.infer.making import into_clause, without_into
+from p0_access.permissions.infer.tree import strings
 from p0_access.permissions.lexer import PUNCTUATION, WORD, Token, tokens
 from p0_access.permissions.parse import Node, Statement, parse
 from p0_access.permissions.places import Places
-from p0_agent.reading.piece import Name, Piece
+from p0_agent.reading.piece import Made, MadeColumn, Name, Piece
 
 MAX_CUTS: Final = 32
 """Places at which the inner query may begin that are tried."""
@@ -56,7 +58,8 @@ class Cutter:
 
 def _piece(text: str, kind: str, node: Node, prepared: dict[str, Piece]) -> Piece:
     if kind in _COMMANDS:
-        return Piece(opaque=True) if "intoClause" in node else Piece(analysed=text, command=_COMMANDS[kind])
+        into = into_clause(node)
+        return Piece(analysed=text, command=_COMMANDS[kind]) if into is None else _selected(text, node, into)
     if kind == "PrepareStmt":
         prepared[node["name"]] = _prepared(text, node, prepared)
         return Piece()
@@ -66,12 +69,60 @@ def _piece(text: str, kind: str, node: Node, prepared: dict[str, Piece]) -> Piec
     if kind in _HOLDERS and "query" in node:
         found = _inner(text, node["query"], prepared)
         explains = kind == "ExplainStmt" and not _analyzes(node)
-        return msgspec.structs.replace(found, runs=False) if explains else found
+        if kind == "CreateTableAsStmt" and not found.opaque:
+            plans = not node["into"].get("skipData")
+            found = msgspec.structs.replace(found, makes=_made(node["into"]["rel"]), plans=plans)
+        return msgspec.structs.replace(found, runs=False, plans=True, makes=None) if explains else found
+    if kind == "CreateStmt":
+        return Piece(makes=_declared_table(node))
+    if kind == "DropStmt":
+        named = [strings(each["List"]["items"]) for each in node["objects"] if "List" in each]
+        return Piece(drops=tuple(each[-1] for each in named))
+    if kind in ("ViewStmt", "IndexStmt", "AlterTableStmt"):
+        return Piece()
     if kind == "CallStmt":
         *schema, name = [each["String"]["sval"] for each in node["funccall"]["funcname"]]
         return Piece(beside=text, routines=((schema[-1] if schema else None, name),))
     relations = [*node.get("relations", ()), *([node["relation"]] if kind == "CopyStmt" else [])]
     return Piece(relations=tuple(_name(each.get("RangeVar", each)) for each in relations))
+
+
+def _selected(text: str, node: Node, into: Node) -> Piece:
+    """SELECT INTO as the query without INTO, cut out of the text."""
+    wanted = _meaning({"SelectStmt": without_into(node)})
+    found = list(tokens(text))
+    words = [text[start:end].lower() for _, start, end in found]
+    for place, word in enumerate(words):
+        if word != "into":
+            continue
+        last = place + 1
+        while last < len(words) and words[last] in _INTO_WORDS:
+            last += 1
+        while last + 1 < len(words) and words[last + 1] == ".":
+            last += 2
+        cut = text[: found[place][1]] + " " + text[found[last][2] :] if last < len(found) else ""
+        only = _only(cut)
+        if only is not None and _meaning({only.kind: only.node}) == wanted:
+            return Piece(analysed=cut, command="SELECT", makes=_made(into["rel"]))
+    return Piece(opaque=True)
+
+
+def _made(relation: Node) -> Made | None:
+    return Made(name=relation["relname"]) if relation.get("relpersistence") == "t" else None
+
+
+def _declared_table(node: Node) -> Made | None:
+    """The table of CREATE TEMPORARY TABLE, if all that it holds are columns."""
+    columns: list[MadeColumn] = []
+    for ((kind, element),) in map(dict.items, node.get("tableElts", ())):
+        if kind == "ColumnDef" and "names" in element.get("typeName", {}):
+            written = element["typeName"]
+            type_ = tuple(_SERIALS.get(each, each) for each in strings(written["names"]))
+            columns.append(MadeColumn(name=element["colname"], type=type_, array="arrayBounds" in written))
+        elif kind != "Constraint":
+            return None
+    made = _made(node["relation"])
+    return None if made is None else msgspec.structs.replace(made, columns=tuple(columns))
 
 
 def _name(relation: Node) -> Name:
@@ -185,6 +236,15 @@ def _meaning(node: Any) -> Any:
     return node
 
 
+_INTO_WORDS: Final = frozenset({"temp", "temporary", "local", "global", "unlogged", "table"})
+_SERIALS: Final = {
+    "serial": "int4",
+    "serial4": "int4",
+    "bigserial": "int8",
+    "serial8": "int8",
+    "smallserial": "int2",
+    "serial2": "int2",
+}
 _COMMANDS: Final = {
     "SelectStmt": "SELECT",
     "InsertStmt": "INSERT",

@@ -36,6 +36,7 @@ from p0_agent.reading import names
 from p0_agent.reading.child import Understood
 from p0_agent.reading.combined import analysed, beneath, together
 from p0_agent.reading.cutting import Cutter
+from p0_agent.reading.made import MadeTables
 from p0_agent.reading.merging import SECOND_GUESSED, Merged
 from p0_agent.reading.postgres import REFUSED
 
@@ -74,10 +75,11 @@ class DatabaseSession:
         self._static = static
         self._reader = TextReader(catalog, path)
         self._cutter = Cutter()
+        self._made = MadeTables()
 
     async def read(self, text: str, *, line: int = 1, column: int = 1) -> Reading:
         """The text's statements, numbered on; `line` and `column` are where it begins."""
-        readings = with_second_opinion(self._reader.read(text, line=line, column=column))
+        readings = with_second_opinion(self._reader.read(text, line=line, column=column), self._reader.made)
         if self._static:
             return readings
         understood = [Understood(reading=each, piece=self._cutter.piece(each.text)) for each in readings]
@@ -97,7 +99,7 @@ class DatabaseSession:
             return _without_postgres(reading, error)
 
     async def _merged(self, understood: Understood) -> Merged:
-        tree = await analysed(self._connection, understood, self._path)
+        tree = await analysed(self._connection, understood, self._path, self._made)
         found = await names.lookup(self._connection, self._catalog, [tree])
         shown = await beneath(self._connection, self._catalog, understood, tree, found)
         return together(understood, shown, self._catalog)

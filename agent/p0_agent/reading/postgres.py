@@ -22,7 +22,8 @@ from p0_agent.errors import AgentError
 from p0_agent.postgres.connections import Connection
 from p0_agent.postgres.errors import DatabaseBusyError
 from p0_agent.reading import tree
-from p0_agent.reading.piece import Name, Piece
+from p0_agent.reading.made import MadeTables
+from p0_agent.reading.piece import MadeColumn, Name, Piece
 
 PARSE_TIMEOUT: Final = "1s"
 LOCK_TIMEOUT: Final = "300ms"
@@ -75,8 +76,12 @@ class _Notice(msgspec.Struct, frozen=True, kw_only=True):
     detail: str | None
 
 
-async def analyse(connection: Connection, piece: Piece, search_path: Sequence[str]) -> tree.Tree:
-    """The tree of a piece's `analysed` text. Raises `RefusedByPostgresError`, `ForgedTreeError`, `TreeError`."""
+async def analyse(
+    connection: Connection, piece: Piece, search_path: Sequence[str], made: MadeTables | None = None
+) -> tree.Tree:
+    """The tree of a piece's `analysed` text, after what made the temporary tables `made`, to which it adds its own.
+    Raises `RefusedByPostgresError`, `ForgedTreeError`, `TreeError`."""
+    before = MadeTables() if made is None else made
     said: list[_Notice] = []
 
     def listen(diagnostic: psycopg.errors.Diagnostic) -> None:
@@ -91,17 +96,19 @@ async def analyse(connection: Connection, piece: Piece, search_path: Sequence[st
                 )
             )
 
-    async with _alone(connection, search_path):
+    async with _alone(connection, search_path, before):
         types = await _type_oids(connection, piece.types)
         connection.add_notice_handler(listen)
         try:
             await _parse(connection, piece.analysed or "", types)
         finally:
             connection.remove_notice_handler(listen)
+        own = await _temporary(connection) if before else frozenset()
+        before.after(piece, await _described(connection) if piece.makes is not None else ())
     found = tree.read(_only_tree(said), connection.info.server_version // 10_000)
     if found.command not in (None, piece.command):
         raise ForgedTreeError(f"PostgreSQL read {found.command} where {piece.command} stands", code="readings_disagree")
-    return found
+    return found.without(own)
 
 
 async def relations(
@@ -139,18 +146,31 @@ async def check_search_path(connection: Connection, search_path: Sequence[str]) 
 
 
 @asynccontextmanager
-async def _alone(connection: Connection, search_path: Sequence[str]) -> AsyncIterator[None]:
-    """A read-only transaction with the settings of a reading, of which nothing is left afterwards."""
+async def _alone(
+    connection: Connection, search_path: Sequence[str], made: MadeTables | None = None
+) -> AsyncIterator[None]:
+    """A read-only transaction with the settings of a reading, of which nothing is left afterwards. Before it becomes
+    read-only, the temporary tables are made."""
     wanted = _SETTINGS | {"search_path": _path(search_path)}
     choose = sql.SQL(", ").join(
         sql.SQL("pg_catalog.set_config({}, {}, true)").format(sql.Literal(name), sql.Literal(value))
         for name, value in wanted.items()
     )
-    cursor = await connection.execute(sql.SQL("BEGIN READ ONLY; SELECT {}").format(choose))
-    cursor.nextset()
-    if await cursor.fetchone() != tuple(wanted.values()):
-        raise AgentError("the reader's session does not take the settings of a reading", code="reader_unfit")
+    making = made.statements() if made is not None else []
+    begin = sql.SQL("BEGIN READ WRITE" if making else "BEGIN READ ONLY")
     try:
+        try:
+            cursor = await connection.execute(sql.SQL("; ").join([begin, *making, sql.SQL("SELECT {}").format(choose)]))
+        except psycopg.errors.ProgrammingError as error:
+            raise AgentError(
+                f"the reader cannot make the temporary tables that the text makes ({error.sqlstate})",
+                code="temporary_tables",
+                hint="GRANT TEMPORARY ON DATABASE lets it; or write the query without them.",
+            ) from error
+        while cursor.nextset():
+            pass
+        if await cursor.fetchone() != tuple(wanted.values()):
+            raise AgentError("the reader's session does not take the settings of a reading", code="reader_unfit")
         yield
     finally:
         await connection.execute("ROLLBACK")
@@ -189,6 +209,35 @@ async def _parse(connection: Connection, text: str, types: Sequence[int]) -> Non
         raise DatabaseBusyError("a table of the statement is locked", code="database_busy", hint="Try again.")
     position = result.error_field(pq.DiagnosticField.STATEMENT_POSITION)
     raise RefusedByPostgresError(state, int(position) if position else None)
+
+
+async def _temporary(connection: Connection) -> frozenset[int]:
+    """The OIDs of the temporary tables that were made for this reading."""
+    cursor = await connection.execute(
+        "SELECT c.oid::bigint FROM pg_catalog.pg_class c WHERE c.relnamespace = pg_catalog.pg_my_temp_schema()"
+    )
+    return frozenset(int(str(oid)) for (oid,) in await cursor.fetchall())
+
+
+async def _described(connection: Connection) -> list[MadeColumn]:
+    """The columns of the query that was parsed, by their types' own names."""
+    connection.pgconn.send_describe_prepared(b"")
+    (result,) = await connection.wait(generators.execute(connection.pgconn))
+    columns = [((result.fname(place) or b"").decode(), result.ftype(place)) for place in range(result.nfields)]
+    cursor = await connection.execute(
+        "SELECT t.oid::bigint, coalesce(e.typname, t.typname)::text, n.nspname::text, e.oid IS NOT NULL"
+        " FROM pg_catalog.pg_type t"
+        " LEFT JOIN pg_catalog.pg_type e ON t.typcategory = 'A' AND e.oid = t.typelem"
+        " JOIN pg_catalog.pg_namespace n ON n.oid = coalesce(e.typnamespace, t.typnamespace)"
+        " WHERE t.oid = ANY(%s::bigint[]::oid[])",
+        ([type_ for _, type_ in columns],),
+    )
+    types = {
+        int(str(oid)): (str(schema), str(name), bool(array)) for oid, name, schema, array in await cursor.fetchall()
+    }
+    return [
+        MadeColumn(name=name, type=types[type_][:2], array=types[type_][2]) for name, type_ in columns if type_ in types
+    ]
 
 
 def _aside(notice: _Notice) -> bool:

@@ -58,6 +58,16 @@ class Tree(msgspec.Struct, frozen=True, kw_only=True):
     draws: frozenset[Draw]
     blind_draws: bool
 
+    def without(self, own: frozenset[int]) -> Tree:
+        """The same without relations that are the session's own, and gone with it."""
+        if not own & self.relations:
+            return self
+        return msgspec.structs.replace(
+            self,
+            mentions=tuple(each for each in self.mentions if each.relation not in own),
+            relations=self.relations - own,
+        )
+
 
 def read(text: str, version: int) -> Tree:
     """The tree that a server of this major version printed for one statement; raises `TreeError`."""

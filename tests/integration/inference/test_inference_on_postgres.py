@@ -70,6 +70,8 @@ def _grant(permission: Permission) -> sql.Composed | None:
             # The identity arguments are PostgreSQL's own text, from the snapshot.
             function = sql.SQL("{}.").format(sql.Identifier(schema)) + sql.SQL(name)
             return sql.SQL("GRANT {} ON FUNCTION {} TO {}").format(privilege, function, ROLE)
+        case Kind.LARGE_OBJECT:
+            return sql.SQL("GRANT {} ON LARGE OBJECT {} TO {}").format(privilege, sql.SQL(name), ROLE)
         case _:
             noun = sql.SQL("SEQUENCE" if permission.kind is Kind.SEQUENCE else "TABLE")
             return sql.SQL("GRANT {} ON {} {} TO {}").format(privilege, noun, sql.Identifier(schema, name), ROLE)

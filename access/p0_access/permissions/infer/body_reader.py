@@ -94,14 +94,14 @@ def function(context: Context, called: Function, place: int, *, fired: Fired | N
             if called.language == "plpgsql":
                 if called.returns == "trigger":
                     inner.parameters |= plpgsql.TRIGGER_VARIABLES
-                _read_plpgsql(inner, name, text, place)
+                _read_plpgsql(inner, name, text, place, fired.event if fired is not None else None)
             else:
                 _read_sql(inner, name, text, place)
         except RefusedError as error:
             raise _in_function(name, error, place) from error
         return Body(inner)
 
-    by = () if fired is None else (fired.table.schema, fired.table.name, *sorted(fired.transition))
+    by = () if fired is None else (fired.event, fired.table.schema, fired.table.name, *sorted(fired.transition))
     return _body(context, f"function {name}", (f"function {name}", *by, "on", *path), place, read, path=path)
 
 
@@ -192,9 +192,9 @@ def _read_sql(inner: Context, name: str, text: str, place: int) -> None:
         inner.usages = Charges()
 
 
-def _read_plpgsql(inner: Context, name: str, text: str, place: int) -> None:
+def _read_plpgsql(inner: Context, name: str, text: str, place: int, event: str | None) -> None:
     try:
-        taken_apart = plpgsql.read_body(text)
+        taken_apart = plpgsql.read_body(text, event)
     except ReadingError as error:
         raise RefusedError("function_body", f"{name} cannot be read: {error}", place) from error
     except RefusedError as error:

@@ -63,9 +63,10 @@ class Session:
 
 
 class Fired(NamedTuple):
-    """What a trigger's function knows of why it runs: the table whose rows are NEW and OLD, and the names of the
-    transition tables, which have its columns too."""
+    """What a trigger's function knows of why it runs: the event, the table whose rows are NEW and OLD, and the names
+    of the transition tables, which have its columns too."""
 
+    event: str
     table: Relation
     transition: frozenset[str]
 

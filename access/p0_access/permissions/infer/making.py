@@ -36,6 +36,12 @@ def into_clause(node: Node) -> Node | None:
     return node.get("intoClause")
 
 
+def without_into(node: Node) -> Node:
+    """The same SELECT, reading its rows."""
+    found = {name: value for name, value in node.items() if name != "intoClause"}
+    return {**found, "larg": without_into(found["larg"])} if "larg" in found else found
+
+
 def read_into(context: Context, into: Node, columns: Columns) -> None:
     """The table that SELECT INTO or CREATE TABLE AS makes of a query's columns, which were charged."""
     given = strings(into.get("colNames", []))

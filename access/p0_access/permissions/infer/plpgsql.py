@@ -1,8 +1,8 @@
 """PL/pgSQL bodies: the statements and expressions in them (pl_gram.y), each read as SQL.
 
-All branches are charged, since only the run tells which is taken. Text that is put together and executed is refused.
-Variables are known by name alone: PostgreSQL refuses names that could be both a variable and a column, so a name that
-a query's tables do not have is a variable.
+All branches are charged, since only the run tells which is taken, but for those of other events of a trigger. Text that
+is put together and executed is refused. Variables are known by name alone: PostgreSQL refuses names that could be both
+a variable and a column, so a name that a query's tables do not have is a variable.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from p0_access.permissions.infer import branches
 from p0_access.permissions.infer.context import RefusedError
 from p0_access.permissions.lexer import COLON, OPERATOR, PUNCTUATION, QUOTED_NAME, WORD, tokens
 
@@ -34,9 +35,10 @@ class Body:
         self.variables: set[str] = set(_IMPLICIT)
 
 
-def read_body(text: str) -> Body:
-    """Takes a body apart; raises RefusedError (`function_body`) for what it does not know."""
-    reader = _Reader(text)
+def read_body(text: str, event: str | None = None) -> Body:
+    """Takes a body apart; raises RefusedError (`function_body`) for what it does not know. Of a trigger's function that
+    fires for `event`, branches for others are left out."""
+    reader = _Reader(text, event)
     reader.directives()
     reader.block()
     return reader.body
@@ -45,9 +47,10 @@ def read_body(text: str) -> Body:
 class _Reader:
     """A recursive descent over the tokens of one body; `_at` is the next token."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, event: str | None) -> None:
         self.body = Body()
         self._text = text
+        self._event = event
         self._tokens = list(tokens(text))
         self._words = [self._word_of(kind, start, end) for kind, start, end in self._tokens]
         self._at = 0
@@ -229,28 +232,47 @@ class _Reader:
         return False
 
     def _if(self) -> None:
-        self._expression(self._until("then")[0])
-        self._statements()
+        open_ = self._branch(branches.decided, runs=True)
         while self._peek() in ("elsif", "elseif"):
             self._next()
-            self._expression(self._until("then")[0])
-            self._statements()
-        if self._peek() == "else":
-            self._next()
-            self._statements()
+            open_ = self._branch(branches.decided, runs=open_)
+        self._otherwise(runs=open_)
         self._closes("if")
 
-    def _case(self) -> None:
-        self._expression(self._until("when")[0])
-        self._expression(self._until("then")[0])
+    def _branch(self, decide: Callable[[str, str | None], bool | None], *, runs: bool) -> bool:
+        """A condition and what stands under it. `runs` says whether it is reached; whether the next one is."""
+        before = len(self.body.statements)
+        condition = self._until("then")[0]
+        self._expression(condition)
+        holds = decide(condition, self._event)
+        between = len(self.body.statements)
         self._statements()
-        while self._peek() == "when":
-            self._next()
-            self._expression(self._until("then")[0])
-            self._statements()
+        if not runs:
+            del self.body.statements[before:]
+        elif holds is False:
+            del self.body.statements[between:]
+        return runs and holds is not True
+
+    def _otherwise(self, *, runs: bool) -> None:
         if self._peek() == "else":
             self._next()
+            before = len(self.body.statements)
             self._statements()
+            if not runs:
+                del self.body.statements[before:]
+
+    def _case(self) -> None:
+        subject = self._until("when")[0]
+        self._expression(subject)
+
+        def decide(condition: str, event: str | None) -> bool | None:
+            return branches.chosen(subject, condition, event) if subject else branches.decided(condition, event)
+
+        open_ = self._branch(decide, runs=True)
+        while self._peek() == "when":
+            self._next()
+            open_ = self._branch(decide, runs=open_)
+        self._otherwise(runs=open_)
         self._closes("case")
 
     def _closes(self, word: str) -> None:

@@ -42,6 +42,11 @@ class TextReader:
         self._session = Session()
         self._index = index_from
 
+    @property
+    def made(self) -> frozenset[str]:
+        """The names of what the texts made so far and did not drop: nobody is charged for those."""
+        return frozenset(self._session.made)
+
     def read(self, sql: str, *, line: int = 1, column: int = 1) -> Reading:
         """The text's statements, numbered on; `line` and `column` are where it begins. Never raises.
 

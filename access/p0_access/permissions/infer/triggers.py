@@ -21,7 +21,7 @@ def charge(context: Context, relation: Relation, event: str, written: frozenset[
             raise RefusedError("trigger", f"{table.schema}.{table.name} has triggers that are not known", place)
         for trigger in table.fires or ():
             if event in trigger.events and (event != "update" or _concerned(trigger, written)):
-                _charge(context, table, trigger, place)
+                _charge(context, table, trigger, event, place)
 
 
 def has_instead(relation: Relation, event: str) -> bool:
@@ -33,7 +33,7 @@ def _concerned(trigger: Trigger, written: frozenset[str]) -> bool:
     return not trigger.columns or bool(written.intersection(trigger.columns))
 
 
-def _charge(context: Context, table: Relation, trigger: Trigger, place: int) -> None:
+def _charge(context: Context, table: Relation, trigger: Trigger, event: str, place: int) -> None:
     clause = f"trigger {trigger.name}"
     if trigger.when is not None:
         bodies.expand_expression(context, trigger.when, None, clause, place)
@@ -46,7 +46,7 @@ def _charge(context: Context, table: Relation, trigger: Trigger, place: int) -> 
             "trigger", f"the function {schema}.{name} of a trigger on {table.schema}.{table.name} is not known", place
         )
     transition = frozenset(each for each in (trigger.old_table, trigger.new_table) if each is not None)
-    bodies.expand_trigger(context, found, Fired(table, transition), clause, place)
+    bodies.expand_trigger(context, found, Fired(event, table, transition), clause, place)
 
 
 def _beneath(context: Context, relation: Relation, event: str) -> Iterator[Relation]:

@@ -8,7 +8,7 @@ from typing import Final
 
 from p0_access.permissions.builtin import SCHEMAS
 from p0_access.permissions.catalog import Relation
-from p0_access.permissions.infer import bodies, body_reader, functions, names, statements, triggers
+from p0_access.permissions.infer import bodies, body_reader, functions, making, names, statements, triggers
 from p0_access.permissions.infer.charges import Access, Charges, Reason
 from p0_access.permissions.infer.context import Context, RefusedError
 from p0_access.permissions.infer.scope import Level
@@ -48,7 +48,7 @@ def _planned(kind: str, node: Node) -> tuple[str, Node]:
     """The query behind a statement that would make a table, and does not if it is only explained."""
     if kind == "CreateTableAsStmt":
         return opened(node["query"])
-    return kind, {name: value for name, value in node.items() if name != "intoClause"}
+    return kind, making.without_into(node) if kind == "SelectStmt" else node
 
 
 def _is_true(argument: Node | None) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from p0_agent.reading.cutting import pieces
-from p0_agent.reading.piece import Piece
+from p0_agent.reading.piece import Made, MadeColumn, Piece
 
 
 def only(sql: str) -> Piece:
@@ -78,7 +78,24 @@ def test_utility_statements_name_what_they_act_on() -> None:
         assert only(nothing) == Piece()
 
 
-@pytest.mark.parametrize("sql", ["select 1 into x", "create table x as execute p (1)", "explain execute p"])
+def test_select_into_is_read_without_into() -> None:
+    assert only("select 1 into x").analysed == "select 1  "
+    found = only("select a, 'into z' into temp table u from t where a > 1")
+    assert found.analysed == "select a, 'into z'   from t where a > 1"
+    assert found.makes == Made(name="u")
+    assert only("select 1 into temp v union select 2").makes == Made(name="v")
+
+
+def test_temporary_tables_are_known_by_their_columns() -> None:
+    assert only("create temp table t as select 1 with no data").makes == Made(name="t")
+    assert only("create table t as select 1").makes is None
+    id_, note = MadeColumn(name="id", type=("int4",)), MadeColumn(name="n", type=("s", "d"), array=True)
+    assert only("create temp table t (id serial primary key, n s.d[])").makes == Made(name="t", columns=(id_, note))
+    assert only("create temp table t (like u)").makes is None
+    assert only("drop table a, pg_temp.b").drops == ("a", "b")
+
+
+@pytest.mark.parametrize("sql", ["create table x as execute p (1)", "explain execute p"])
 def test_a_query_that_cannot_be_cut_out_is_opaque(sql: str) -> None:
     assert only(sql).opaque
 
