@@ -22,7 +22,7 @@ import msgspec
 from psycopg import errors as sqlstate
 from psycopg import sql
 
-from p0_agent.postgres.connections import Connections
+from p0_agent.postgres.connections import Connection, Connections
 from p0_agent.postgres.errors import EndIncompleteError
 from p0_agent.postgres.messages import COMMIT, filled, send, writing
 from p0_agent.postgres.roles import as_login, clear_elsewhere, named
@@ -56,20 +56,18 @@ async def end_access(
     and the errors of the database when something stands in the way; either way it stays fenced and may be tried again.
     """
     async with connections.turn(login):
-        spared = False
         for _ in range(ROUNDS):
             known = {oid for oid in (await _quieten(connections, login, set_role), login_oid) if oid is not None}
-            try:
-                ended = await _undo(connections, database, login, set_role, known, set_oid, spare_set=spared)
-            except sqlstate.DependentObjectsStillExist:
-                # A set role that holds what only others can revoke is left without members: it gives nobody anything,
-                # and the sweep tries to drop it again.
-                if spared:
-                    raise
-                spared = True
-            else:
-                if ended is not None:
-                    return ended
+            async with connections.writer(database) as connection:
+                undoing = _Undoing(connections, connection, login, set_role, known, set_oid)
+                try:
+                    ended = await undoing.attempt()
+                except sqlstate.DependentObjectsStillExist:
+                    # A set role that holds what only others can revoke is left without members: it gives nobody
+                    # anything, and the sweep tries to drop it again.
+                    ended = await undoing.attempt(spare_set=True)
+            if ended is not None:
+                return ended
     raise EndIncompleteError(f"sessions of {login} keep turning up", code="sessions_remain")
 
 
@@ -103,7 +101,7 @@ async def _quieten(connections: Connections, login: str, set_role: str) -> int |
                 continue
             if sessions:
                 await connection.execute(connections.powers.kill(login))
-        # Who passed the fence before it came, and has not said yet who it is, does so soon, or goes away.
+        # Who passed the fence before it came says who it is within milliseconds. Who comes later does not get past it.
         newcomers = set(starting) if newcomers is None else newcomers & set(starting)
         if sessions or newcomers:
             if time.monotonic() > deadline:
@@ -118,48 +116,60 @@ async def _quieten(connections: Connections, login: str, set_role: str) -> int |
     raise AssertionError("it polls without an end")
 
 
-async def _undo(
-    connections: Connections,
-    database: str,
-    login: str,
-    set_role: str,
-    known: set[int],
-    set_oid: int | None,
-    *,
-    spare_set: bool,
-) -> Ended | None:
-    """Drops the login, and the set role if nobody else uses it, and looks for anything that is left. None: a session
-    that had passed the fence while it was starting is seen by now, and nothing was dropped."""
-    powers = connections.powers
-    facts = _facts(connections, login=login, set_role=set_role, set_oid=set_oid)
-    async with (
-        connections.writer(database) as connection,
-        writing(connection, facts) as (((oid, unused, set_remains, elsewhere),),),
-    ):
-        roles = [login] if oid is not None else []
-        if unused is not None and not spare_set:
-            roles.append(set_role)
-        gone = known | ({unused} if set_role in roles else set())
-        if set_oid is not None and not set_remains:
-            gone.add(set_oid)
-        if roles:
-            await clear_elsewhere(connections, roles, elsewhere)
-            *_, ((sessions,),) = await send(connection, powers.clear(roles), powers.drop(roles), _sessions_of(oid))
-            if sessions:
-                await connection.rollback()
+class _Undoing:
+    """What is done once the login is quiet. `known` are the OIDs that it has or had, `set_oid` one of its set role."""
+
+    def __init__(
+        self,
+        connections: Connections,
+        connection: Connection,
+        login: str,
+        set_role: str,
+        known: set[int],
+        set_oid: int | None,
+    ) -> None:
+        self._connections = connections
+        self._connection = connection
+        self._login = login
+        self._set_role = set_role
+        self._known = known
+        self._set_oid = set_oid
+
+    async def attempt(self, *, spare_set: bool = False) -> Ended | None:
+        """Drops the login, and the set role if nobody else uses it, and looks for anything that is left. None: a
+        session that had passed the fence while it was starting is seen by now, and nothing was dropped."""
+        facts = _facts(self._connections, login=self._login, set_role=self._set_role, set_oid=self._set_oid)
+        async with writing(self._connection, facts) as (((oid, unused, set_remains, elsewhere),),):
+            roles = [self._login] if oid is not None else []
+            gone = set(self._known)
+            if unused is not None and not spare_set:
+                roles.append(self._set_role)
+                gone.add(unused)
+            if self._set_oid is not None and not set_remains:
+                gone.add(self._set_oid)
+            if roles and not await self._drop(roles, oid, elsewhere):
+                await self._connection.rollback()
                 return None
-        *_, residue, ((set_dropped,),) = await send(
-            connection,
-            COMMIT,
-            filled("residue", login=sql.Literal(login), gone=_listed(gone)),
-            sql.SQL("SELECT {} IS NULL").format(named(set_role)),
+            residue, ((set_dropped,),) = await send(
+                self._connection,
+                COMMIT,
+                filled("residue", login=sql.Literal(self._login), gone=_listed(gone)),
+                sql.SQL("SELECT {} IS NULL").format(named(self._set_role)),
+            )
+        return Ended(
+            login=self._login,
+            set_role=self._set_role,
+            set_dropped=set_dropped,
+            residue=tuple(sorted(str(found) for (found,) in residue)),
         )
-    return Ended(
-        login=login,
-        set_role=set_role,
-        set_dropped=set_dropped,
-        residue=tuple(sorted(str(found) for (found,) in residue)),
-    )
+
+    async def _drop(self, roles: list[str], login_oid: int | None, elsewhere: list[str]) -> bool:
+        """False: the login has a session after all, which nobody could end once its role is gone."""
+        powers = self._connections.powers
+        await clear_elsewhere(self._connections, roles, elsewhere)
+        results = await send(self._connection, powers.clear(roles), powers.drop(roles), _sessions_of(login_oid))
+        ((sessions,),) = results[-1]
+        return not sessions
 
 
 def _facts(connections: Connections, *, login: str | None, set_role: str, set_oid: int | None) -> sql.Composed:

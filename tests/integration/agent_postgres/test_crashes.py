@@ -20,7 +20,7 @@ from p0_agent.postgres.cluster import Cluster
 from p0_agent.postgres.names import LOGIN_PATTERN, SET_PATTERN, login_name
 from p0_agent.postgres.provision import Order
 
-STEPS_AT_LEAST = {"end": 50, "sweep": 30}
+STEPS_AT_LEAST = {"end": 30, "sweep": 18}
 """There are more; a number that is much lower says that steps are no longer counted."""
 
 STEPS_AT_MOST = 200
