@@ -136,7 +136,7 @@ async def _provision(entry: Entry, admission: Admission, allowed: Allowed, conte
         login=login_name(person=subject.email or subject.sub, issuer=subject.iss, subject=subject.sub, rh=entry.rh),
         permissions=allowed.permissions,
         not_after=_not_after(allowed, context),
-        read_only=not any(permission.privilege in WRITING for permission in allowed.permissions),
+        read_only=not any(permission.privilege in WRITING for permission in (*allowed.permissions, *admission.reached)),
         search_path=search_path(request_of(entry)),
         connection_limit=1 if one_shot else context.ceiling.connections,
     )

@@ -11,6 +11,7 @@ from p0_access.messages.records import ReachedObject, Request
 from p0_access.permissions.reading import DEFAULT_SEARCH_PATH, ReadingWarning
 from p0_access.routing.decision import Question, Requestor
 from p0_access.routing.question import ask
+from p0_agent.core import ceiling
 from p0_agent.core.context import Context
 from p0_agent.errors import Step, at
 
@@ -26,6 +27,9 @@ class Needs(msgspec.Struct, frozen=True, kw_only=True):
 async def read(request: Request, requestor: Requestor, context: Context) -> Needs:
     with at(Step.READING):
         reading = await context.reader.read(request.database, request.what)
+        if request.what.kind == "role":
+            schemas = frozenset(context.cluster.databases[request.database])
+            ceiling.check_reach(reading.needed, reading.reached, context.ceiling, schemas=schemas)
         question = ask(
             context.rules,
             reading.catalog,

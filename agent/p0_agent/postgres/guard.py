@@ -69,7 +69,7 @@ class GuardPowers:
     def make_set(self, role: str, *, shared: bool) -> sql.Composed:  # noqa: ARG002  the functions know the version
         return _call("open_set", role)
 
-    def grant(self, role: str, permissions: Sequence[Permission]) -> sql.Composed:
+    def grant(self, role: str, permissions: Sequence[Permission], *, shared: bool) -> sql.Composed:  # noqa: ARG002  as above
         return _call("grant", role, Jsonb(msgspec.to_builtins(permissions)))
 
     def make_login(self, login: NewLogin, *, shared: bool) -> sql.Composed:  # noqa: ARG002  as above

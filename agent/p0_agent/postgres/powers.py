@@ -17,7 +17,7 @@ from psycopg import sql
 
 from p0_access.permissions.permission import Permission
 from p0_access.secret import Hidden
-from p0_agent.postgres.statements import grants
+from p0_agent.postgres.statements import grants, membership
 
 DEFAULT_BROKER: Final = "p0_broker"
 
@@ -48,7 +48,7 @@ class Powers(Protocol):
     def make_set(self, role: str, *, shared: bool) -> sql.Composed:
         """A role without a login, that holds nothing yet."""
 
-    def grant(self, role: str, permissions: Sequence[Permission]) -> sql.Composed:
+    def grant(self, role: str, permissions: Sequence[Permission], *, shared: bool) -> sql.Composed:
         """Of permissions that are canonical and each `is_granted`, in this database."""
 
     def make_login(self, login: NewLogin, *, shared: bool) -> sql.Composed:
@@ -89,8 +89,8 @@ class BrokerPowers:
         create = sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(role))
         return sql.SQL("; ").join([create, self._administer(role, shared=shared)])
 
-    def grant(self, role: str, permissions: Sequence[Permission]) -> sql.Composed:
-        return grants(role, permissions)
+    def grant(self, role: str, permissions: Sequence[Permission], *, shared: bool) -> sql.Composed:
+        return grants(role, permissions, shared=shared)
 
     def make_login(self, login: NewLogin, *, shared: bool) -> sql.Composed:
         name = sql.Identifier(login.name)
@@ -99,7 +99,7 @@ class BrokerPowers:
                 sql.SQL("CREATE ROLE {} LOGIN INHERIT CONNECTION LIMIT {} VALID UNTIL {} PASSWORD {}").format(
                     name, sql.Literal(login.connection_limit), until(login.not_after), sql.Literal(login.verifier)
                 ),
-                _membership(login.set_role, name, shared=shared),
+                membership(login.set_role, name, shared=shared),
                 sql.SQL("COMMENT ON ROLE {} IS {}").format(name, sql.Literal(login.comment)),
                 *self._settings(login.name, login.settings),
                 self._administer(login.name, shared=shared),
@@ -156,7 +156,7 @@ class BrokerPowers:
 
     def _administer(self, role: str, *, shared: bool) -> sql.Composed:
         """Lets the agent end the sessions of a role that it has just made, and drop what the role owns."""
-        return _membership(role, sql.Identifier(self.maker), shared=shared)
+        return membership(role, sql.Identifier(self.maker), shared=shared)
 
     def _settings(self, login: str, settings: Mapping[str, tuple[str, ...]]) -> list[sql.Composed]:
         return [
@@ -170,8 +170,3 @@ class BrokerPowers:
 def until(not_after: int) -> sql.Literal:
     """For VALID UNTIL."""
     return sql.Literal(datetime.fromtimestamp(not_after, UTC).isoformat())
-
-
-def _membership(role: str, member: sql.Composable, *, shared: bool) -> sql.Composed:
-    options: LiteralString = " WITH INHERIT TRUE, SET FALSE" if shared else ""
-    return sql.SQL("GRANT {} TO {}" + options).format(sql.Identifier(role), member)

@@ -16,6 +16,7 @@ _GRANTABLE: Final[Mapping[Kind, Mapping[str, LiteralString]]] = {
     Kind.RELATION: {name: name for name in ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES")},
     Kind.COLUMN: {name: name for name in ("SELECT", "INSERT", "UPDATE", "REFERENCES")},
     Kind.SEQUENCE: {name: name for name in ("USAGE", "SELECT", "UPDATE")},
+    Kind.ROLE: {"MEMBER": "MEMBER"},
 }
 """What is granted, and its word in SQL. TRIGGER is left out: it is a way to other people's privileges."""
 
@@ -33,11 +34,20 @@ def is_granted(permission: Permission) -> bool:
     return permission.privilege in _GRANTABLE.get(permission.kind, {})
 
 
-def grants(role: str, permissions: Sequence[Permission]) -> sql.Composed:
-    """`permissions` (canonical, each `is_granted`), one GRANT for each object."""
+def membership(role: str, member: sql.Composable, *, shared: bool) -> sql.Composed:
+    """GRANT of `role` such that `member` inherits from it and, where the version has that (`shared`), cannot become
+    it."""
+    options: LiteralString = " WITH INHERIT TRUE, SET FALSE" if shared else ""
+    return sql.SQL("GRANT {} TO {}" + options).format(sql.Identifier(role), member)
+
+
+def grants(role: str, permissions: Sequence[Permission], *, shared: bool) -> sql.Composed:
+    """`permissions` (canonical, each `is_granted`), one GRANT for each object. `shared` as for `membership`."""
     return sql.SQL("; ").join(
-        _grant(list(group), role)
-        for _, group in groupby(permissions, key=lambda item: (item.kind, item.schema, item.object))
+        membership(each.object or "", sql.Identifier(role), shared=shared)
+        if each.kind is Kind.ROLE
+        else _grant([each, *others], role)
+        for _, (each, *others) in groupby(permissions, key=lambda item: (item.kind, item.schema, item.object))
     )
 
 

@@ -85,7 +85,7 @@ async def test_what_can_be_put_right_is(change: str, what: str, managed: Managed
         ("GRANT {set} TO {login} WITH ADMIN OPTION", "the login may become its set role, or hand it on", "SELECT"),
         (
             "GRANT pg_read_all_data TO {set}",
-            "its privileges were changed: extra: MEMBER on other role pg_read_all_data",
+            "its privileges were changed: extra: MEMBER on role pg_read_all_data",
             "SELECT",
         ),
         (

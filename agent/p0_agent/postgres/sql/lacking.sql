@@ -18,6 +18,7 @@ WHERE NOT coalesce(CASE w.kind
   WHEN 'schema' THEN pg_catalog.has_schema_privilege(
     me.oid, pg_catalog.to_regnamespace(pg_catalog.quote_ident(w.object)), w.privilege)
   WHEN 'database' THEN pg_catalog.has_database_privilege(me.oid, w.object, w.privilege)
+  WHEN 'role' THEN (SELECT pg_catalog.pg_has_role(me.oid, r.oid, 'USAGE') FROM pg_catalog.pg_roles r WHERE r.rolname = w.object)
   WHEN 'function' THEN EXISTS (
     SELECT FROM pg_catalog.pg_proc p
     WHERE p.pronamespace = pg_catalog.to_regnamespace(pg_catalog.quote_ident(w.schema))
