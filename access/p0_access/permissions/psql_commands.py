@@ -1,7 +1,8 @@
 """What psql does to a text before the server sees it: backslash commands, and interpolation of its variables.
 
 The text that is signed is what must run, so whatever psql would change in it is refused. Commands that only change how
-results are shown are let through: they are blanked, since they are no SQL.
+results are shown are let through: they are blanked, since they are no SQL. `\\copy` stands for a COPY through the
+connection, and is read as one.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import re
 from typing import Final
 
 from p0_access.errors import ReadingError
-from p0_access.permissions.lexer import ALPHANUMERIC
+from p0_access.permissions.lexer import ALPHANUMERIC, PUNCTUATION, tokens
 from p0_access.permissions.places import Places
 from p0_access.permissions.wordlist import words
 
@@ -19,8 +20,13 @@ _HARMLESS: Final = words(
     "? a C conninfo echo errverbose f h H help l list p print pset q qecho quit sf sv t T timing warn x z"
 )
 _DESCRIBE: Final = re.compile(r"d[a-zA-Z]{0,5}[S+x]*\Z")
+_HINT: Final = (
+    "Only commands that shape the output (such as \\x, \\timing, \\pset), describe objects (\\d), or \\copy to or from a "
+    "file may stay."
+)
 _SEND: Final = frozenset({"g", "gx"})
 _COMMAND: Final = re.compile(r"\\([A-Za-z?!;:]+|\\?)([ \t][^\n\r\\]*|)(\\\\)?")
+_COPY_FILE: Final = re.compile(r"(?i)\b(from|to)\s+(program\b|'[^']*(?:''[^']*)*'|\S+)")
 _INTERPOLATION: Final = re.compile(
     rf":(?:{ALPHANUMERIC}+|'{ALPHANUMERIC}+'|\"{ALPHANUMERIC}+\"|\{{\?{ALPHANUMERIC}+\}})"
 )
@@ -32,11 +38,42 @@ def command(text: str, start: int) -> tuple[int, str]:
     if found is None:
         raise _refused(text, start, "\\")
     name, arguments = found.group(1), found.group(2)
+    if name == "copy":
+        return _copy(text, start)
     if name in _SEND and not arguments.strip():
         return found.end(), ";"
     if not (name in _HARMLESS or _DESCRIBE.match(name)) or any(mark in arguments for mark in "`:'\"|"):
         raise _refused(text, start, name)
     return found.end(), ""
+
+
+def _copy(text: str, start: int) -> tuple[int, str]:
+    """`\\copy … from 'file' …` up to the end of its line, as COPY … FROM STDIN. psql interpolates nothing in it."""
+    end = min((place for mark in "\r\n" if (place := text.find(mark, start)) >= 0), default=len(text))
+    line = text[start + len("\\copy") : end]
+    try:
+        found = _COPY_FILE.search(_without_brackets(line))
+    except ReadingError:
+        found = None
+    if found is None or found.group(2).lower() in ("program", "stdin"):
+        raise _refused(text, start, "copy")
+    stream = "stdin" if found.group(1).lower() == "from" else "stdout"
+    instead = f"copy{line[: found.start(2)]}{stream}{line[found.end(2) :].rstrip().rstrip(';')};"
+    if len(instead) > end - start:
+        raise _refused(text, start, "copy", "Write the file with its folder: './a'.")
+    return end, instead.rjust(min(len(instead) + 1, end - start))
+
+
+def _without_brackets(line: str) -> str:
+    """The line with what stands in brackets blanked, as long as it."""
+    depth = 0
+    found = list(line)
+    for kind, begin, end in tokens(line):
+        mark = line[begin] if kind == PUNCTUATION else ""
+        depth += (mark == "(") - (mark == ")")
+        if depth or mark == ")":
+            found[begin:end] = " " * (end - begin)
+    return "".join(found)
 
 
 def interpolated(text: str, colon: int) -> bool:
@@ -56,12 +93,12 @@ def refuse_interpolation(text: str, colon: int) -> ReadingError:
     )
 
 
-def _refused(text: str, start: int, name: str) -> ReadingError:
+def _refused(text: str, start: int, name: str, hint: str = _HINT) -> ReadingError:
     line, column = Places(text).line_and_column(start)
     return ReadingError(
         f"the psql command \\{name} is not SQL, and it may change what runs" if name != "\\" else "a lone backslash",
         code="psql_meta_command",
-        hint="Only commands that shape the output (such as \\x, \\timing, \\pset) or describe objects (\\d) may stay.",
+        hint=hint,
         line=line,
         column=column,
     )
