@@ -132,7 +132,9 @@ class Stage:
             version = connection.info.server_version // 10_000
         async with await self._superuser(DATABASE) as connection:
             await connection.execute(resources.files("p0_demo").joinpath("data", "mydatabase.sql").read_bytes())
-        scripts = agent_setup.bootstrap_scripts(settings, server_version=version, random=secrets.token_bytes)
+        scripts = agent_setup.bootstrap_scripts(
+            settings, server_version=version, hardened=False, random=secrets.token_bytes
+        )
         for script in scripts:
             async with await self._superuser(script.database) as connection:
                 await connection.execute(script.sql.encode())

@@ -14,11 +14,13 @@ from p0_access.messages.mandates import Allow, Delegation
 from p0_access.messages.views import RequestView, State
 from p0_access.proof import jws
 from p0_access.proof.identity import VerifiedIdentity
+from p0_access.routing.current import CurrentRules
 from p0_access.routing.durations import spell_duration
 from p0_server.auth import Authenticator
 from p0_server.config import Settings
 from p0_server.errors import NotFoundError, UnprocessableError
 from p0_server.requests import Requests
+from p0_server.stepping_up import demand_of_mandate
 from p0_server.store.protocol import NewEvent, NewJob, RidTakenError, StandIn, Store, StoredRequest
 from p0_server.visibility import named_key, viewer
 
@@ -38,6 +40,7 @@ class Mandates:
         store: Store,
         authenticator: Authenticator,
         requests: Requests,
+        rules: CurrentRules,
         *,
         clock: Callable[[], float],
         random: Callable[[int], bytes],
@@ -46,6 +49,7 @@ class Mandates:
         self._store = store
         self._authenticator = authenticator
         self._requests = requests
+        self._rules = rules
         self._clock = clock
         self._random = random
 
@@ -73,6 +77,8 @@ class Mandates:
         self, person: VerifiedIdentity, signed: SignedAct, found: jws.Verified[Allow | Delegation], agent: str
     ) -> None:
         act, now = found.record, int(self._clock())
+        signer = await self._authenticator.identity(signed.identity)
+        demand_of_mandate(self._rules.rules.defaults, act, signer)
         stored = StoredRequest(
             rid=act.rid,
             rh=found.hash,

@@ -6,11 +6,13 @@ The agent decides. Where the server's rules or configuration differ from its own
 from __future__ import annotations
 
 from p0_access.errors import ProofError
+from p0_access.messages.mandates import Allow, Delegation
 from p0_access.messages.records import Admission, Approval
 from p0_access.proof.identity import VerifiedIdentity
 from p0_access.routing.approvals import VerifiedApproval, demands, may_review
 from p0_access.routing.decision import Decision, Denied, NeedsApproval, StepUp
-from p0_access.routing.stepping_up import check_step_up
+from p0_access.routing.rules import Defaults
+from p0_access.routing.stepping_up import check_step_up, of_mandate
 from p0_server.errors import ForbiddenError, StepUpRequiredError
 
 
@@ -22,10 +24,7 @@ def demand_of_request(decision: Decision | None, signer: VerifiedIdentity) -> No
 
 def demand_of_approval(admission: Admission, act: Approval, signer: VerifiedIdentity, now: int) -> None:
     """The same for an approval, by the agent's verdict; `ForbiddenError` for who pasted their sign-in."""
-    if signer.pasted:
-        raise ForbiddenError(
-            "who pasted their sign-in does not approve", code="pasted_session", hint="Approve where your browser is."
-        )
+    _refuse_pasted(signer)
     decision = admission.rules.decision
     if not isinstance(decision, NeedsApproval) or act.decision == "deny":
         return
@@ -36,6 +35,19 @@ def demand_of_approval(admission: Admission, act: Approval, signer: VerifiedIden
         _demand(demands(decision, word, requestor=requestor), signer)
     else:  # they stand in for somebody, of whom the agent knows
         _demand(tuple(each.step_up for each in decision.requirements if each.step_up is not None), signer)
+
+
+def demand_of_mandate(defaults: Defaults, act: Allow | Delegation, signer: VerifiedIdentity) -> None:
+    """The same for what is signed in advance, by the server's own rules."""
+    _refuse_pasted(signer)
+    _demand(of_mandate(defaults, act.permissions if isinstance(act, Allow) else None), signer)
+
+
+def _refuse_pasted(signer: VerifiedIdentity) -> None:
+    if signer.pasted:
+        raise ForbiddenError(
+            "who pasted their sign-in does not approve", code="pasted_session", hint="Approve where your browser is."
+        )
 
 
 def _demand(demanded: tuple[StepUp, ...], signer: VerifiedIdentity) -> None:

@@ -12,6 +12,7 @@ from p0_access.errors import ProofError
 from p0_access.permissions.permission import Permission
 from p0_access.routing.decision import Question, StepUp
 from p0_access.routing.rule import SteppingUp
+from p0_access.routing.rules import Defaults
 
 READS: Final = frozenset({"SELECT", "CONNECT", "USAGE", "EXECUTE", "TEMPORARY", "REFERENCES"})
 """Privileges that by themselves change no data. What a function does with its owner's rights is among the reached."""
@@ -28,6 +29,13 @@ def of_approvers(said: SteppingUp | None, question: Question, *, for_writes: boo
 def of_requestor(said: Iterable[SteppingUp | None]) -> tuple[StepUp, ...]:
     """All that the deciding rules demand of the request; one sign-in must meet every one."""
     return tuple(dict.fromkeys(each.demand for each in said if each is not None and "requestor" in each.of))
+
+
+def of_mandate(defaults: Defaults, permissions: Iterable[Permission] | None) -> tuple[StepUp, ...]:
+    """What signing in advance needs, by the defaults: an allowance of `permissions` what approving them would; a
+    delegation (None) a sign-in, whatever comes."""
+    needed = defaults.step_up_for_writes and (permissions is None or may_write(permissions))
+    return (StepUp(),) if needed else ()
 
 
 def writes(question: Question) -> bool:

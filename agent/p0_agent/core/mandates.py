@@ -15,10 +15,10 @@ from p0_access.messages.mandates import Allow, Delegation, Named
 from p0_access.messages.records import Admission, End
 from p0_access.proof import jws
 from p0_access.routing.approvals import Absent, tally
-from p0_access.routing.decision import NeedsApproval, Requestor, StepUp
+from p0_access.routing.decision import NeedsApproval, Requestor
 from p0_access.routing.people import is_approver
 from p0_access.routing.rule import People
-from p0_access.routing.stepping_up import check_step_up, may_write
+from p0_access.routing.stepping_up import check_step_up, of_mandate
 from p0_agent.core.acts import check_signed_in, request_of, requestor, verified
 from p0_agent.core.answer import Answer
 from p0_agent.core.context import Context
@@ -126,9 +126,9 @@ def _check(found: VerifiedAct[Allow | Delegation], context: Context) -> None:
     if _named(act).means(iss=person.iss, sub=person.sub, email=person.email):
         raise RefusedError("nobody does this for themselves", step=Step.APPROVALS, code="own_request")
     check_signed_in(found.person)
-    if context.rules.defaults.step_up_for_writes and (isinstance(act, Delegation) or may_write(act.permissions)):
-        with at(Step.APPROVALS):
-            check_step_up((StepUp(),), found.person.stepped_up)
+    with at(Step.APPROVALS):
+        needed = of_mandate(context.rules.defaults, act.permissions if isinstance(act, Allow) else None)
+        check_step_up(needed, found.person.stepped_up)
     if not _approves_something(person, context):
         raise RefusedError("no rule asks you to approve anything", step=Step.APPROVALS, code="not_an_approver")
     if isinstance(act, Allow):

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import secrets
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from p0_launcher.commands.common import Json, ask, interactive, note, out, out_json, profile, run, seconds
+from p0_launcher.commands.common import (
+    Json,
+    ask,
+    interactive,
+    note,
+    out,
+    out_json,
+    profile,
+    run,
+    seconds,
+    show_sign_in,
+)
 from p0_launcher.completion import databases
 from p0_launcher.errors import UsageError
 
@@ -72,8 +84,9 @@ def allow(
         from p0_launcher.acts import new_mandate_rid
         from p0_launcher.api import MAX_WAIT
         from p0_launcher.connection import connect
+        from p0_launcher.stepping_up import handed_in
 
-        async with connect(profile()) as connection:
+        async with connect(profile(), show_url=show_sign_in) as connection:
             view = await connection.workflow.database(database)
             person = _named(user, connection)
             note(_allowance(person, database, what, asked, uses, least, lifetime))
@@ -92,7 +105,7 @@ def allow(
                 lifetime=lifetime,
                 comment=comment,
             )
-            return await connection.api.mandate(act, wait=MAX_WAIT)
+            return await handed_in(partial(connection.api.mandate, wait=MAX_WAIT), act, connection.session.step_up)
 
     _finish([run(main())], json=json)
 
@@ -123,8 +136,9 @@ def delegate(
         from p0_launcher.acts import new_mandate_rid
         from p0_launcher.api import MAX_WAIT
         from p0_launcher.connection import connect
+        from p0_launcher.stepping_up import handed_in
 
-        async with connect(profile()) as connection:
+        async with connect(profile(), show_url=show_sign_in) as connection:
             trusted = connection.profile.agents
             agents = sorted({view.agent for view in await connection.api.databases() if view.agent in trusted})
             if not agents:
@@ -144,7 +158,8 @@ def delegate(
                     lifetime=lifetime,
                     comment=comment,
                 )
-                found.append(await connection.api.mandate(act, wait=MAX_WAIT))
+                send = partial(connection.api.mandate, wait=MAX_WAIT)
+                found.append(await handed_in(send, act, connection.session.step_up))
             return found
 
     _finish(run(main()), json=json)
