@@ -59,8 +59,9 @@ async def run(table: Table) -> None:
     async def whole() -> None:
         for act, type_ in acts:
             await verify(
-                act, type_, audience=f"p0-agent:{AGENT}", issuers={ISSUER.issuer: ISSUER}, key_source=_Keys(), now=NOW
-            )
+                act, type_, audience=f"p0-agent:{AGENT}", issuers={ISSUER.issuer: ISSUER}, key_source=_Keys(),
+                aliases={}, now=NOW,
+            )  # fmt: skip
 
     def people() -> list[Any]:
         return [
@@ -91,17 +92,18 @@ def _acts() -> tuple[SignedAct, SignedAct]:
     permissions = canonical(
         [connect("shop"), usage("sales"), *(column("sales", "orders", f"c{n}", "SELECT") for n in range(20))]
     )
-    request = _signer("dana").sign_request(
+    request = signer("dana").sign_request(
         agent=AGENT, rid="r-abcdefgh", database="shop", what=What(statement=("select * from sales.orders",)),
         reason="Monthly report", ttl=900, one_shot=False, enc=OpeningKey.generate(secrets.token_bytes).public,
     )  # fmt: skip
-    approval = _signer("pat").sign_approval(
+    approval = signer("pat").sign_approval(
         agent=AGENT, ah="h" * 42 + "A", decision="approve", permissions=permissions, ttl=600, comment="Fine"
     )
     return request, approval
 
 
-def _signer(name: str) -> Signer:
+def session(name: str) -> tuple[SigningKey, Identity]:
+    """Somebody who has signed in."""
     key = SigningKey.generate(secrets.token_bytes)
     bind = commitment.make_bind(key.public, secrets.token_bytes)
     claims = {
@@ -109,7 +111,11 @@ def _signer(name: str) -> Signer:
         "email_verified": True, "groups": ["analysts", "engineers"], "nonce": commitment.nonce(bind),
     }  # fmt: skip
     token = jwt.encode(claims, PRIVATE, algorithm="ES256", headers={"kid": "k1"})
-    identity = Identity(bind=bind, id_token=token)
+    return key, Identity(bind=bind, id_token=token)
+
+
+def signer(name: str) -> Signer:
+    key, identity = session(name)
     return Signer(key=key, identity=identity, clock=lambda: NOW, random=secrets.token_bytes)
 
 

@@ -23,7 +23,9 @@ from p0_server.store.protocol import (
     Done,
     NewEvent,
     NewJob,
+    Remark,
     RidTakenError,
+    Settled,
     StaleLeaseError,
     Store,
     StoredAgent,
@@ -414,3 +416,86 @@ async def test_a_closed_store_says_so(tmp_path: Path) -> None:
         await create(store)
     with pytest.raises(StoreError):
         await store.last_seq()
+
+
+# notices, remarks
+
+
+def of_all(_request: StoredRequest, new: NewEvent) -> tuple[str, ...]:
+    return ("one", "two") if new.type == "submitted" else ()
+
+
+@pytest.fixture
+async def telling(tmp_path: Path) -> AsyncIterator[Store]:
+    found = await SqliteStore.open(tmp_path / "telling.db", notify=of_all)
+    yield found
+    await found.close()
+
+
+async def test_notices_are_written_with_their_event_for_each_target(telling: Store) -> None:
+    made = await create(telling)
+    (due,) = await telling.due_notices("one", now=NOW, limit=9)
+    assert (due.target, due.attempts, due.event.type, due.request) == ("one", 0, "submitted", made)
+    (other,) = await telling.due_notices("two", now=NOW, limit=9)
+    assert due.id != other.id
+    assert await telling.due_notices("three", now=NOW, limit=9) == ()
+    assert await telling.due_notices("one", now=NOW - 1, limit=9) == ()
+
+
+async def test_what_was_not_written_is_not_told(telling: Store) -> None:
+    made = await create(telling)
+    with pytest.raises(RidTakenError):
+        await create(telling)
+    with pytest.raises(ChangedError):
+        await telling.change(Change(request=msgspec.structs.replace(made, version=99), events=(event(),)))
+    assert len(await telling.due_notices("one", now=NOW, limit=9)) == 1
+
+
+async def test_a_notice_waits_is_sent_or_is_dead(telling: Store) -> None:
+    await create(telling)
+    (one,) = await telling.due_notices("one", now=NOW, limit=9)
+    (two,) = await telling.due_notices("two", now=NOW, limit=9)
+    assert await telling.undelivered(9) == ()
+    await telling.settle_notice(one.number, Settled(state="waiting", due=NOW + 5, settled=None, problem="away"))
+    assert await telling.due_notices("one", now=NOW + 4, limit=9) == ()
+    (again,) = await telling.due_notices("one", now=NOW + 5, limit=9)
+    assert (again.id, again.attempts) == (one.id, 1)
+    await telling.settle_notice(one.number, Settled(state="dead", due=NOW, settled=NOW, problem="away"))
+    await telling.settle_notice(two.number, Settled(state="sent", due=NOW, settled=NOW))
+    await telling.settle_notice(two.number, Settled(state="dead", due=NOW, settled=NOW))  # too late
+    (dead,) = await telling.undelivered(9)
+    assert (dead.target, dead.rid, dead.type, dead.state, dead.problem) == (
+        "one",
+        "r-00001",
+        "submitted",
+        "dead",
+        "away",
+    )
+    assert [(each.target, each.state, each.notices) for each in await telling.notice_counts()] == [("one", "dead", 1)]
+
+
+async def test_dead_notices_are_revived_and_sent_ones_forgotten(telling: Store) -> None:
+    await create(telling)
+    (one,) = await telling.due_notices("one", now=NOW, limit=9)
+    (two,) = await telling.due_notices("two", now=NOW, limit=9)
+    await telling.settle_notice(one.number, Settled(state="dead", due=NOW, settled=NOW))
+    await telling.settle_notice(two.number, Settled(state="sent", due=NOW, settled=NOW))
+    await telling.forget_notices(NOW)  # not old enough
+    await telling.forget_notices(NOW + 1)
+    assert await telling.revive_notices(NOW + 2) == 1
+    (again,) = await telling.due_notices("one", now=NOW + 2, limit=9)
+    assert (again.id, again.attempts) == (one.id, 0)
+
+
+async def test_without_targets_there_are_no_notices(store: Store) -> None:
+    await create(store)
+    assert await store.notice_counts() == ()
+
+
+async def test_the_last_remark_about_something_is_kept(opened: Opened) -> None:
+    assert await opened.store.remarked("rules") is None
+    for at in (NOW, NOW + 1):
+        await opened.store.remark(Remark(about="rules", at=at, said={"at": at, "problems": []}))
+    await opened.store.close()
+    remark = await (await opened.open()).remarked("rules")
+    assert remark == Remark(about="rules", at=NOW + 1, said={"at": NOW + 1, "problems": []})

@@ -55,6 +55,7 @@ _LISTS: Final = {
     "mandates": "requests_mandates",
 }
 _BUSY_SECONDS: Final = 5.0
+_CACHE_KIB: Final = 64 * 1024
 
 
 class SqliteStore:
@@ -81,6 +82,7 @@ class SqliteStore:
                 await connection.execute("PRAGMA journal_mode = WAL")
                 await connection.execute("PRAGMA synchronous = FULL")
                 await connection.execute("PRAGMA foreign_keys = ON")
+                await connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB:d}")
                 await connection.execute("PRAGMA secure_delete = ON")  # tokens that are forgotten are gone
             await migrate(opened[0])
         except BaseException as error:

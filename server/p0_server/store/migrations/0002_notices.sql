@@ -13,7 +13,7 @@ CREATE TABLE notices (
 ) STRICT;
 
 CREATE INDEX notices_due ON notices (target, due) WHERE state = 'waiting';
-CREATE INDEX notices_dead ON notices (number) WHERE state = 'dead';
+CREATE INDEX notices_left ON notices (target, state) WHERE state <> 'sent';
 CREATE INDEX notices_to_forget ON notices (settled) WHERE state = 'sent';
 
 -- What a running server last said of itself, for whoever examines it from outside.

@@ -9,8 +9,8 @@ ORDER BY due, number LIMIT :limit;
 -- name: undelivered_notices
 SELECT notices.*, events.rid, events.type
 FROM notices JOIN events USING (seq)
-WHERE notices.state IN ('waiting', 'dead') AND (notices.state = 'dead' OR notices.attempts > 0)
-ORDER BY number DESC LIMIT :limit;
+WHERE notices.state <> 'sent' AND (notices.state = 'dead' OR notices.attempts > 0)
+ORDER BY +number DESC LIMIT :limit;  -- +: sorted after the few were found, not found by walking through all
 
 -- name: event
 SELECT * FROM events WHERE seq = :seq;
@@ -21,7 +21,8 @@ SET attempts = attempts + 1, state = :state, due = :due, settled = :settled, pro
 WHERE number = :number AND state = 'waiting';
 
 -- name: revive_notices
-UPDATE notices SET state = 'waiting', attempts = 0, due = :now, settled = NULL WHERE state = 'dead';
+UPDATE notices SET state = 'waiting', attempts = 0, due = :now, settled = NULL
+WHERE state <> 'sent' AND state = 'dead';
 
 -- name: forget_notices
 DELETE FROM notices WHERE state = 'sent' AND settled < :before;
