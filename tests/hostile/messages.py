@@ -131,8 +131,7 @@ def sql(text: str, **more: Any) -> dict[str, Any]:
     return {"statement": [text], "search_path": ["public"]} | more
 
 
-says("extend an earlier access", 1, "extends_unsupported", extends="x" * 43)
-says("call it an emergency", 1, "break_glass_unsupported", break_glass=True)
+says("extend an access that there is not", 8, "extension_unknown", extends="x" * 43)
 says("bring settings that change what SQL means", 1, "settings_unsupported", what=sql(MARKETS, settings={"role": "x"}))
 says("a search path through somebody's own schema", 1, "search_path_unsafe", what=sql(MARKETS, search_path=["dana"]))
 says('a search path through "$user"', 1, "search_path_unsafe", what=sql(MARKETS, search_path=["$user"]))

@@ -33,8 +33,7 @@ async def end(job: Job, context: Context) -> Answer:
         cause = _allowed(found, entry, context, in_place_of)
         await context.cluster.evidence.append("end", found.compact, context.now())
     if entry.stage in OPEN:
-        with at(Step.APPROVALS):
-            entry = await context.cluster.ledger.close(entry.rh, "cancelled", context.now())
+        entry = await _cancelled(entry, context)
     if entry.stage in LIVE:
         entry = await finish(entry, cause, context)
     return await stands(entry, context)
@@ -61,7 +60,6 @@ async def receipt(entry: Entry, ended: Ended, context: Context) -> Entry:
         residue=ended.residue,
     )
     signed = jws.sign(deletion, context.key)
-    await context.cluster.evidence.append("deletion", signed, context.now())
     try:
         return await context.cluster.ledger.end(entry.rh, signed, context.now())
     except LedgerError:
@@ -69,6 +67,18 @@ async def receipt(entry: Entry, ended: Ended, context: Context) -> Entry:
         if done is not None and done.stage == "ended":
             return done  # a job and the clock ended it at the same moment; the first receipt stands
         raise
+
+
+async def _cancelled(entry: Entry, context: Context) -> Entry:
+    """Closed before it began; or where it is by now, if another job brought it further meanwhile."""
+    for _ in range(len(OPEN)):
+        try:
+            return await context.cluster.ledger.close(entry.rh, "cancelled", context.now())
+        except LedgerError:
+            entry = await context.cluster.ledger.get(entry.rh) or entry
+            if entry.stage not in OPEN:
+                break
+    return entry
 
 
 async def _entry(job: Job, context: Context) -> Entry:
