@@ -12,6 +12,7 @@ import postgast
 
 from bench.harness import Table
 from p0_access.permissions.catalog import Catalog, Relation
+from p0_access.permissions.guard import guard
 from p0_access.permissions.infer import read
 from p0_access.permissions.reading import Refused
 
@@ -36,11 +37,11 @@ async def run(table: Table) -> None:
 
 
 def _statements() -> list[str]:
-    """The SQL of the cases; what follows indented is what it needs."""
+    """The SQL of the cases, without what is psql's; what follows indented is what it needs."""
     found = []
     for theme in THEMES:
         blocks = (CASES / f"{theme}.txt").read_text(encoding="utf-8").strip().split("\n\n")
-        found += ["\n".join(line for line in block.split("\n") if not line.startswith("    ")) for block in blocks]
+        found += [guard("\n".join(line for line in block.split("\n") if not line.startswith("    "))) for block in blocks]
     return found
 
 

@@ -15,6 +15,7 @@ from p0_access.permissions.lexer import BACKSLASH, COLON, MAX_COMMENT_DEPTH, OPE
 from p0_access.permissions.places import Places
 
 MAX_TEXT_BYTES: Final = 64 * 1024
+_MAX_CHARACTER_BYTES: Final = 4
 MAX_BRACKET_DEPTH: Final = 256
 MAX_OPERATORS: Final = 2_000
 """In one expression, together with the expressions around it."""
@@ -37,7 +38,7 @@ _NOTED: Final = _SET_OPERATIONS | _DEEPENING | _ENDING | _JSON_OBJECTS | {"case"
 
 def guard(text: str) -> str:
     """The SQL of `text`, as long as it, with psql's harmless commands blanked; raises ReadingError for the rest."""
-    if len(text) > MAX_TEXT_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_TEXT_BYTES:
+    if len(text) * _MAX_CHARACTER_BYTES > MAX_TEXT_BYTES < len(text.encode("utf-8", "surrogatepass")):
         raise ReadingError(
             f"the text is longer than {MAX_TEXT_BYTES // 1024} KB",
             code="too_long",
@@ -45,10 +46,11 @@ def guard(text: str) -> str:
         )
     if (at := text.find("\0")) >= 0:
         _refuse(text, at, "syntax_error", "a NUL character cannot stand in SQL")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        _refuse(text, error.start, "syntax_error", "the text is not valid Unicode")
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            _refuse(text, error.start, "syntax_error", "the text is not valid Unicode")
     return text if _plainly_small(text) else _Guard(text).run()
 
 

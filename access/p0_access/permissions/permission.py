@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from enum import StrEnum
 from typing import Final
 
@@ -61,7 +61,15 @@ _RELATION_LIKE = frozenset({Kind.RELATION, Kind.COLUMN, Kind.ANY_COLUMN})
 
 def canonical(permissions: Iterable[Permission]) -> tuple[Permission, ...]:
     """Sorted as UTF-8 JSON bytes and without duplicates: the one form that is signed and compared."""
-    return tuple(sorted(set(permissions), key=msgspec.json.encode))
+    return in_order(set(permissions))
+
+
+def in_order(permissions: Collection[Permission]) -> tuple[Permission, ...]:
+    """The canonical form of what has no duplicates."""
+    return tuple(sorted(permissions, key=_ENCODE)) if permissions else ()
+
+
+_ENCODE: Final = msgspec.json.Encoder().encode
 
 
 def connect(database: str) -> Permission:

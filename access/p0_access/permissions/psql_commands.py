@@ -21,8 +21,8 @@ _HARMLESS: Final = words(
 )
 _DESCRIBE: Final = re.compile(r"d[a-zA-Z]{0,5}[S+x]*\Z")
 _HINT: Final = (
-    "Only commands that shape the output (such as \\x, \\timing, \\pset), describe objects (\\d), or \\copy to or from a "
-    "file may stay."
+    "Only commands that shape the output (such as \\x, \\timing, \\pset), describe objects (\\d), or \\copy to or from "
+    "a file may stay."
 )
 _SEND: Final = frozenset({"g", "gx"})
 _COMMAND: Final = re.compile(r"\\([A-Za-z?!;:]+|\\?)([ \t][^\n\r\\]*|)(\\\\)?")

@@ -144,6 +144,8 @@ class Charges:
 
     def collect(self, *, sequences: bool = True) -> dict[Permission, list[Reason]]:
         """Every permission with its reasons, without those that another one satisfies."""
+        if not self._accesses and not self._sequences:
+            return _least(dict(self._others))
         found: dict[Permission, list[Reason]] = {}
         for permission, reasons in self._others.items():
             _extend(found, permission, reasons)
@@ -170,15 +172,21 @@ def _draw(found: dict[Permission, list[Reason]], schema: str, name: str, uses: d
 
 def _least(found: dict[Permission, list[Reason]]) -> dict[Permission, list[Reason]]:
     """Without `any_column` where a column of the relation is needed with the same privilege anyway."""
+    of_any = [each for each in found if each.kind is Kind.ANY_COLUMN]
+    if not of_any:
+        return found
     columns = {(item.schema, item.object, item.privilege): item for item in found if item.kind is Kind.COLUMN}
-    for item in [each for each in found if each.kind is Kind.ANY_COLUMN]:
+    for item in of_any:
         if same := columns.get((item.schema, item.object, item.privilege)):
             _extend(found, same, found.pop(item))
     return found
 
 
 def _extend(into: dict[Permission, list[Reason]], permission: Permission, reasons: list[Reason]) -> None:
-    known = into.setdefault(permission, [])
+    known = into.get(permission)
+    if known is None:
+        into[permission] = reasons[:]
+        return
     known += [reason for reason in reasons if reason not in known][: MAX_REASONS - len(known)]
 
 
@@ -186,6 +194,8 @@ Key = TypeVar("Key")
 
 
 def _add(into: dict[Key, list[Reason]], key: Key, reason: Reason) -> None:
-    reasons = into.setdefault(key, [])
-    if len(reasons) < MAX_REASONS and reason not in reasons:
+    reasons = into.get(key)
+    if reasons is None:
+        into[key] = [reason]
+    elif len(reasons) < MAX_REASONS and reason not in reasons:
         reasons.append(reason)

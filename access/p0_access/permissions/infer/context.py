@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from p0_access.permissions.builtin import SCHEMAS, Builtin, builtin
@@ -114,7 +115,7 @@ class Context:
     def name_schema(self, schema: str, clause: str, location: int) -> None:
         """USAGE on a schema in which something is found by its name."""
         if schema not in SCHEMAS:
-            self.usages.need(usage(schema), Reason(clause, location))
+            self.usages.need(_usage(schema), Reason(clause, location))
 
     def warn(self, code: str, message: str) -> None:
         self._warnings.setdefault((code, message), ReadingWarning(code=code, message=message))
@@ -149,3 +150,6 @@ class Context:
         """After the body called `name` was read: whether it was read completely, or lacks one around it."""
         self._expansion.cut.discard(name)
         return not self._expansion.cut
+
+
+_usage: Final = lru_cache(maxsize=1024)(usage)

@@ -8,7 +8,7 @@ from typing import Final
 from p0_access.permissions.infer import expressions
 from p0_access.permissions.infer.charges import Reason
 from p0_access.permissions.infer.context import Context, RefusedError
-from p0_access.permissions.infer.scope import Columns, Entry, Level, read_target
+from p0_access.permissions.infer.scope import Columns, Entry, Level
 from p0_access.permissions.infer.tree import opened, string, strings
 from p0_access.permissions.parse import Node
 
@@ -52,7 +52,7 @@ def _read_star(context: Context, level: Level, value: Node) -> Columns | None:
         if len(members["fields"]) == 1:
             return _everything(level, place)
         columns = expressions.table_named(context, level, strings(members["fields"][:-1]), place).columns
-        _charge(level, columns, place)
+        columns.each(Reason(level.clause, place))
         return columns
     if kind == "A_Indirection" and "A_Star" in members["indirection"][-1]:
         rest = members["indirection"][:-1]
@@ -67,16 +67,10 @@ def _everything(level: Level, place: int) -> Columns:
     if not visible:
         raise RefusedError("syntax_error", "SELECT * without a table", place)
     for columns in visible:
-        _charge(level, columns, place)
+        columns.each(Reason(level.clause, place))
     if len(visible) == 1:
         return visible[0]
     return Columns([entry for each in visible for entry in each.entries()], open_=any(each.open for each in visible))
-
-
-def _charge(level: Level, columns: Columns, place: int) -> None:
-    reason = Reason(level.clause, place)
-    for _, target in columns.entries():
-        read_target(target, reason)
 
 
 _FIXED_NAMES: Final = {

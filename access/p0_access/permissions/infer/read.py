@@ -12,7 +12,7 @@ from p0_access.permissions.infer.charges import Reason
 from p0_access.permissions.infer.context import Context, RefusedError, Session
 from p0_access.permissions.infer.statements import read_statement
 from p0_access.permissions.parse import Statement, parse
-from p0_access.permissions.permission import Permission, canonical, connect
+from p0_access.permissions.permission import Permission, connect, in_order
 from p0_access.permissions.places import Places
 from p0_access.permissions.reading import DEFAULT_SEARCH_PATH, Need, Reading, Refused, StatementReading, Why
 from p0_access.permissions.splitting import split
@@ -120,7 +120,7 @@ def _read_one(index: int, statement: Statement, places: Places, context: Context
             command=command,
             writes=context.writes,
             needs=_needs(context, statement, places),
-            reached=canonical(context.reached),
+            reached=in_order(context.reached),
             warnings=context.warnings,
         )
     at = places.character(refusal.location) if refusal.location >= 0 else statement.start
@@ -137,19 +137,23 @@ def _read_one(index: int, statement: Statement, places: Places, context: Context
 
 
 def _needs(context: Context, statement: Statement, places: Places) -> tuple[Need, ...]:
-    charged: dict[Permission, list[Reason]] = {connect(context.catalog.database): [Reason("statement", -1)]}
+    charged: dict[Permission, list[Reason]] = {connect(context.catalog.database): [_STATEMENT]}
     charged.update(context.usages.collect())
     charged.update(context.charges.collect())
-    known: dict[int, tuple[int, int]] = {}
+    known: dict[Reason, Why] = {}
+    needs: list[Need] = []
+    for permission in in_order(charged):
+        why: list[Why] = []
+        for reason in charged[permission]:
+            found = known.get(reason)
+            if found is None:
+                clause, location = reason
+                at = places.character(location) if location >= 0 else statement.start
+                line, column = places.line_and_column(at)
+                found = known[reason] = Why(clause=clause, line=line, column=column)
+            why.append(found)
+        needs.append(Need(permission=permission, why=tuple(why)))
+    return tuple(needs)
 
-    def why(reason: Reason) -> Why:
-        place = known.get(reason.location)
-        if place is None:
-            at = places.character(reason.location) if reason.location >= 0 else statement.start
-            place = known[reason.location] = places.line_and_column(at)
-        return Why(clause=reason.clause, line=place[0], column=place[1])
 
-    return tuple(
-        Need(permission=permission, why=tuple([why(reason) for reason in charged[permission]]))
-        for permission in canonical(charged)
-    )
+_STATEMENT: Final = Reason("statement", -1)

@@ -58,6 +58,11 @@ class Columns:
     def entries(self) -> Sequence[Entry]:
         return self._entries
 
+    def each(self, reason: Reason) -> None:
+        """All columns are read, one by one."""
+        for _, target in self.entries():
+            read_target(target, reason)
+
     def whole(self, reason: Reason) -> None:
         """The row is read as one value."""
         for _, target in self.entries():
@@ -92,6 +97,12 @@ class RelationColumns(Columns):
 
     def entries(self) -> Sequence[Entry]:
         return [(name, (self._access, name)) for name in self._known]
+
+    def each(self, reason: Reason) -> None:
+        if self._known:
+            self._access.require("SELECT", reason)
+        for name in self._known:
+            self._access.column("SELECT", name, reason)
 
     def whole(self, reason: Reason) -> None:
         self._access.whole(reason)
