@@ -42,6 +42,7 @@ from p0_launcher.psql.handover import Launch
 from p0_launcher.review import Review, review
 from p0_tui.app import P0App
 from p0_tui.backend import Choice, Draft, RequestsView
+from p0_tui.browser import Announce, Browser
 from p0_tui.launcher_backend import LauncherBackend
 from p0_tui.narrowing import Narrowed
 from p0_tui.widgets.catalog import CatalogTree
@@ -108,6 +109,13 @@ class World:
         self.submitted: list[Draft] = []
         self.given_back: list[str] = []
         self.explained = 0
+        self.extended: list[tuple[str, int, str]] = []
+        self.announce: Announce | None = None
+        self.browser = Browser()
+        self.signed_in = asyncio.Event()
+        self.step_up = False
+        self.ahead = 0.0
+        self.name = "mydatabase"
         self.narrowed: list[Narrowed | None] = []
         self.ran: list[tuple[str, bool]] = []
         self.rules = RULES
@@ -126,7 +134,7 @@ class World:
         self._reachable()
         return (
             DatabaseView(
-                name="mydatabase",
+                name=self.name,
                 agent=AGENT.public.thumbprint,
                 online=self.agent_online,
                 catalog_version=self.catalog_now.version,
@@ -196,10 +204,37 @@ class World:
         self, review: Review, choice: Choice, comment: str, narrowed: Narrowed | None = None
     ) -> RequestView:
         self._reachable()
+        if self.step_up:
+            await self.browse("https://id.example/authorize?for=this-decision")
         self.decided.append((review.rid, choice, comment, review.ah))
         self.narrowed.append(narrowed)
         state = State.APPROVED if choice == "approve" else State.DENIED
         return self.move(review.rid, state, "approval" if choice == "approve" else "denied", who=self.subject)
+
+    async def extend(self, rid: str, *, ttl: int, reason: str) -> RequestView:
+        self.extended.append((rid, ttl, reason))
+        return self.move(rid, State.ACTIVE, "extended", not_after=NOW + ttl)
+
+    def announce_sign_ins(self, announce: Announce) -> None:
+        self.announce = announce
+
+    async def sign_in(self) -> None:
+        await self.browse("https://id.example/authorize?for=signing-in")
+        self.come_back()
+
+    async def browse(self, url: str) -> None:
+        """As the launcher does when it needs the browser: until `signed_in` is set, or it is given up."""
+        self.signed_in.clear()
+        assert self.announce is not None
+        await self.browser.during(self._browse(url))
+
+    async def _browse(self, url: str) -> None:
+        self.browser.announce_by(self.announce)  # type: ignore[arg-type]  # `browse` looked
+        self.browser.announce(url)
+        await self.signed_in.wait()
+
+    def server_ahead(self) -> float:
+        return self.ahead
 
     async def give_back(self, rid: str) -> RequestView:
         self.given_back.append(rid)

@@ -86,6 +86,7 @@ class Api:
         self._session = session
         self._clock = clock
         self._random = random
+        self._heard: tuple[str | None, float] = (None, 0.0)
         url = httpx.URL(self._server)
         self._client = httpx.AsyncClient(
             transport=transport,
@@ -224,9 +225,23 @@ class Api:
             )
         except httpx.HTTPError as error:
             raise self._unreachable(error) from error
+        self._heard = (response.headers.get("Date"), self._clock())
         if response.is_error:
             self._refused(response)
         return response
+
+    @property
+    def server_ahead(self) -> float:
+        """By how many seconds the server's clock was ahead at its last answer, to about one; 0 if it did not say."""
+        date, at = self._heard
+        if date is None:
+            return 0.0
+        from email.utils import parsedate_to_datetime
+
+        try:
+            return parsedate_to_datetime(date).timestamp() + 0.5 - at
+        except ValueError:
+            return 0.0
 
     async def _proof(self, method: str, url: httpx.URL) -> dict[str, str]:
         """RFC 9449's headers with our own scheme: who one is, and that one holds the key, for this call."""

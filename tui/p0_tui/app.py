@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from rich.text import Text
 from textual.app import App, SystemCommand
@@ -21,6 +21,9 @@ from p0_tui.psql import Handover
 from p0_tui.safe import safe, visible
 from p0_tui.screens.work import WorkScreen
 from p0_tui.terminal import lend
+from p0_tui.themes import NAMES, PLAIN_THEME, keep_theme, read_theme
+
+NOTICED_SECONDS: Final = 2.0
 
 
 class P0App(App[None]):
@@ -44,11 +47,12 @@ class P0App(App[None]):
         super().__init__()
         self._backend = backend
         self._state = state
+        self._clock = clock
         self.handover: Handover | None = None
         self._work = WorkScreen(
             backend,
             Drafts(state),
-            clock=clock,
+            clock=self._now,
             run=self._run_program,
             copy=self._copy,
             leave=self._leave_for,
@@ -76,11 +80,18 @@ class P0App(App[None]):
             yield SystemCommand(title, "Go to this mode", lambda mode=mode: work.action_mode(mode))
         yield SystemCommand("Reconnect", "Try the server again now (R)", work.action_reconnect)
         yield SystemCommand("Help", "Keys and signs (F1)", work.action_help)
-        yield SystemCommand("Light or dark", "Switch between the two themes", self.action_switch_theme)
+        yield SystemCommand("Switch theme", "Dark, light, without colours", self.action_switch_theme)
         yield SystemCommand("Quit", "Leave; the draft is kept (^Q)", self.action_quit)
 
+    def on_mount(self) -> None:
+        self.register_theme(PLAIN_THEME)
+        self.theme = read_theme(self._state)
+
     def action_switch_theme(self) -> None:
-        self.theme = "textual-light" if self.current_theme.dark else "textual-dark"
+        """Dark, light, without colours, and around."""
+        at = NAMES.index(self.theme) if self.theme in NAMES else -1
+        self.theme = NAMES[(at + 1) % len(NAMES)]
+        keep_theme(self._state, self.theme)
 
     async def on_unmount(self) -> None:
         await self._backend.close()
@@ -99,6 +110,11 @@ class P0App(App[None]):
         self.bell()
         said = f"{report}p0 tui stopped on an error of its own. The draft is kept."
         self.panic(Text(said, no_wrap=True, overflow="ignore"))
+
+    def _now(self) -> float:
+        """By the server's clock, whose times the countdowns go to. Small differences may be the wire's."""
+        ahead = self._backend.server_ahead()
+        return self._clock() + (ahead if abs(ahead) > NOTICED_SECONDS else 0.0)
 
     def _leave_for(self, handover: Handover) -> None:
         self.handover = handover

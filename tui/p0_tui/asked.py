@@ -4,7 +4,7 @@ decides or signs uses a `Review` instead."""
 from __future__ import annotations
 
 from p0_access.errors import P0Error
-from p0_access.messages.records import Deletion, Request
+from p0_access.messages.records import Credential, Deletion, Request
 from p0_access.messages.views import RequestView
 from p0_tui.backend import Draft
 
@@ -27,6 +27,18 @@ def unverified_deletion(view: RequestView) -> Deletion | None:
         return None
     try:
         return unverified_record(view.deletion, Deletion)
+    except P0Error:
+        return None
+
+
+def unverified_credential(view: RequestView) -> Credential | None:
+    """The sealed login inside `view`, which names the head of the agent's log; only its requestor is shown one."""
+    from p0_access.proof.jws import unverified_record
+
+    if view.credential is None:
+        return None
+    try:
+        return unverified_record(view.credential, Credential)
     except P0Error:
         return None
 

@@ -13,6 +13,7 @@ import msgspec
 
 from p0_access.messages.views import DatabaseView, Event, Explained, Me, RequestSummary, RequestView
 from p0_access.permissions.catalog import Catalog
+from p0_tui.browser import Announce
 from p0_tui.narrowing import Narrowed
 
 if TYPE_CHECKING:  # they bring httpx and cryptography, which are loaded after the first paint
@@ -42,7 +43,7 @@ class Backend(Protocol):
         """Those that may be asked for."""
 
     async def catalog(self, database: str) -> Catalog:
-        """The agent's signed snapshot, verified."""
+        """The agent's signed snapshot, verified; the last one while the server is away."""
 
     async def explain(self, draft: Draft) -> Explained:
         """The server's preview of a draft."""
@@ -70,6 +71,9 @@ class Backend(Protocol):
     ) -> RequestView:
         """Signs the decision on what was reviewed, or on what is left of it, and hands it in."""
 
+    async def extend(self, rid: str, *, ttl: int, reason: str) -> RequestView:
+        """Asks that one's open access may last `ttl` seconds from its start, and waits for the decision."""
+
     async def give_back(self, rid: str) -> RequestView:
         """Ends one's own access, or withdraws a request that has none yet."""
 
@@ -82,6 +86,15 @@ class Backend(Protocol):
 
     def command_line(self, draft: Draft) -> str:
         """The `p0 psql …` that asks for the same, quoted for a shell."""
+
+    def announce_sign_ins(self, announce: Announce) -> None:
+        """Who tells the person, from now on, that an act needs their browser."""
+
+    async def sign_in(self) -> None:
+        """Signs in anew, in the browser."""
+
+    def server_ahead(self) -> float:
+        """By how many seconds the server's clock is ahead of this machine's, 0 while that is not known."""
 
     async def close(self) -> None:
         """Lets go of connections."""

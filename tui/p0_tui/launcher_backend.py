@@ -10,12 +10,15 @@ import asyncio
 import shlex
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from p0_access.messages.views import DatabaseView, Event, Explained, Me, RequestSummary, RequestView
 from p0_access.permissions.catalog import Catalog
 from p0_access.routing.durations import spell_duration
 from p0_tui.backend import Choice, Draft, RequestsView
+from p0_tui.browser import Announce, Browser
+from p0_tui.catalog_cache import CatalogCache
 from p0_tui.errors import TuiError
 from p0_tui.narrowing import Narrowed
 
@@ -32,8 +35,12 @@ PATIENCE: Final = 24 * 3600.0
 
 
 class LauncherBackend:
-    def __init__(self, profile: Profile) -> None:
+    """`cache` is the directory for catalogs, None to keep none."""
+
+    def __init__(self, profile: Profile, *, cache: Path | None = None) -> None:
         self._profile = profile
+        self._cache = CatalogCache(cache)
+        self._browser = Browser()
         self._connection: Connection | None = None
         self._held = AsyncExitStack()
         self._opening = asyncio.Lock()
@@ -47,10 +54,19 @@ class LauncherBackend:
 
     async def catalog(self, database: str) -> Catalog:
         from p0_launcher.catalogs import verified_catalog
+        from p0_launcher.errors import UnavailableError
 
         api = (await self._connected()).api
         known = self._catalogs.get(database)
-        view = await api.catalog(database, known_version=None if known is None else known.version)
+        try:
+            view = await api.catalog(database, known_version=None if known is None else known.version)
+        except UnavailableError:
+            view = self._cache.find(database) if known is None else None
+            if known is None and view is None:
+                raise
+        else:
+            if view is not None:
+                self._cache.keep(database, view)
         if view is not None:
             known = verified_catalog(view, database=database, pins=self._profile.agents)
             self._catalogs[database] = known
@@ -66,7 +82,8 @@ class LauncherBackend:
         return await (await self._connected()).workflow.reusable(_intent(draft))
 
     async def submit(self, draft: Draft) -> RequestView:
-        return await (await self._connected()).workflow.submit(_intent(draft))
+        workflow = (await self._connected()).workflow
+        return await self._browser.during(workflow.submit(_intent(draft)))
 
     async def requests(self, view: RequestsView) -> Sequence[RequestSummary]:
         return await (await self._connected()).api.requests(view)
@@ -91,15 +108,21 @@ class LauncherBackend:
         from p0_launcher.review import decide
 
         connection = await self._connected()
-        return await decide(
-            connection.api,
-            connection.session,
-            review,
-            choice,
-            permissions=None if narrowed is None else narrowed.permissions,
-            ttl=None if narrowed is None else narrowed.ttl,
-            comment=comment,
+        return await self._browser.during(
+            decide(
+                connection.api,
+                connection.session,
+                review,
+                choice,
+                permissions=None if narrowed is None else narrowed.permissions,
+                ttl=None if narrowed is None else narrowed.ttl,
+                comment=comment,
+            )
         )
+
+    async def extend(self, rid: str, *, ttl: int, reason: str) -> RequestView:
+        workflow = (await self._connected()).workflow
+        return await self._browser.during(workflow.extend(rid, ttl=ttl, reason=reason, patience=PATIENCE))
 
     async def give_back(self, rid: str) -> RequestView:
         return await (await self._connected()).workflow.give_back(rid)
@@ -128,6 +151,30 @@ class LauncherBackend:
             words.append("--one-shot" if draft.one_shot else "--keep")
         return shlex.join(words)
 
+    def announce_sign_ins(self, announce: Announce) -> None:
+        self._browser.announce_by(announce)
+
+    async def sign_in(self) -> None:
+        import secrets
+        import time
+
+        from p0_launcher.connection import open_wallet
+        from p0_launcher.login.flow import sign_in
+        from p0_launcher.login.keeping import keep_session
+        from p0_launcher.login.provider import IdentityProvider
+
+        profile = self._profile
+        provider = IdentityProvider(profile, clock=time.time)
+        port = profile.port or 0
+        session = await self._browser.during(
+            sign_in(profile, provider, show_url=self._browser.show_url, random=secrets.token_bytes, port=port)
+        )
+        await keep_session(open_wallet(profile), session)
+        await self.close()
+
+    def server_ahead(self) -> float:
+        return 0.0 if self._connection is None else self._connection.api.server_ahead
+
     async def close(self) -> None:
         self._connection = None
         await self._held.aclose()
@@ -137,7 +184,9 @@ class LauncherBackend:
 
         async with self._opening:
             if self._connection is None:
-                self._connection = await self._held.enter_async_context(connect(self._profile))
+                self._connection = await self._held.enter_async_context(
+                    connect(self._profile, show_url=self._browser.show_url)
+                )
             return self._connection
 
 

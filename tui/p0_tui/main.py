@@ -23,7 +23,9 @@ def run(*, profile: str | None = None, database: str | None = None) -> None:
     from p0_tui.launcher_backend import LauncherBackend
 
     chosen = load(profile)
-    app = P0App(LauncherBackend(chosen), clock=time.time, state=state_directory(chosen.name), database=database)
+    state = state_directory(chosen.name)
+    backend = LauncherBackend(chosen, cache=state / "catalogs")
+    app = P0App(backend, clock=time.time, state=state, database=database)
     app.run()
     if app.return_code:
         raise LauncherError("p0 tui stopped on an error of its own", code="internal", hint="The draft is kept.")

@@ -123,6 +123,51 @@ async def ready(world: World, pilot: Pilot[None]) -> None:
     await shows(pilot, "● READY")
 
 
+async def approved(world: World, pilot: Pilot[None]) -> None:
+    await pending(world, pilot)
+    (rid,) = world.views
+    world.move(rid, State.APPROVED, "approved")
+    await shows(pilot, "● approved, to be collected")
+
+
+async def provisioning(world: World, pilot: Pilot[None]) -> None:
+    await approved(world, pilot)
+    (rid,) = world.views
+    world.move(rid, State.PROVISIONING, "provisioning")
+    await shows(pilot, "● making the login")
+
+
+async def expired(world: World, pilot: Pilot[None]) -> None:
+    await ready(world, pilot)
+    (rid,) = world.views
+    world.move(rid, State.ENDED, "ended", end_cause="expired", message="its time was up")
+    await shows(pilot, "its time was up")
+
+
+async def needs_changes(world: World, pilot: Pilot[None]) -> None:
+    await pending(world, pilot)
+    (rid,) = world.views
+    struck = ("SELECT (email) on enterprise.customers",)
+    said, hint = "an approver took away what it needs: email", "Leave email out of the SQL and ask again."
+    world.move(rid, State.NEEDS_CHANGES, "needs_changes", struck=struck, message=said, hint=hint)
+    await pilot.press("ctrl+o", "2")
+    await shows(pilot, "✗ needs changes", "leave out")
+
+
+async def completing(world: World, pilot: Pilot[None]) -> None:
+    await write(pilot, "SELECT c. FROM enterprise.customers c", "✗ 1:")
+    pilot.app.screen.query_one(Editor).move_cursor((0, 9))
+    await pilot.press("ctrl+n")
+    await shows(pilot, "Tab takes it")
+
+
+async def recent(world: World, pilot: Pilot[None]) -> None:
+    await submitted(pilot, MARKETS, "✓ AUTO", "Monthly report")
+    await shows(pilot, "approved, to be collected")
+    await pilot.press("ctrl+o", "h")
+    await shows(pilot, "recent SQL: words")
+
+
 async def revoked(world: World, pilot: Pilot[None]) -> None:
     await ready(world, pilot)
     (rid,) = world.views
@@ -160,6 +205,46 @@ async def inbox(world: World, pilot: Pilot[None]) -> None:
     review(world)
     await pilot.press("ctrl+o", "3")
     await shows(pilot, "✓ verified")
+
+
+async def inbox_narrowing(world: World, pilot: Pilot[None]) -> None:
+    await inbox(world, pilot)
+    await pilot.press("n", "space")
+    await shows(pilot, "✗ struck")
+
+
+async def inbox_narrowed(world: World, pilot: Pilot[None]) -> None:
+    await inbox_narrowing(world, pilot)
+    await pilot.press("enter")
+    await shows(pilot, "less than was asked for")
+
+
+async def inbox_several(world: World, pilot: Pilot[None]) -> None:
+    await inbox(world, pilot)
+    await pilot.press("space", "space", "A")
+    await shows(pilot, "Approve 2 requests")
+
+
+async def inbox_writing(world: World, pilot: Pilot[None]) -> None:
+    sql = "UPDATE enterprise.orders\n   SET status = 'paid'\n WHERE id = 7"
+    world.ask(Draft(database="mydatabase", sql=sql, reason="INC-4411"), MARA, ("engineers",))
+    await pilot.press("ctrl+o", "3")
+    await shows(pilot, "✓ verified")
+    await pilot.press("A", "enter")
+    await shows(pilot, "Type mydatabase and Enter to sign")
+
+
+async def inbox_stepping_up(world: World, pilot: Pilot[None]) -> None:
+    world.step_up = True
+    await inbox(world, pilot)
+    await pilot.press("A", "enter")
+    await shows(pilot, "Sign in with your browser")
+
+
+async def mine_longer(world: World, pilot: Pilot[None]) -> None:
+    await mine(world, pilot)
+    await pilot.press("e")
+    await shows(pilot, "Longer: r-")
 
 
 async def inbox_approving(world: World, pilot: Pilot[None]) -> None:
@@ -236,7 +321,8 @@ SCENARIOS: tuple[Scenario, ...] = (
     *(empty, automatic, needs_approval, denied, parse_error, unknown_table, hostile_draft, offline, sign_in_expired),
     *(reason_wanted, confirming, agent_away, pending, ready, revoked, refused_by_a_person, mine, inbox_empty, inbox),
     *(inbox_approving, inbox_denying, inbox_hostile, inbox_not_verified, inbox_changed, inbox_own, history, help_),
-    jumping,
+    *(jumping, approved, provisioning, expired, needs_changes, completing, recent, mine_longer),
+    *(inbox_narrowing, inbox_narrowed, inbox_several, inbox_writing, inbox_stepping_up),
 )
 
 
@@ -256,6 +342,22 @@ async def test_looks(world: World, scenario: Scenario, size: tuple[int, int], pi
 async def test_looks_light(world: World, picture_of: SnapshotAssertion) -> None:
     async with running(world, (120, 40), toasts=False) as pilot:
         pilot.app.theme = "textual-light"
+        await needs_approval(world, pilot)
+        assert await picture(world, pilot) == picture_of
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_looks_in_production(world: World, size: tuple[int, int], picture_of: SnapshotAssertion) -> None:
+    world.name = "prod-sales"
+    async with running(world, size, toasts=False) as pilot:
+        await automatic(world, pilot)
+        await shows(pilot, "p0 ▲PROD prod-sales ▾")
+        assert await picture(world, pilot) == picture_of
+
+
+async def test_looks_plain(world: World, picture_of: SnapshotAssertion) -> None:
+    async with running(world, (120, 40), toasts=False) as pilot:
+        pilot.app.theme = "p0-plain"
         await needs_approval(world, pilot)
         assert await picture(world, pilot) == picture_of
 

@@ -46,6 +46,14 @@ class DatabaseWanted(Message):
         self.name = name
 
 
+class CopyWanted(Message):
+    """`text` is for the clipboard."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+
 def error_content(error: P0Error) -> Content:
     """What happened, and what to do about it."""
     return joined((safe(str(error)), safe(f" ({error.hint})" if error.hint else "")))

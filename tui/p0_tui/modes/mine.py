@@ -1,4 +1,4 @@
-"""Mode 2: what I asked for and hold: states and countdowns, psql, giving back, the same again."""
+"""Mode 2: what I asked for and hold: states and countdowns, psql, giving back, longer, the same again."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ from textual.message import Message
 
 from p0_access.errors import P0Error
 from p0_access.messages.views import Event, RequestSummary, RequestView, State
+from p0_access.routing.durations import spell_duration
 from p0_tui.asked import draft_of
 from p0_tui.backend import Backend, Draft
-from p0_tui.modes.messages import Failed, ListsChanged, OpenPsql, Tell
+from p0_tui.modes.messages import CopyWanted, Failed, ListsChanged, OpenPsql, Tell
 from p0_tui.safe import safe
+from p0_tui.screens.extend import ExtendScreen
+from p0_tui.times import clock as time_left
 from p0_tui.widgets.line_view import LineView
 from p0_tui.widgets.pane import Pane
 from p0_tui.widgets.request_detail import RequestDetail
@@ -29,7 +32,7 @@ class MineMode(Container):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("d", "give_back", "Give back", show=False),
         Binding("y", "copy", "Copy the command", show=False),
-        Binding("e", "edit", "Edit and ask again", show=False),
+        Binding("e", "edit", "Longer, or edit and ask again", show=False),
         Binding("escape", "leave", "Back to the list", show=False),
     ]
 
@@ -40,12 +43,12 @@ class MineMode(Container):
             super().__init__()
             self.draft = draft
 
-    class CopyWanted(Message):
-        """`text` is for the clipboard."""
+    class Extended(Message):
+        """An open access lasts longer than it did."""
 
-        def __init__(self, text: str) -> None:
+        def __init__(self, view: RequestView) -> None:
             super().__init__()
-            self.text = text
+            self.view = view
 
     def __init__(self, backend: Backend, *, clock: Callable[[], float]) -> None:
         super().__init__(id="mine")
@@ -121,15 +124,39 @@ class MineMode(Container):
         if draft is None:
             self.post_message(Tell(safe("There is no SQL to copy here.")))
         else:
-            self.post_message(self.CopyWanted(self._backend.command_line(draft)))
+            self.post_message(CopyWanted(self._backend.command_line(draft)))
 
     def action_edit(self) -> None:
+        """Of an open access, to have it longer; of any other, to change it and ask again."""
+        if self._view is not None and self._view.state is State.ACTIVE:
+            self._extend(self._view)
+            return
         draft = None if self._view is None else draft_of(self._view)
         if draft is not None:
             self.post_message(self.EditWanted(draft))
 
     def action_leave(self) -> None:
         self.screen.set_focus(self.query_one(RequestList))
+
+    @work(group="extend")
+    async def _extend(self, view: RequestView) -> None:
+        """Waits for the decision, however long; the list shows the request meanwhile."""
+        start = next((event.at for event in view.events if event.type == "active"), view.updated)
+        lasts = max(60, (view.not_after or start) - start)
+        what = safe(f"Longer: {view.rid} on {view.database}", "bold")
+        wanted = await self.app.push_screen_wait(ExtendScreen(what, lasts=lasts, reason=view.reason))
+        if wanted is None:
+            return
+        self.post_message(Tell(safe(f"Asked for {view.rid} to last {spell_duration(wanted.ttl)} in all.")))
+        try:
+            extended = await self._backend.extend(view.rid, ttl=wanted.ttl, reason=wanted.reason)
+        except P0Error as error:
+            self.post_message(Failed(error))
+        else:
+            left = time_left((extended.not_after or 0) - self._clock())
+            self.post_message(Tell(safe(f"{view.rid} is extended: {left} left.")))
+            self.post_message(self.Extended(extended))
+        self.post_message(ListsChanged())
 
     @work(exclusive=True, group="give-back")
     async def _end(self, rid: str) -> None:

@@ -25,6 +25,12 @@ SECTIONS: Final[dict[str, Section]] = {
         (
             ("^J", "submit; also Enter in the reason"),
             ("F2", "open psql when the access is ready, come back with \\q"),
+            ("F3", "run the SQL that was signed in psql, and come back"),
+            ("Tab", "in the editor: take the name that is offered"),
+            ("^N", "in the editor: offer names, or the next one"),
+            ("^O f", "lay the SQL out; ^Z takes it back"),
+            ("^O h", "SQL that was submitted or put aside"),
+            ("^O o and ^O w", "open and save a file"),
             ("^E", "edit the query in $EDITOR"),
             ("/", "filter the catalog (outside the editor; from anywhere ^O c)"),
             ("Enter", "in the catalog: put the name into the query"),
@@ -38,7 +44,7 @@ SECTIONS: Final[dict[str, Section]] = {
         (
             ("Enter or F2", "open psql on the access"),
             ("d d", "give the access back, or withdraw the request"),
-            ("e", "edit the SQL and ask again"),
+            ("e", "open: ask for longer; else edit the SQL and ask again"),
             ("y", "copy the p0 psql command"),
         ),
     ),
@@ -47,13 +53,20 @@ SECTIONS: Final[dict[str, Section]] = {
         (
             ("A", "approve: opens a line for a comment, Enter there signs"),
             ("X", "deny: the same, with a comment that says why"),
+            ("n", "approve less: strike permissions, shorten the time"),
+            ("Space", "mark; A and X then decide all that are marked"),
             ("Enter", "read the request; j and k scroll"),
             ("Esc", "back to the list; nothing is decided"),
         ),
     ),
     "history": (
         "History: all that happened",
-        (("/", "filter"), ("Enter", "read one; Esc goes back")),
+        (
+            ("/", "filter"),
+            ("Enter", "read one; Esc goes back"),
+            ("x", "export what the filter leaves, as JSON or CSV"),
+            ("y", "copy the p0 psql command"),
+        ),
     ),
     "everywhere": (
         "Everywhere",
@@ -64,6 +77,7 @@ SECTIONS: Final[dict[str, Section]] = {
             ("F10", "zoom the pane"),
             ("h j k l", "move in lists"),
             ("^P", "all commands"),
+            ("^O x", "psql in the place of p0 tui"),
             ("R", "connect again now"),
             ("^Q", "quit; the draft is kept"),
         ),

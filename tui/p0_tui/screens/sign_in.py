@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -14,9 +14,11 @@ from p0_tui.safe import EMPTY, safe, stacked
 from p0_tui.screens.dialog import Dialog
 from p0_tui.widgets.prose import Prose
 
+SignInAnswer = Literal["sign-in", "again", "later"]
 
-class SignInScreen(Dialog[bool]):
-    """Ends with True to try again, False to go on without."""
+
+class SignInScreen(Dialog[SignInAnswer]):
+    """Ends with what to do: sign in here, try again after a `p0 login` elsewhere, or go on without."""
 
     DEFAULT_CSS = """
     SignInScreen {
@@ -32,8 +34,9 @@ class SignInScreen(Dialog[bool]):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "answer(True)", "Try again", show=False),
-        Binding("escape", "answer(False)", "Later", show=False),
+        Binding("enter", "answer('sign-in')", "Sign in", show=False),
+        Binding("r,R", "answer('again')", "Try again", show=False),
+        Binding("escape", "answer('later')", "Later", show=False),
     ]
 
     def __init__(self, error: P0Error) -> None:
@@ -47,12 +50,12 @@ class SignInScreen(Dialog[bool]):
             safe(str(self._error)),
             safe(self._error.hint or "", MUTED),
             EMPTY,
-            safe("Run p0 login in another terminal. Your draft is kept.", "bold"),
+            safe("Enter signs in with your browser. Your draft is kept.", "bold"),
             EMPTY,
-            safe("Enter tries again   Esc goes on without", MUTED),
+            safe("R tries again, after p0 login elsewhere   Esc goes on without", MUTED),
         ]
         with Vertical():
             yield Prose(stacked(lines))
 
-    def action_answer(self, again: bool) -> None:  # noqa: FBT001 - a binding's argument
-        self.finish(again)
+    def action_answer(self, answer: SignInAnswer) -> None:
+        self.finish(answer)

@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable
 from typing import ClassVar, Final
 
+import msgspec
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -25,12 +26,22 @@ from p0_tui.live import Connection, Live
 from p0_tui.modes.following import Following
 from p0_tui.modes.history import HistoryMode
 from p0_tui.modes.inbox import InboxMode
-from p0_tui.modes.messages import DatabaseWanted, Failed, ListsChanged, OpenPsql, Tell, error_content, signed_out
+from p0_tui.modes.messages import (
+    CopyWanted,
+    DatabaseWanted,
+    Failed,
+    ListsChanged,
+    OpenPsql,
+    Tell,
+    error_content,
+    signed_out,
+)
 from p0_tui.modes.mine import MineMode
 from p0_tui.modes.request import RequestMode
 from p0_tui.psql import Handover, Run, prepare_handover, run_psql
 from p0_tui.reader import Reader
 from p0_tui.safe import joined, safe
+from p0_tui.screens.browser import BrowserScreen
 from p0_tui.screens.choose_database import ChooseDatabaseScreen
 from p0_tui.screens.navigation import COMPACT_BELOW, Navigation
 from p0_tui.screens.sign_in import SignInScreen
@@ -92,6 +103,7 @@ class WorkScreen(Navigation):
         self._connection = Connection(state="connecting")
         self._banner = ReadyBanner(clock)
         self._asking_to_sign_in = False
+        backend.announce_sign_ins(self._announce_sign_in)
         self._live = Live(
             backend,
             refresh=self._refresh,
@@ -172,6 +184,8 @@ class WorkScreen(Navigation):
             self.post_message(Tell(safe("Connected again.")))
             self._request.recheck()
         elif connection.state == "offline" and connection.problem is not None:
+            if not self._request.database and self._wanted:
+                self._use_database(self._wanted)  # there may be a catalog of it from last time
             if signed_out(connection.problem):
                 self._ask_to_sign_in(connection.problem)
             elif was != "offline":
@@ -225,13 +239,29 @@ class WorkScreen(Navigation):
     @work(group="sign-in")
     async def _wait_for_sign_in(self, problem: P0Error) -> None:
         try:
-            again = await self.app.push_screen_wait(SignInScreen(problem))
+            answer = await self.app.push_screen_wait(SignInScreen(problem))
+            if answer == "sign-in":
+                await self._backend.sign_in()
+        except P0Error as error:
+            self._tell(Tell(error_content(error), bad=True))
+            return
         finally:
             self._asking_to_sign_in = False
-        if again:
+        if answer != "later":
             self.workers.cancel_group(self, "live")
             await self._backend.close()
             self._stay_connected()
+
+    def _announce_sign_in(self, url: str, give_up: Callable[[], None]) -> Callable[[], None]:
+        """Says that the browser is needed, until what it returns is called."""
+        screen = BrowserScreen(url)
+
+        def ended(signed_in: bool | None) -> None:  # noqa: FBT001 - the dialog's one result
+            if signed_in is False:
+                give_up()
+
+        self.app.push_screen(screen, ended)
+        return lambda: screen.finish(True)  # noqa: FBT003 - the dialog's one result
 
     # --- what modes ask for
 
@@ -270,8 +300,14 @@ class WorkScreen(Navigation):
         self.action_mode("request")
         self._request.load(message.draft)
 
-    @on(MineMode.CopyWanted)
-    def _copy_wanted(self, message: MineMode.CopyWanted) -> None:
+    @on(MineMode.Extended)
+    def _extended(self, message: MineMode.Extended) -> None:
+        open_here = self._banner.access
+        if open_here is not None and open_here.rid == message.view.rid and message.view.not_after is not None:
+            self._banner.show_access(msgspec.structs.replace(open_here, not_after=message.view.not_after))
+
+    @on(CopyWanted)
+    def _copy_wanted(self, message: CopyWanted) -> None:
         self._tell(Tell(self._copy(message.text)))
 
     # --- psql

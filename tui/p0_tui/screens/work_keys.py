@@ -10,9 +10,9 @@ from p0_tui.widgets.key_hints import Hint
 
 HINTS: Final[Mapping[Mode, Sequence[Hint]]] = {
     "request": (("^J", "submit"), ("F2", "psql"), ("F3", "run"), ("^O", "jump"), ("^E", "$EDITOR")),
-    "mine": (("Enter", "psql"), ("d d", "give back"), ("y", "copy"), ("e", "edit"), ("^O", "jump")),
+    "mine": (("Enter", "psql"), ("d d", "give back"), ("y", "copy"), ("e", "longer, or edit"), ("^O", "jump")),
     "inbox": (("A", "approve"), ("X", "deny"), ("n", "less"), ("Space", "mark"), ("^O", "jump")),
-    "history": (("/", "filter"), ("Enter", "read"), ("^O", "jump"), ("R", "refresh")),
+    "history": (("/", "filter"), ("Enter", "read"), ("x", "export"), ("y", "copy"), ("^O", "jump")),
 }
 COMMON_JUMPS: Final = (
     *(("1", "Request"), ("2", "Mine"), ("3", "Inbox"), ("4", "History"), ("d", "database")),

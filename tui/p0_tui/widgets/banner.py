@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from p0_tui.database_look import look_of
 from p0_tui.safe import safe
 from p0_tui.times import clock as time_left
 from p0_tui.widgets.prose import Prose
@@ -38,4 +39,6 @@ class ReadyBanner(Prose):
         self.display = self.access is not None
         if self.access is not None:
             left = time_left(self.access.not_after - self._clock())
-            self.show(safe(f"● READY  F2 opens psql on {self.access.database}  ⏳ {left} left", "bold"))
+            mark = look_of(self.access.database).mark
+            said = f"● READY  F2 opens psql on {mark}{self.access.database}, F3 runs the SQL  ⏳ {left} left"
+            self.show(safe(said, "bold"))

@@ -20,6 +20,7 @@ from textual.widgets.text_area import Edit, EditResult
 
 from p0_tui.highlight import Colour, Span, spans
 from p0_tui.safe import visible
+from p0_tui.themes import PLAIN
 
 _COLOURS: dict[bool, dict[Colour, Style]] = {
     True: {
@@ -36,6 +37,13 @@ _COLOURS: dict[bool, dict[Colour, Style]] = {
         "comment": Style(color="#5c6470", italic=True),
         "parameter": Style(color="#6f3fb0"),
     },
+}
+_PLAIN: dict[Colour, Style] = {
+    "keyword": Style(bold=True),
+    "string": Style(underline=True),
+    "number": Style(),
+    "comment": Style(italic=True),
+    "parameter": Style(),
 }
 _ERROR = Style(underline=True, bold=True, color="#f7768e")
 
@@ -158,7 +166,8 @@ class Editor(TextArea):
 
     def get_line(self, line_index: int) -> Text:
         line = super().get_line(line_index)
-        colours = _COLOURS[self.app.current_theme.dark]
+        theme = self.app.current_theme
+        colours = _PLAIN if theme.name == PLAIN else _COLOURS[theme.dark]
         for start, end, colour in self._spans.get(line_index, ()):
             line.stylize(colours[colour], start, end)
         if self._error is not None and self._error[0] == line_index:

@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.message import Message
 
 from p0_access.messages.views import DatabaseView
+from p0_tui.database_look import look_of
 from p0_tui.live import Connection
 from p0_tui.safe import EMPTY, joined, safe
 from p0_tui.widgets.prose import Prose
@@ -51,6 +52,7 @@ class HeaderBar(Horizontal):
     HeaderBar {
         height: 1;
         background: $panel;
+        &.production { background: $error-muted; }
         & > Prose { width: auto; padding: 0 1; }
         & > #who { width: 1fr; text-align: right; }
         & > ModeTab { color: $text-muted; }
@@ -65,8 +67,13 @@ class HeaderBar(Horizontal):
         yield Prose(id="who")
 
     def show_target(self, database: str | None) -> None:
-        name = safe(f" {database or 'no database'} ▾", "bold $text-primary")
-        self.query_one("#target", Target).show(joined((safe("p0", "bold"), name)))
+        if database is None:
+            name = safe("no database ▾", "$foreground-muted")
+        else:
+            look = look_of(database)
+            name = safe(f"{look.mark}{database} ▾", look.style)
+        self.set_class(database is not None and look_of(database).production, "production")
+        self.query_one("#target", Target).show(joined((safe("p0", "bold"), safe(" "), name)))
 
     def show_modes(self, current: Mode, counts: Mapping[Mode, int], *, unread: int, narrow: bool) -> None:
         """`counts` that are zero are not shown; `unread` is how many in the inbox are; `narrow` leaves only the current

@@ -8,7 +8,7 @@ from textual.content import Content
 
 from p0_access.messages.views import RequestView
 from p0_access.routing.durations import spell_duration
-from p0_tui.asked import unverified_deletion, unverified_request
+from p0_tui.asked import unverified_credential, unverified_deletion, unverified_request
 from p0_tui.paint import MUTED, field, sql
 from p0_tui.safe import EMPTY, safe, stacked
 from p0_tui.widgets.prose import Prose
@@ -41,6 +41,8 @@ def _facts(view: RequestView) -> list[Content]:
         field("reason", view.reason or "none given"),
         field("asked for", "what the rules give" if view.ttl is None else spell_duration(view.ttl)),
     ]
+    if view.struck:
+        lines.append(field("leave out", ", ".join(view.struck), "bold $text-warning"))
     if view.login:
         lines.append(field("login", view.login))
     request = unverified_request(view)
@@ -59,6 +61,9 @@ def _evidence(view: RequestView) -> list[Content]:
     lines.append(field("admission", "signed by the agent" if view.admission else "none"))
     lines.append(field("approvals", f"{len(view.approvals)} signed"))
     lines.append(field("agent", view.agent.thumbprint))
+    credential = unverified_credential(view)
+    if credential is not None:
+        lines.append(field("log", f"entry {credential.log.n} of the agent's log, {credential.log.h}"))
     receipt = unverified_deletion(view)
     if receipt is not None:
         left = ", ".join(receipt.residue) or "nothing is left"

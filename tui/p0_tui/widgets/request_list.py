@@ -8,6 +8,7 @@ from typing import Final
 from textual.content import Content
 
 from p0_access.messages.views import RequestSummary, State
+from p0_tui.database_look import look_of
 from p0_tui.paint import MUTED, STEP_STYLES, columns
 from p0_tui.safe import safe
 from p0_tui.timeline import GLYPHS, state_text
@@ -64,6 +65,11 @@ class RequestList(LineView):
         return self._requests[self.cursor] if self.cursor < len(self._requests) else None
 
     @property
+    def listed(self) -> tuple[RequestSummary, ...]:
+        """Those that the filter leaves."""
+        return self._requests
+
+    @property
     def marked(self) -> tuple[str, ...]:
         """The ids of those that are marked, in the order in which they were."""
         return tuple(self._marked)
@@ -102,7 +108,7 @@ class RequestList(LineView):
         else:
             state = safe(f"{GLYPHS[kind]} {word}", STEP_STYLES[kind])
         wide = width >= WIDE
-        cells = [*self._mark_cell(item), (state, 18 if wide else 13), (safe(item.database, "bold"), 14 if wide else 11)]
+        cells = [*self._mark_cell(item), (state, 18 if wide else 13), (_database(item.database), 14 if wide else 11)]
         who = safe(item.requestor.email or item.requestor.sub)
         if self._who and not wide:
             return columns(cells, who)
@@ -134,3 +140,8 @@ class RequestList(LineView):
         texts = (item.rid, item.database, item.state.value, item.summary, item.reason, item.requestor.email or "")
         haystack = " ".join(texts).casefold()
         return all(word in haystack for word in self._words)
+
+
+def _database(name: str) -> Content:
+    look = look_of(name)
+    return safe(f"{look.mark}{name}", look.style)

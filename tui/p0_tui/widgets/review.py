@@ -20,6 +20,7 @@ from p0_access.permissions.permission import Kind, Permission
 from p0_access.permissions.settle import Tags
 from p0_access.routing.durations import spell_duration
 from p0_tui.assessment import assess, risks
+from p0_tui.database_look import look_of
 from p0_tui.narrowing import Narrowed
 from p0_tui.paint import MUTED, field, group_lines, sql, verdict_line
 from p0_tui.safe import EMPTY, joined, safe, safe_lines, stacked
@@ -110,7 +111,8 @@ def review_content(review: Review, view: RequestView, tags: Tags, surroundings: 
     lines.append(EMPTY)
     lines.append(field("who", review.requestor, "bold"))
     lines.append(field("groups", ", ".join(admission.groups) or "none"))
-    lines.append(field("database", request.database, "bold"))
+    look = look_of(request.database)
+    lines.append(field("database", f"{look.mark}{request.database}", look.style))
     lines.append(field("reason", request.reason or "none given"))
     lines.append(field("for", spell_duration(review.ttl), "bold"))
     progress = ", ".join(f"{item.rule} {len(item.by)}/{item.count}" for item in view.progress)
