@@ -27,7 +27,7 @@ from starlette.requests import Request as Call
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bench.harness import Row, Table
+from bench.harness import WARM_UP, Table
 from bench.verification import ISSUER, JWK, NOW, session
 from p0_access.encoding import b64u, encode, sha256_b64u
 from p0_access.messages.identity import Identity
@@ -82,18 +82,31 @@ CATALOG: Final = Catalog(
 
 
 async def run(table: Table) -> None:
+    """All are measured in turns, so that whatever else the machine does meanwhile is done to each."""
     with tempfile.TemporaryDirectory(prefix="p0-bench-") as name:
         directory = Path(name)
-        await _baseline(table, directory)
-        empty: Row | None = None
-        for past in PAST:
-            limit = None if empty is None or past < max(PAST) else FLAT * empty.median
-            (directory / "rules.yaml").write_text(RULES)
-            row = await _requests(table, directory, past, limit)
-            empty = empty or row
+        (directory / "rules.yaml").write_text(RULES)
+        async with contextlib.AsyncExitStack() as stack:
+            bare = await stack.enter_async_context(_bare(directory))
+            measured = [bare, *[await stack.enter_async_context(_requests(directory, past)) for past in PAST]]
+            taken: list[list[float]] = [[] for _ in measured]
+            for turn in range(WARM_UP + ROUNDS):
+                for (port, rounds), seconds in zip(measured, taken, strict=True):
+                    seconds.append(await _timed(port, rounds[turn]))
+        names = ["a bare endpoint with one durable insert", *(f"a request, after {past:,} others" for past in PAST)]
+        limit: float | None = None
+        for what, seconds in zip(names, taken, strict=True):
+            last = what == names[-1]
+            row = table.add(what, seconds[WARM_UP:], limit=limit if last else None, baseline=what == names[0])
+            limit = FLAT * row.median if what == names[1] else limit
 
 
-async def _baseline(table: Table, directory: Path) -> None:
+Measured = tuple[int, list[list[bytes]]]
+"""A port, and the calls of each round."""
+
+
+@contextlib.asynccontextmanager
+async def _bare(directory: Path) -> AsyncIterator[Measured]:
     connection = await aiosqlite.connect(directory / "bare.db", isolation_level=None)
     await connection.execute("PRAGMA journal_mode = WAL")
     await connection.execute("PRAGMA synchronous = FULL")
@@ -104,36 +117,29 @@ async def _baseline(table: Table, directory: Path) -> None:
         return Response(status_code=201)
 
     app = Starlette(routes=[Route("/", insert, methods=["POST"])])
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, http="h11", lifespan="off", log_config=None)
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, http="h11", lifespan="off", log_config=None))
     task = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110  uvicorn has no event for it
         await asyncio.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    calls = [_call("/", {}, b"x" * 2_000)] * (ROUNDS * A_ROUND)
-    table.add("a bare endpoint with one durable insert", await _timed(port, calls), baseline=True)
-    server.should_exit = True
-    await task
-    await connection.close()
+    try:
+        round_ = [_call("/", {}, b"x" * 2_000)] * A_ROUND
+        yield server.servers[0].sockets[0].getsockname()[1], [round_] * (WARM_UP + ROUNDS)
+    finally:
+        server.should_exit = True
+        await task
+        await connection.close()
 
 
-async def _requests(table: Table, directory: Path, past: int, limit: float | None) -> Row:
+@contextlib.asynccontextmanager
+async def _requests(directory: Path, past: int) -> AsyncIterator[Measured]:
+    agent = AgentSettings(name="agent", thumbprint=AGENT.public.thumbprint, jwk=AGENT.public, databases=("shop",))
     settings = Settings(
-        listen="127.0.0.1:0",
-        issuers=(ISSUER,),
-        agents=(
-            AgentSettings(name="agent", thumbprint=AGENT.public.thumbprint, jwk=AGENT.public, databases=("shop",)),
-        ),
-        store=f"{past}.db",
-        directory=directory,
+        listen="127.0.0.1:0", issuers=(ISSUER,), agents=(agent,), store=f"{past}.db", directory=directory
     )
     await _fill(settings.path(settings.store), past)
     async with serve(settings, clock=lambda: NOW, transport=httpx.MockTransport(_provider)) as running:
-        people = [f"person{number}" for number in range(ROUNDS + 1)]
-        first, *rounds = [_submissions(running.url, person) for person in people]
-        await _timed(running.port, first)  # the preview's child is warm, the people's provider is known
-        calls = [call for each in rounds for call in each]
-        return table.add(f"a request, after {past:,} others", await _timed(running.port, calls), limit=limit)
+        people = [f"person{number}" for number in range(WARM_UP + ROUNDS)]
+        yield running.port, [_submissions(running.url, person) for person in people]
 
 
 async def _fill(path: Path, past: int) -> None:
@@ -184,7 +190,7 @@ def _past(number: int) -> StoredRequest:
     """Long over, of those who ask again."""
     return StoredRequest(
         rid=f"r-{number:08d}", rh=f"hash{number}", agent=AGENT.public.thumbprint, database="shop", state=State.ENDED,
-        iss=ISSUER.issuer, sub=f"person{number % (ROUNDS + 1)}", email=None, reason="Monthly report", summary=SQL,
+        iss=ISSUER.issuer, sub=f"person{number % (WARM_UP + ROUNDS)}", email=None, reason="Monthly report", summary=SQL,
         created=NOW - 1_000, updated=NOW - 10, exp=NOW, ttl=900, record="r" * 900, identity=None,
         decision=Automatic(ttl=900, trace=()), admission="a" * 1_500, credential="c" * 900, deletion="d" * 500,
         end_cause="expired",
@@ -219,18 +225,14 @@ def _call(path: str, headers: dict[str, str], body: bytes, url: str = "http://12
     return f"POST {path} HTTP/1.1\r\n{lines}\r\n".encode() + body
 
 
-async def _timed(port: int, calls: Sequence[bytes]) -> list[float]:
-    """Seconds for each call, one figure for each round: of a round's calls as many as there are connections are on
-    their way at any time."""
-    taken: list[float] = []
+async def _timed(port: int, calls: Sequence[bytes]) -> float:
+    """Seconds for each call, with as many on their way at any time as there are connections."""
     async with contextlib.AsyncExitStack() as stack:
         connections = [await stack.enter_async_context(_connection(port)) for _ in range(CONNECTIONS)]
-        for start in range(0, len(calls), A_ROUND):
-            left = iter(calls[start : start + A_ROUND])
-            begun = time.perf_counter()
-            await asyncio.gather(*(_work(reader, writer, left) for reader, writer in connections))
-            taken.append((time.perf_counter() - begun) / A_ROUND)
-    return taken
+        left = iter(calls)
+        begun = time.perf_counter()
+        await asyncio.gather(*(_work(reader, writer, left) for reader, writer in connections))
+        return (time.perf_counter() - begun) / len(calls)
 
 
 async def _work(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, calls: Iterable[bytes]) -> None:
