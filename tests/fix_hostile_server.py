@@ -20,12 +20,14 @@ from p0_access.encoding import b64u, b64u_decode
 from p0_access.errors import P0Error
 from p0_access.messages.identity import SignedAct
 from p0_access.messages.job import Result
-from p0_access.messages.records import Refusal
+from p0_access.messages.records import Refusal, What
+from p0_access.permissions.permission import Permission, canonical, connect, usage
 from p0_access.proof import commitment, jws
 from p0_access.proof.id_token import KeySet
 from p0_access.proof.issuers import TrustedIssuer
 from p0_access.proof.keys import SigningKey
 from p0_access.proof.sealing import OpeningKey
+from p0_agent.notice import NoticeChannel
 
 OTHER_ISSUER = "https://ci.example"
 Where = Literal["agent", "launcher"]
@@ -96,6 +98,15 @@ class Hostile:
     def agent(self) -> str:
         return self.bench.context.key.public.thumbprint
 
+    def with_notices(self, channel: NoticeChannel) -> None:
+        """The agent's own channel, which the server has no part in."""
+        self.bench.context = replace(self.bench.context, notices=channel)
+
+    def granting(self, *permissions: Permission) -> What:
+        """Permissions by name."""
+        implied = (connect(self.bench.managed.database), usage("enterprise"))
+        return What(grant=canonical((*implied, *permissions)))
+
     def later(self, seconds: int) -> None:
         self.bench.clock.now += seconds
 
@@ -123,7 +134,14 @@ class Hostile:
         return request, result, opening
 
     async def stop(self) -> None:
-        """Ends what is live."""
+        """Ends what is live, and what stands."""
+        context = self.bench.context
+        standing = (
+            *await context.cluster.mandates.allowances(self.bench.managed.database, context.now()),
+            *await context.cluster.mandates.delegations(context.now()),
+        )
+        for each in standing:
+            await context.cluster.mandates.withdraw(each.h, context.now())
         for entry in await self.bench.context.cluster.ledger.live():
             await self.bench.do("end", SignedAct(record=entry.request, identity=self.dana.identity))
 

@@ -15,12 +15,13 @@ import pytest
 
 from fix_agent_core import Bench
 from fix_hostile_server import Hostile, Theme, refused
-from hostile import approvals, identities, launchers, messages, order, step_ups, workloads
+from hostile import approvals, identities, launchers, mandates, messages, order, step_ups, workloads
 
 THEMES: list[Theme] = [
     messages.CHANGED, messages.MALFORMED, messages.UNDERSTOOD, identities.TOKENS, identities.SESSIONS,
     step_ups.STEP_UPS, step_ups.PASTED, workloads.WORKLOADS, workloads.HUMANS,
-    approvals.APPROVALS, approvals.COLLECTIONS, order.ORDER, launchers.REQUESTOR, launchers.APPROVER,
+    approvals.APPROVALS, approvals.COLLECTIONS, mandates.MANDATES, mandates.EMERGENCIES,
+    order.ORDER, launchers.REQUESTOR, launchers.APPROVER,
 ]  # fmt: skip
 DOCUMENT = Path(__file__).parents[3] / "docs" / "security.md"
 BEGIN, END = "<!-- attacks: written by the tests -->\n", "<!-- end of attacks -->\n"
