@@ -66,7 +66,6 @@ async def begin(cluster: Cluster, order: Order) -> None:
         entry = await ledger.admit(order.rh, "jws", "approved", NOW)
     if entry.stage in {"approved", "provisioned"}:
         opened = await cluster.open(order, NOW)
-        await cluster.evidence.append("credential", order.rid, NOW)
         await ledger.seal(order.rh, f"sealed {opened.attempt}", NOW, attempt=opened.attempt)
 
 
@@ -105,7 +104,6 @@ async def reconcile(cluster: Cluster, now: int) -> None:
 async def _receipt(cluster: Cluster, entry: Entry, residue: tuple[str, ...]) -> None:
     if residue:
         raise AssertionError(f"left of {entry.login}: {residue}")
-    await cluster.evidence.append("deletion", entry.rid, NOW)
     await cluster.ledger.end(entry.rh, "receipt", NOW)
 
 

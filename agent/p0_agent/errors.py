@@ -3,6 +3,7 @@
 AgentError                 base: has a stable code, a message and a hint
 ├── RefusedError           a step of the verification order says no; becomes a signed refusal
 ├── ServerUnavailableError the control plane does not answer; the worker tries again
+├── IssuerUnavailableError an identity provider does not answer; the job waits for it
 └── ConfigurationError     the agent cannot start like this
 """
 
@@ -51,6 +52,10 @@ class TransientError(AgentError):
 
 class ServerUnavailableError(TransientError):
     """The server does not answer, or not as a server would."""
+
+
+class IssuerUnavailableError(TransientError):
+    """An identity provider gives no keys to verify with, now and for longer than known ones may be used."""
 
 
 class ConfigurationError(AgentError):

@@ -173,5 +173,4 @@ async def _seal(entry: Entry, request: Request, opened: Opened, context: Context
             log=await context.cluster.evidence.head(),
         )
         signed = jws.sign(credential, context.key)
-        await context.cluster.evidence.append("credential", signed, context.now())
         return await context.cluster.ledger.seal(entry.rh, signed, context.now(), attempt=opened.attempt)

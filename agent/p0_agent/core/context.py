@@ -11,6 +11,7 @@ from p0_access.proof.keys import SigningKey
 from p0_access.routing.directory import Directory
 from p0_access.routing.rules import RuleSet
 from p0_agent.config import Advertised, Ceiling, NoticeSettings
+from p0_agent.core.refusals import Refusals
 from p0_agent.notice import NoticeChannel
 from p0_agent.postgres.cluster import Cluster
 from p0_agent.reading.reader import Reader
@@ -39,6 +40,7 @@ class Context:
     random: Callable[[int], bytes]
     aliases: Mapping[str, str] = field(default_factory=dict)
     directory: Directory = field(default_factory=Directory)
+    refusals: Refusals = field(default_factory=Refusals)
 
     @property
     def audience(self) -> str:

@@ -6,7 +6,6 @@ job stays undone, and its lease brings it back.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -69,11 +68,20 @@ async def _refused(job: Job, error: RefusedError, context: Context) -> Answer:
         rh=rh, at=context.now(), step=int(error.step), code=error.code, message=str(error), hint=error.hint
     )
     signed = jws.sign(refusal, context.key)
-    await context.cluster.evidence.append("refusal", signed, context.now())
     closed = job.kind in {"admit", "mandate"} or error.step in _FINAL_STEPS or error.code in _FINAL_CODES
-    if closed:
-        with contextlib.suppress(LedgerError):  # it may never have been claimed, or may be further along
-            await context.cluster.ledger.close(rh, "refused", context.now(), refusal=signed)
+    if not closed or not await _close(rh, signed, context):
+        await context.refusals.write(
+            signed, step=error.step, code=error.code, evidence=context.cluster.evidence, now=context.now()
+        )
     return Answer(
         outcome="refused", records=(signed,), code=error.code, message=str(error), hint=error.hint, closed=closed
     )
+
+
+async def _close(rh: str, refusal: str, context: Context) -> bool:
+    """False: the request was never claimed, or is further along."""
+    try:
+        await context.cluster.ledger.close(rh, "refused", context.now(), refusal=refusal)
+    except LedgerError:
+        return False
+    return True

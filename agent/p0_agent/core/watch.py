@@ -27,6 +27,7 @@ UNUSED_SECONDS: Final = 60
 
 async def end_due(context: Context) -> tuple[AgentReport, ...]:
     """One pass of the sweep; safe at any time. What it could not end stays fenced, and the next pass tries again."""
+    await context.refusals.tell(context.cluster.evidence, context.now())
     swept = await context.cluster.sweep(context.now())
     for name, error in swept.failed.items():
         log.warning("could not end %s: %s", name, error, extra={"code": error.code})

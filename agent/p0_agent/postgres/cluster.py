@@ -51,8 +51,8 @@ class Cluster:
     ) -> None:
         self.connections: Final = connections
         self.databases: Final = dict(databases)
-        self.ledger: Final = Ledger(connections)
         self.evidence: Final = Evidence(connections)
+        self.ledger: Final = Ledger(connections, self.evidence)
         self.mandates: Final = Mandates(connections)
         self.reviews: Final = Reviews(connections)
         self._random = random

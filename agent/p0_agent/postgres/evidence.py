@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+from psycopg import sql
 from psycopg.rows import class_row
 
 from p0_access.encoding import b64u
@@ -14,8 +16,22 @@ from p0_access.messages.records import LogHead
 from p0_access.proof.evidence import BEFORE_GENESIS, GENESIS, LogEntry, link
 from p0_agent.postgres.connections import Connection, Connections
 from p0_agent.postgres.errors import EvidenceError
+from p0_agent.postgres.messages import COMMIT, Rows, send, transaction
 
 MAX_PAGE: Final = 1_000
+
+TURN: Final = sql.SQL("LOCK TABLE p0.chain IN EXCLUSIVE MODE")
+"""Who adds to the log waits for whoever is adding."""
+
+LAST: Final = sql.SQL("SELECT n, at, kind, body, h FROM p0_evidence.log ORDER BY n DESC LIMIT 1")
+_FIELDS: Final = ("n", "at", "kind", "body", "h")
+
+
+class Addition(msgspec.Struct, frozen=True, kw_only=True):
+    """The next entry, and the head that it will make."""
+
+    head: LogHead
+    statement: sql.Composed
 
 
 class Evidence:
@@ -41,23 +57,36 @@ class Evidence:
 
     async def append(self, kind: str, body: str, now: int) -> LogHead:
         """Adds an entry and returns the head that it makes. Durable on return."""
-        async with self._connections.control() as connection:
-            await connection.execute("LOCK TABLE p0.chain IN EXCLUSIVE MODE")
-            last = await self._last(connection)
-            n, previous = (last.n + 1, last.h) if last else (0, BEFORE_GENESIS)
-            h = link(previous, n=n, at=now, kind=kind, body=body)
-            await connection.execute(
-                "INSERT INTO p0_evidence.log (n, at, kind, body, h) VALUES (%s, %s, %s, %s, %s)",
-                (n, now, kind, body, h),
-            )
-        return self._grown(LogHead(n=n, h=b64u(h)))
+        async with self._connections.look() as connection, transaction(connection, TURN, LAST) as (last,):
+            addition = self.addition(last, kind, body, now)
+            await send(connection, addition.statement, COMMIT)
+        return self.grown(addition.head)
+
+    def addition(self, last: Rows, kind: str, body: str, now: int) -> Addition:
+        """An entry to be added in a transaction that began with `TURN` and `LAST`, which gave `last`; `grown` follows
+        once it is committed."""
+        before = self._checked(self._known, LogEntry(**dict(zip(_FIELDS, last[0], strict=True))) if last else None)
+        n, previous = (before.n + 1, before.h) if before else (0, BEFORE_GENESIS)
+        h = link(previous, n=n, at=now, kind=kind, body=body)
+        values = sql.SQL(", ").join(map(sql.Literal, (n, now, kind, body, h)))
+        return Addition(
+            head=LogHead(n=n, h=b64u(h)),
+            statement=sql.SQL("INSERT INTO p0_evidence.log (n, at, kind, body, h) VALUES ({})").format(values),
+        )
+
+    def grown(self, head: LogHead) -> LogHead:
+        """The log has come to `head`."""
+        if self._known is None or head.n > self._known.n:
+            self._known = head
+        return head
 
     async def head(self) -> LogHead:
+        known = self._known
         async with self._connections.look() as connection:
-            last = await self._last(connection)
+            last = self._checked(known, await _last(connection))
         if last is None:
             raise EvidenceError("the evidence log is empty", code="evidence_empty", hint="was its database restored?")
-        return self._grown(LogHead(n=last.n, h=b64u(last.h)))
+        return self.grown(LogHead(n=last.n, h=b64u(last.h)))
 
     async def holds(self, head: LogHead) -> bool:
         """Whether the log still has the entry that `head` was of."""
@@ -70,10 +99,9 @@ class Evidence:
         async with self._connections.look() as connection:
             return await _entries(connection, first, min(limit, MAX_PAGE))
 
-    async def _last(self, connection: Connection) -> LogEntry | None:
-        """The last entry. A database that was restored under a running agent is noticed here."""
-        known = self._known  # before it is read: others add to it meanwhile
-        last = await _last(connection)
+    def _checked(self, known: LogHead | None, last: LogEntry | None) -> LogEntry | None:
+        """The last entry. A database that was restored under a running agent is noticed here; `known` is what was known
+        before it was read, since others add to it meanwhile."""
         if known is not None and (last is None or last.n < known.n or (last.n == known.n and b64u(last.h) != known.h)):
             raise EvidenceError(
                 f"the evidence log no longer has its entry {known.n}: its database was restored",
@@ -81,11 +109,6 @@ class Evidence:
                 hint="Restart the agent: it closes what the backup brought back.",
             )
         return last
-
-    def _grown(self, head: LogHead) -> LogHead:
-        if self._known is None or head.n > self._known.n:
-            self._known = head
-        return head
 
 
 async def _entries(connection: Connection, first: int, limit: int) -> tuple[LogEntry, ...]:
@@ -98,5 +121,5 @@ async def _entries(connection: Connection, first: int, limit: int) -> tuple[LogE
 
 async def _last(connection: Connection) -> LogEntry | None:
     async with connection.cursor(row_factory=class_row(LogEntry)) as cursor:
-        await cursor.execute("SELECT n, at, kind, body, h FROM p0_evidence.log ORDER BY n DESC LIMIT 1")
+        await cursor.execute(LAST)
         return await cursor.fetchone()

@@ -20,6 +20,7 @@ from psycopg.rows import class_row
 from p0_access.messages.records import Cause
 from p0_agent.postgres.connections import Connection, Connections
 from p0_agent.postgres.errors import DatabaseBusyError, LedgerError
+from p0_agent.postgres.evidence import LAST, TURN, Evidence
 from p0_agent.postgres.messages import COMMIT, Rows, filled, send, transaction
 from p0_agent.postgres.migrations import migrate
 from p0_agent.postgres.roles import named
@@ -85,10 +86,11 @@ class Approved(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ledger:
-    """`start` first. Times are passed in, in seconds."""
+    """`start` first. Times are passed in, in seconds. What a step signs is in the evidence by the same transaction."""
 
-    def __init__(self, connections: Connections) -> None:
+    def __init__(self, connections: Connections, evidence: Evidence) -> None:
         self._connections = connections
+        self._evidence = evidence
 
     async def start(self, now: int) -> int:
         """Makes or migrates the tables. Returns when this ledger was first made: what was signed before that may have
@@ -126,7 +128,9 @@ class Ledger:
 
     async def close(self, rh: str, stage: Closed, now: int, *, refusal: str | None = None) -> Entry:
         """It will not be granted, and that is final."""
-        return await self._step(rh, OPEN, stage, now, refusal=refusal)
+        if refusal is None:
+            return await self._step(rh, OPEN, stage, now)
+        return await self._step_and_say(rh, OPEN, stage, now, ("refusal", refusal), refusal=refusal)
 
     async def add_approval(self, rh: str, approval: Approved) -> tuple[Approved, ...]:
         """Adds one and returns all, in order of arrival; the same one again changes nothing. A denial closes the
@@ -154,11 +158,10 @@ class Ledger:
     async def seal(self, rh: str, credential: str, now: int, *, attempt: int) -> Entry:
         """The sealed credential, to be returned unchanged from now on. `attempt` is that of `Opened`: a password that
         was replaced meanwhile is not sealed, which is transient, since the other attempt's is."""
-        async with self._connections.control() as connection:
-            entry = await _one(connection, _BY_HASH_LOCKED, rh)
-            if entry is not None and entry.stage == "provisioned" and entry.attempt != attempt:
-                raise DatabaseBusyError("the login was given another password", code="provisioned_again")
-            return await _advance(connection, rh, ("provisioned",), "sealed", now, credential=credential)
+        said = ("credential", credential)
+        return await self._step_and_say(
+            rh, ("provisioned",), "sealed", now, said, attempt=attempt, credential=credential
+        )
 
     async def begin_end(self, rh: str, cause: Cause, now: int) -> Entry:
         """From now on it can only end, and nobody can log in any more. Begun again, it keeps its first cause.
@@ -182,7 +185,7 @@ class Ledger:
 
     async def end(self, rh: str, deletion: str, now: int) -> Entry:
         """Nothing of it is left, and this is the receipt. The sealed credential is forgotten."""
-        return await self._step(rh, ("ending",), "ended", now, deletion=deletion)
+        return await self._step_and_say(rh, ("ending",), "ended", now, ("deletion", deletion), deletion=deletion)
 
     async def due(self, now: int) -> tuple[Entry, ...]:
         """Accesses that are past their end, or whose end was begun and not finished."""
@@ -205,6 +208,30 @@ class Ledger:
     async def _step(self, rh: str, allowed: tuple[Stage, ...], to: Stage, now: int, **columns: str | None) -> Entry:
         async with self._connections.look() as connection:
             return await _advance(connection, rh, allowed, to, now, **columns)
+
+    async def _step_and_say(
+        self,
+        rh: str,
+        allowed: tuple[Stage, ...],
+        to: Stage,
+        now: int,
+        said: tuple[str, str],
+        *,
+        attempt: int | None = None,
+        **columns: str,
+    ) -> Entry:
+        """The step and its entry in the evidence, `said` of a kind and a body: both or neither."""
+        async with (
+            self._connections.look() as connection,
+            transaction(connection, TURN, LAST, locked(rh)) as (last, row),
+        ):
+            entry = require(read_entry(row), allowed)
+            if attempt is not None and entry.attempt != attempt:
+                raise DatabaseBusyError("the login was given another password", code="provisioned_again")
+            addition = self._evidence.addition(last, *said, now)
+            done = await send(connection, addition.statement, advanced(rh, allowed, to, now, **columns), COMMIT)
+            self._evidence.grown(addition.head)
+            return stepped(done[-1])
 
     async def _list(self, where: sql.SQL, *parameters: object) -> tuple[Entry, ...]:
         async with self._connections.look() as connection:

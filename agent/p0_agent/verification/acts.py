@@ -22,7 +22,7 @@ from p0_access.proof import jws
 from p0_access.proof.id_token import KeySet
 from p0_access.proof.identity import VerifiedIdentity, unverified_issuers, verify_act, verify_identity
 from p0_access.proof.issuers import TrustedIssuer
-from p0_agent.errors import RefusedError, Step, at
+from p0_agent.errors import IssuerUnavailableError, RefusedError, Step, at
 
 ActT = TypeVar("ActT", bound=Act)
 
@@ -54,7 +54,10 @@ async def verify(
     aliases: Mapping[str, str],
     now: int,
 ) -> VerifiedAct[ActT]:
-    """Runs the five steps in order and stops at the first that fails."""
+    """Runs the five steps in order and stops at the first that fails.
+
+    Raises `IssuerUnavailableError` while an issuer is away and the act is not past its end: it is to be tried again.
+    """
     with at(Step.SHAPE):
         claimed = jws.unverified_record(unverified.record, type_)
         named = unverified_issuers(unverified.identity)
@@ -66,6 +69,8 @@ async def verify(
         }
         person = verify_identity(unverified.identity, issuers=issuers, keys=keys, aliases=aliases, now=now)
     except P0Error as error:
+        if error.code == "issuer_unavailable" and now < claimed.exp:
+            raise IssuerUnavailableError(str(error), code=error.code) from error
         step = _STEP_OF_CODE.get(error.code, Step.TOKEN)
         raise RefusedError(str(error), step=step, code=error.code, hint=error.hint) from error
     with at(Step.SIGNATURE):
