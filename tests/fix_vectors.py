@@ -12,9 +12,14 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
+from fix_identity_vectors import identity_vectors
 from p0_access.encoding import b64u, b64u_decode, encode
+from p0_access.messages.mandates import Allow, Delegation, Extension, Named, Review
 from p0_access.messages.records import (
+    Admission,
+    AdmissionRules,
     Approval,
+    CatalogRecord,
     Collect,
     Credential,
     CredentialPlaintext,
@@ -26,13 +31,15 @@ from p0_access.messages.records import (
     Refusal,
     Request,
     SealingKey,
+    Subject,
     What,
 )
-from p0_access.permissions.permission import canonical, column, connect, usage
+from p0_access.permissions.permission import Permission, canonical, column, connect, usage
 from p0_access.proof import commitment, jws
 from p0_access.proof.evidence import BEFORE_GENESIS, GENESIS, link
 from p0_access.proof.keys import SigningKey
 from p0_access.proof.possession import prove
+from p0_access.routing.decision import Approvers, NeedsApproval, Requirement, StepUp
 
 PERSON, AGENT = SigningKey(bytes(range(32))), SigningKey(bytes(range(32, 64)))
 RECIPIENT, EPHEMERAL = bytes(range(64, 96)), bytes(range(96, 128))
@@ -125,7 +132,51 @@ def records() -> list[tuple[Record, SigningKey]]:
             ),
             AGENT,
         ),
+        *_advance(act, rh, ah, permissions),
+        (admission(rh, permissions), AGENT),
+        (CatalogRecord(database="shop", version="v1", at=NOW, sha256="c" * 42 + "A"), AGENT),
     ]  # fmt: skip
+
+
+def _advance(
+    act: dict[str, Any], rh: str, ah: str, permissions: tuple[Permission, ...]
+) -> list[tuple[Record, SigningKey]]:
+    """What is signed in advance, and what follows an access."""
+    other = Named(iss="https://id.example", sub="dana", email=None)
+    mandate = act | {"rid": "m-abcdefgh", "nbf": NOW, "comment": "The night shift"}
+    return [
+        (
+            Allow(
+                **mandate, subject=other, database="shop", permissions=permissions, kinds=("statement",), uses=2,
+                ttl=600,
+            ),
+            PERSON,
+        ),
+        (Delegation(**mandate, to=other, groups=("dba",)), PERSON),
+        (Review(**act, rh=rh, ah=ah, comment="Looked at it"), PERSON),
+        (Extension(rh=rh, extends="x" * 42 + "A", login="p0_ana_x", not_after=NOW + 900, at=NOW), AGENT),
+    ]  # fmt: skip
+
+
+def admission(rh: str, permissions: tuple[Permission, ...]) -> Admission:
+    """Of a workload's request that waits for one person, who is to sign in for it."""
+    carried = tuple(item for item in permissions if not item.implied)
+    asked = Requirement(
+        rule="orders", approvers=Approvers(groups=("dba",)), count=1, permissions=carried, step_up=StepUp(amr=("hwk",))
+    )
+    claims = {"iss": "https://ci.example", "repository_id": "4711", "sub": "repo:corp/app"}
+    return Admission(
+        rh=rh,
+        subject=Subject(iss="https://ci.example", sub="repo:corp/app", email=None, claims=claims),
+        groups=(),
+        permissions=permissions,
+        reached=(),
+        objects=(),
+        rules=AdmissionRules(sha256="s" * 42 + "A", decision=NeedsApproval(ttl=600, requirements=(asked,), trace=())),
+        warnings=(),
+        iat=NOW,
+        exp=NOW + 600,
+    )
 
 
 def plaintext() -> CredentialPlaintext:
@@ -144,6 +195,7 @@ def commitment_vectors() -> Vectors:
         "bind": bind,
         "bind_json": b64u_decode(bind).decode(),
         "nonce": commitment.nonce(bind),
+        "workload_audience": commitment.workload_audience(bind),
         "act_hash": "h" * 42 + "A",
         "step_up_nonce": commitment.step_up_nonce(bind, "h" * 42 + "A"),
     }
@@ -231,6 +283,7 @@ def evidence_vectors() -> Vectors:
 
 ALL: dict[str, Callable[[], Vectors]] = {
     "commitment": commitment_vectors,
+    "identities": identity_vectors,
     "records": record_vectors,
     "refused": refused_vectors,
     "sealing": sealing_vectors,

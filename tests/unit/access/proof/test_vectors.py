@@ -21,9 +21,13 @@ import pytest
 from fix_vectors import ALL, hpke_open
 from p0_access.encoding import b64u, b64u_decode
 from p0_access.errors import P0Error
-from p0_access.messages.records import CredentialPlaintext, Record, Request, SealingKey
+from p0_access.messages.identity import Identity, SignedAct
+from p0_access.messages.records import Collect, CredentialPlaintext, Record, Request, SealingKey
 from p0_access.proof import jws
 from p0_access.proof.evidence import LogEntry, examine
+from p0_access.proof.id_token import KeySet
+from p0_access.proof.identity import VerifiedIdentity, verify_act, verify_identity
+from p0_access.proof.issuers import TrustedIssuer
 from p0_access.proof.keys import PublicKey, SigningKey
 from p0_access.proof.possession import verify_possession
 from p0_access.proof.sealing import OpeningKey, seal
@@ -68,6 +72,7 @@ def test_the_commitment_by_hand() -> None:
     assert bind.decode() == found["bind_json"]
     assert json.loads(bind)["jwk"] == jwk
     assert found["nonce"] == b64(sha256(b"p0-bind-v1\0" + len(bind).to_bytes(8, "big") + bind))
+    assert found["workload_audience"] == f"p0-bind:v1:{found['nonce']}"
     stepped_up = b"p0-stepup-v1\0" + sha256(bind) + unpadded(found["act_hash"])
     assert found["step_up_nonce"] == b64(sha256(stepped_up))
 
@@ -80,7 +85,8 @@ def test_the_records_by_another_library() -> None:
         public = keys[vector["signer"]]
         decoded = jwt.decode_complete(
             vector["compact"], jwt.PyJWK(msgspec.to_builtins(public), algorithm="EdDSA"), algorithms=["EdDSA"],
-            options={"verify_exp": False, "verify_iat": False, "verify_aud": False, "verify_jti": False},
+            options={"verify_exp": False, "verify_iat": False, "verify_nbf": False, "verify_aud": False,
+                     "verify_jti": False},
         )  # fmt: skip
         assert decoded["header"] == {"alg": "EdDSA", "typ": vector["typ"], "kid": vector["signer"]}
         assert decoded["payload"] == json.loads(vector["payload"])
@@ -88,6 +94,54 @@ def test_the_records_by_another_library() -> None:
         assert vector["hash"] == b64(sha256(b"p0-signed-v1\0" + len(signing_input).to_bytes(8, "big") + signing_input))
         verified = jws.verify(vector["compact"], types[vector["typ"]], public)
         assert (verified.hash, json.loads(vector["payload"])["v"]) == (vector["hash"], 1)
+
+
+def test_there_is_a_vector_of_every_kind_of_record() -> None:
+    shown = {vector["typ"] for vector in kept("records")["records"]}
+    assert shown == {each.TYP for each in _all(Record) if each.__module__.startswith("p0_access.messages.")}
+
+
+def test_the_identities_by_another_library() -> None:
+    found = kept("identities")
+    for case in found["accepted"]:
+        identity = case["identity"]
+        bind = unpadded(identity["bind"])
+        nonce = b64(sha256(b"p0-bind-v1\0" + len(bind).to_bytes(8, "big") + bind))
+        claims = {name: claims_of(found, identity[name]) for name in ("id_token", "step_up") if name in identity}
+        login = claims["id_token"]
+        assert nonce == login.get("nonce", login["aud"].removeprefix("p0-bind:v1:"))
+        if "step_up" in claims:
+            signing_input = case["record"].rpartition(".")[0].encode()
+            act = sha256(b"p0-signed-v1\0" + len(signing_input).to_bytes(8, "big") + signing_input)
+            assert claims["step_up"]["nonce"] == b64(sha256(b"p0-stepup-v1\0" + sha256(bind) + act))
+
+
+def claims_of(found: Any, token: str) -> Any:
+    unverified = jwt.decode(token, options={"verify_signature": False})
+    key = jwt.PyJWK(found["jwks"][unverified["iss"]]["keys"][0], algorithm="EdDSA")
+    options = {"verify_exp": False, "verify_iat": False, "verify_aud": False}
+    return jwt.decode(token, key, algorithms=["EdDSA"], options=options)  # type: ignore[arg-type]  # a TypedDict
+
+
+def verified(found: Any, case: Any) -> VerifiedIdentity:
+    """As servers and agents do: steps 3 to 5."""
+    issuers = {each["issuer"]: msgspec.convert(each, TrustedIssuer) for each in found["issuers"]}
+    keys = {name: KeySet.parse(json.dumps(jwks).encode()) for name, jwks in found["jwks"].items()}
+    signed = SignedAct(record=case["record"], identity=msgspec.convert(case["identity"], Identity))
+    person = verify_identity(signed.identity, issuers=issuers, keys=keys, now=case["now"])
+    verify_act(signed, Collect, person, audience=found["audience"], now=case["now"])
+    return person
+
+
+def test_identities_are_accepted_and_refused_with_their_code() -> None:
+    found = kept("identities")
+    for case in found["accepted"]:
+        assert verified(found, case).subject.sub, case["name"]
+    for code, cases in found["refused"].items():
+        for case in cases:
+            with pytest.raises(P0Error) as caught:
+                verified(found, case)
+            assert caught.value.code == code, case["name"]
 
 
 def test_what_is_to_be_refused_is_with_its_code() -> None:
