@@ -15,7 +15,7 @@ import msgspec
 RelationKind = Literal["table", "partitioned", "view", "matview", "foreign", "sequence"]
 
 
-class Column(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Column(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """`default` is the expression as PostgreSQL prints it; `identity` and `generated` as in pg_attribute."""
 
     name: str
@@ -27,14 +27,14 @@ class Column(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     comment: str | None = None
 
 
-class Constraint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Constraint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     name: str
     kind: Literal["primary", "unique", "foreign", "check", "exclude"]
     columns: tuple[str, ...] = ()
     definition: str = ""
 
 
-class Trigger(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Trigger(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """A trigger that is enabled. `columns` are those of UPDATE OF; `when` is its condition over NEW and OLD;
     `function` is its (schema, name), which takes no arguments; `old_table` and `new_table` name its transition
     tables."""
@@ -49,7 +49,7 @@ class Trigger(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
     new_table: str | None = None
 
 
-class Policy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Policy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """A row-level security policy. `roles` are those it is for; `public` says that it is for everybody. Without a
     `permissive` one for its command no row passes."""
 
@@ -62,7 +62,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     permissive: bool = True
 
 
-class Relation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Relation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """`columns` are in attribute order, dropped ones left out. `serials` maps a column to the (schema, sequence) that
     its
     default draws from. The flags say that PostgreSQL will check more than the statement names: `fires`, `policies` and
@@ -86,7 +86,7 @@ class Relation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
     index_expressions: tuple[str, ...] = ()
 
 
-class Function(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Function(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """`arguments` are the identity arguments, as pg_get_function_identity_arguments prints them. `public` tells
     whether PUBLIC
     may execute it. Only functions outside pg_catalog are listed.
@@ -111,7 +111,7 @@ class Function(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
     settings: tuple[str, ...] = ()
 
 
-class Type(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Type(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """A type outside pg_catalog that is not a relation's row type. `columns` are those of a composite type; `checks`
     are a domain's conditions over VALUE, as PostgreSQL prints them, and `base` is what it constrains."""
 
@@ -125,7 +125,7 @@ class Type(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
     comment: str | None = None
 
 
-class Operator(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Operator(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """An operator outside pg_catalog and the (schema, name) of the function behind it. `left` is None for a prefix
     operator."""
 

@@ -11,7 +11,7 @@ from p0_access.permissions.infer.charges import Access, FreeAccess, Reason
 from p0_access.permissions.infer.context import TEMPORARY, Context, RefusedError
 from p0_access.permissions.infer.tree import strings
 from p0_access.permissions.parse import Node
-from p0_access.permissions.suggest import did_you_mean
+from p0_access.permissions.suggest import MAX_COMPARED, did_you_mean
 
 MAX_NAME_BYTES: Final = 63
 
@@ -69,8 +69,14 @@ def lookup(context: Context, schema: str, name: str) -> Relation | None:
 
 def unknown_relation(context: Context, schema: str | None, name: str, place: int) -> RefusedError:
     wanted = name if schema is None else f"{schema}.{name}"
-    known = (f"{each.schema}.{each.name}" for each in context.catalog.relations)
-    hint = did_you_mean(wanted, known)
+    many = len(context.catalog.relations) > MAX_COMPARED
+    initial = name[:1].lower()
+    known = (
+        f"{each.schema}.{each.name}"
+        for each in context.catalog.relations
+        if each.kind != "sequence" and (not many or each.name[:1].lower() == initial)
+    )
+    hint = did_you_mean(wanted, itertools.islice(known, MAX_COMPARED))
     if hint is None and schema is None:
         searched = ", ".join(context.search_path) or "no schema"
         hint = f"The search path is {searched}; write the schema before the name."
