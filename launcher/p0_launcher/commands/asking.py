@@ -18,6 +18,7 @@ from p0_launcher.errors import UsageError
 
 if TYPE_CHECKING:
     from p0_access.messages.records import What
+    from p0_access.messages.views import RequestView
     from p0_launcher.access import Access
     from p0_launcher.profile import Profile
     from p0_launcher.progress import Progress
@@ -187,10 +188,11 @@ def signed_sources(access: Access, what: What) -> Iterator[Source]:
 
 
 class Teller:
-    """One line to stderr for each thing that a waiting person wants to know."""
+    """One line to stderr for each thing that a waiting person wants to know. When people have decided, it rings."""
 
     def __init__(self) -> None:
         self._waiting_for: str | None = None
+        self._pending = False
 
     def __call__(self, progress: Progress) -> None:
         from p0_access.messages.views import State
@@ -199,6 +201,8 @@ class Teller:
 
         if isinstance(progress, Submitted):
             self._waiting_for = progress.view.rid
+        if isinstance(progress, Submitted | Changed):
+            self._ring(progress.view)
         match progress:
             case Reused():
                 note(f"p0: {progress.access.rid} is active until {clock(progress.access.not_after)}; using it again")
@@ -214,6 +218,16 @@ class Teller:
                 note(f"p0: {progress.error}; trying again")
             case _:
                 pass
+
+    def _ring(self, view: RequestView) -> None:
+        """For whoever looked elsewhere while people decided; once."""
+        from p0_access.messages.views import State
+        from p0_launcher.attention import call
+
+        pending = view.state is State.PENDING
+        if self._pending and not pending:
+            call(f"p0: {view.rid} is {view.state.value.replace('_', ' ')}")
+        self._pending = pending
 
     def interrupted(self) -> None:
         if self._waiting_for is not None:
