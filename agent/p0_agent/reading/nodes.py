@@ -31,7 +31,6 @@ _TOKEN: Final = re.compile(
 )
 """Brackets; `{LABEL`; `:field`, with its value if that is no node and no list; a value; whatever else is refused."""
 
-_SEPARATOR: Final = re.compile(r"[ \n]")
 _DATUM: Final = re.compile(r"([0-9]{1,10})[ \n]\[((?:[ \n]-?[0-9]{1,3})*)[ \n]\]\Z")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,20}\Z")
 
@@ -109,44 +108,47 @@ def parse(text: str) -> Value:
 
 
 def _built(tokens: list[str]) -> Value:
-    """One pass with a stack of its own: `around` is the node or list that is open, `field` what awaits its value."""
-    stack: list[tuple[Node | list[Value], str | None]] = []
-    root: list[Value] = []
-    around: Node | list[Value] = root
+    """One pass with a stack of its own: `items` are those of the list that is open, `node` is the node that is, and
+    `field` what awaits its value. Most tokens are fields with a plain value, which is why these come first."""
+    stack: list[tuple[list[Value], Node | None, str | None]] = []
+    items: list[Value] = []
+    node: Node | None = None
     field: str | None = None
     value: Value
     for part in tokens:
         first = part[0]
-        if first == ":" and field is None and isinstance(around, Node):
-            name, *rest = _SEPARATOR.split(part, 1)
-            if not rest:
-                field = name[1:]
+        if first == ":" and field is None and node is not None:
+            end = part.find(" ")
+            if "\n" in part and not 0 <= end < part.index("\n"):
+                end = part.index("\n")
+            if end < 0:
+                field = part[1:]
                 continue
-            field = name[1:]
-            value = _scalar(rest[0])
+            field, rest = part[1:end], part[end + 1 :]
+            value = rest if rest[-1] not in "]>" else _scalar(rest)
         elif first in "({":
             if part == "{" or len(stack) >= MAX_DEPTH:
                 _refuse("a node has no label, or nodes are nested too deeply")
-            stack.append((around, field))
-            around, field = [] if part == "(" else Node(part[1:]), None
+            stack.append((items, node, field))
+            items, node, field = [], Node(part[1:]) if first == "{" else None, None
             continue
         elif first in ")}":
-            if not stack or isinstance(around, Node) != (part == "}") or field is not None:
+            if not stack or (node is not None) != (part == "}") or field is not None:
                 _refuse("brackets do not match, or a field has no value")
-            value = _numbers(around) if isinstance(around, list) else around
-            around, field = stack.pop()
+            value = _numbers(items) if node is None else node
+            items, node, field = stack.pop()
         else:
             value = _scalar(part)
-        if isinstance(around, list):
-            around.append(value)
-        elif field is None or field in around.fields:
-            _refuse(f"a field of {around.label} has no name, or stands there twice")
+        if node is None:
+            items.append(value)
+        elif field is None or field in node.fields:
+            _refuse(f"a field of {node.label} has no name, or stands there twice")
         else:
-            around.fields[field] = value
+            node.fields[field] = value
             field = None
-    if stack or len(root) != 1:
+    if stack or len(items) != 1:
         _refuse("it is not whole")
-    return root[0]
+    return items[0]
 
 
 def _scalar(part: str) -> Value:
