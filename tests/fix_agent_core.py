@@ -86,7 +86,7 @@ class Bench:
             "agent": self.context.key.public.thumbprint,
             "rid": f"r-{next(self.jobs):08d}",
             "database": self.managed.database,
-            "what": What(statement=sql, search_path=("public",)),
+            "what": What(statement=sql, search_path=("public",)) if sql else changes.pop("what"),
             "reason": "a test",
             "ttl": None,
             "one_shot": False,

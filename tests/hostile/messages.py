@@ -150,7 +150,7 @@ says(
 )
 says("SQL with a NUL character, which some readers take for its end", 7, "syntax_error", what=sql(MARKETS + "\0; drop"))
 says("SQL and a role at once", 1, "malformed_record", what=sql(MARKETS, role="postgres"))
-says("a role that exists already", 7, "role_unsupported", what={"role": "postgres"})
+says("a role that exists already", 11, "role_above_ceiling", what={"role": "postgres"})
 says("a request that outlives a week", 5, "act_expired", exp=1_900_000_000 + 8 * 86_400)
 says("a request from tomorrow", 5, "act_early", iat=1_900_086_400, exp=1_900_090_000)
 says("a request without a reason", 8, "reason_required", reason=" ")

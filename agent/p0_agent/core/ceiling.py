@@ -17,7 +17,7 @@ def check(permissions: tuple[Permission, ...], ceiling: Ceiling, *, schemas: fro
         raise _above(f"{live} accesses are open already", "too_many_accesses")
     for permission in permissions:
         if permission.kind is Kind.ROLE:
-            _check_role(permission, ceiling)
+            check_role(permission.object or "", ceiling)
             continue
         if permission.kind not in ceiling.kinds or permission.privilege not in ceiling.privileges:
             raise _above(f"{permission} is more than this agent ever grants", "above_ceiling")
@@ -26,22 +26,18 @@ def check(permissions: tuple[Permission, ...], ceiling: Ceiling, *, schemas: fro
             raise _above(f"the agent does not manage the schema {schema}", "schema_not_managed")
 
 
-def check_reach(
-    permissions: tuple[Permission, ...], reached: tuple[Permission, ...], ceiling: Ceiling, *, schemas: frozenset[str]
-) -> None:
-    """For a role that is asked for by name: it is one that may be, and so is all that comes with it."""
-    for permission in permissions:
-        if permission.kind is Kind.ROLE:
-            _check_role(permission, ceiling)
+def check_reach(reached: tuple[Permission, ...], ceiling: Ceiling, *, schemas: frozenset[str]) -> None:
+    """For what comes with a role that is asked for by name: it is no more than could be asked for."""
     try:
         check(reached, ceiling, schemas=schemas, live=0)
     except RefusedError as error:
         raise _above(f"with the role comes too much: {error}", "role_above_ceiling") from error
 
 
-def _check_role(permission: Permission, ceiling: Ceiling) -> None:
-    if permission.privilege != "MEMBER" or permission.object not in ceiling.roles:
-        raise _above(f"this agent never grants the role {permission.object}", "role_above_ceiling")
+def check_role(role: str, ceiling: Ceiling) -> None:
+    """Only roles that are listed by their names are granted."""
+    if role not in ceiling.roles:
+        raise _above(f"this agent never grants the role {role}", "role_above_ceiling")
 
 
 def _above(message: str, code: str) -> RefusedError:

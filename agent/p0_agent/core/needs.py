@@ -26,10 +26,12 @@ class Needs(msgspec.Struct, frozen=True, kw_only=True):
 
 async def read(request: Request, requestor: Requestor, context: Context) -> Needs:
     with at(Step.READING):
+        if request.what.role is not UNSET:
+            ceiling.check_role(request.what.role, context.ceiling)
         reading = await context.reader.read(request.database, request.what)
-        if request.what.kind == "role":
+        if request.what.role is not UNSET:
             schemas = frozenset(context.cluster.databases[request.database])
-            ceiling.check_reach(reading.needed, reading.reached, context.ceiling, schemas=schemas)
+            ceiling.check_reach(reading.reached, context.ceiling, schemas=schemas)
         question = ask(
             context.rules,
             reading.catalog,

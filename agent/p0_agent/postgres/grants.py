@@ -28,12 +28,15 @@ _PUBLIC_ONLY: Final = {Kind.FUNCTION: "EXECUTE", Kind.DATABASE: "TEMPORARY"}
 """What is never granted, since everybody has it or the agent could not give it; it must be in effect all the same."""
 
 
+ACL_ROOM: Final = 2_000
+"""Entries of an access list beyond which none is added: at 2,120 to 2,455 PostgreSQL refuses any, also its owner's."""
+
 HERE: Final = sql.SQL("(SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())")
 
 
 class Held(msgspec.Struct, frozen=True):
     """A privilege as an access list has it, and the role that has it. Kind `other` is anything else that a role should
-    not have."""
+    not have. `entries` is how long that list is."""
 
     role: str
     kind: str
@@ -42,6 +45,7 @@ class Held(msgspec.Struct, frozen=True):
     column: str | None
     privilege: str
     grantable: bool
+    entries: int
 
     def permission(self) -> Permission | None:
         """As a permission, if it is one: nothing that may be handed on is."""
@@ -96,6 +100,18 @@ def held_by(*roles: str, here: sql.Composable = HERE) -> sql.Composed:
 
 def read_held(rows: Rows) -> tuple[Held, ...]:
     return tuple(Held(*row) for row in rows)
+
+
+def require_room(present: Iterable[Held]) -> None:
+    """`GrantError` if an access list that a new role has just been put on leaves too little room for others."""
+    for item in present:
+        if item.entries > ACL_ROOM:
+            raise GrantError(
+                f"the access list that has {item} is nearly full: {item.entries} entries",
+                code="acl_headroom",
+                hint="Too many roles hold privileges on one object; `p0 agent doctor` names it. Try again when accesses"
+                " have ended.",
+            )
 
 
 async def held(connection: Connection, role: str) -> tuple[Held, ...]:

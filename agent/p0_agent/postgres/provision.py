@@ -26,7 +26,17 @@ from p0_access.secret import Secret
 from p0_agent.postgres import scram
 from p0_agent.postgres.connections import Connection, Connections
 from p0_agent.postgres.errors import DatabaseBusyError, GrantError
-from p0_agent.postgres.grants import HERE, Held, check_grantable, granting, held, held_by, lacking, read_held
+from p0_agent.postgres.grants import (
+    HERE,
+    Held,
+    check_grantable,
+    granting,
+    held,
+    held_by,
+    lacking,
+    read_held,
+    require_room,
+)
 from p0_agent.postgres.ledger import Entry, locked, provisioned, read_entry, require, stepped
 from p0_agent.postgres.messages import COMMIT, Rows, send, writing
 from p0_agent.postgres.names import is_login_name, set_role_name
@@ -201,6 +211,8 @@ class _Opening:
             await put_right(self._connections, connection, self._set_role, self._granted)
         elif changed:
             raise _differ(changed)
+        elif not set_exists:
+            require_room(present)
         public = [permission for permission in self._wanted if not is_granted(permission)]
         missing = await lacking(connection, self._set_role, public) if public else ()
         if missing:

@@ -60,7 +60,7 @@ async def read_role(connections: Connections, catalog: Catalog, role: str) -> Re
         reached: list[Permission] = []
         for each in roles:
             for item in await held(connection, each.name):
-                reached += _privilege(role, each, item)
+                reached += _privilege(role, each, item, catalog.database)
     return RequestReading(
         needed=canonical((connect(catalog.database), membership(role))),
         reached=canonical(reached),
@@ -108,12 +108,12 @@ def _check(role: str, roles: list[_Role]) -> None:
         )
 
 
-def _privilege(role: str, owner: _Role, item: Held) -> list[Permission]:
+def _privilege(role: str, owner: _Role, item: Held, database: str) -> list[Permission]:
     """A privilege that comes with the role; none for a membership, which has been followed."""
     if item.privilege == "MEMBER" and not item.grantable:
         return []
     permission = item.permission()
-    if permission is None:
+    if permission is None or (permission.kind is Kind.DATABASE and permission.object != database):
         raise _too_strong(role, owner, f"has {item}, which is not to be had by a request")
     return [permission]
 

@@ -13,6 +13,7 @@ from psycopg import sql
 from fix_postgres import BOTH_MODES, LATER, NOW, Managed, Mode, fresh_database, managing
 from p0_access.permissions.permission import Kind, Permission, any_column, column, relation, usage
 from p0_agent.postgres.errors import DatabaseBusyError, DatabaseUnavailableError, GrantError, LedgerError
+from p0_agent.postgres.grants import ACL_ROOM
 from p0_agent.postgres.ledger import Entry
 from p0_agent.postgres.provision import Opened
 from p0_demo.postgres import EmbeddedPostgres
@@ -468,3 +469,26 @@ async def test_a_set_role_that_another_agent_drops_in_between_is_transient(manag
         assert await apart.roles() == []
         await apart.cluster.open(order, NOW)
         await apart.end(entry)
+
+
+async def test_an_access_list_that_is_nearly_full_is_not_filled(managed: Managed) -> None:
+    """While its owner can still change the table. An access that adds nothing to the list is opened all the same."""
+    entry, _ = await managed.open(usage("ledger"), relation("ledger", "entries", "SELECT"))
+    async with await managed.superuser() as superuser:
+        await superuser.execute("SET allow_system_table_mods = on")
+        await superuser.execute(
+            "UPDATE pg_class SET relacl = array_fill(relacl[1], ARRAY[%s]) || relacl"
+            " WHERE oid = 'ledger.entries'::regclass",
+            (ACL_ROOM,),
+        )
+        shared = superuser.info.server_version >= SHARED_SETS
+        with pytest.raises(GrantError) as caught:
+            await managed.open(usage("ledger"), relation("ledger", "entries", "INSERT"))
+        assert caught.value.code == "acl_headroom"
+        if shared:
+            again, _ = await managed.open(usage("ledger"), relation("ledger", "entries", "SELECT"))
+            await managed.end(again)
+        await superuser.execute(
+            "UPDATE pg_class SET relacl = relacl[%s:] WHERE oid = 'ledger.entries'::regclass", (ACL_ROOM + 1,)
+        )
+    await managed.end(entry)
