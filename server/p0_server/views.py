@@ -48,6 +48,7 @@ def view(
         approvals=request.approvals,
         credential=request.credential if usable and is_mine(viewer, request) else None,
         deletion=request.deletion,
+        extension=request.extension,
         decision=request.decision,
         agent=AgentView(thumbprint=agent.thumbprint, jwk=agent.jwk),
         events=events,
