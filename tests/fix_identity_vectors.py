@@ -69,7 +69,11 @@ def pasted(**changes: Any) -> str:
 
 def workload(bind: str = BIND, **changes: Any) -> str:
     none: dict[str, Any] = dict.fromkeys(("email", "email_verified", "groups"))
-    own = {"sub": "repo:corp/app:ref:main", "aud": commitment.workload_audience(bind), "repository_id": "4711"}
+    own: dict[str, Any] = {
+        "sub": "repo:corp/app:ref:main",
+        "aud": commitment.workload_audience(bind),
+        "repository_id": "4711",
+    }
     claims: dict[str, Any] = none | own | changes
     return token(CI, **claims)
 
@@ -91,7 +95,8 @@ def act(id_token: str, *, bind: str = BIND, fresh: str | None = None, at: int = 
 
 def stepping_up(signed: SignedAct, *, made_for: SignedAct | None = None, **changes: Any) -> SignedAct:
     nonce = commitment.step_up_nonce(signed.identity.bind, jws.record_hash((made_for or signed).record))
-    step_up = token(**{"nonce": nonce, "auth_time": NOW, "acr": "phr", "amr": ["hwk", "user"]} | changes)
+    claims: dict[str, Any] = {"nonce": nonce, "auth_time": NOW, "acr": "phr", "amr": ["hwk", "user"]}
+    step_up = token(**claims | changes)
     return SignedAct(record=signed.record, identity=msgspec.structs.replace(signed.identity, step_up=step_up))
 
 

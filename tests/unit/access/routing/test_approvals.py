@@ -11,8 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from p0_access.permissions.permission import Kind, Permission, column, connect, usage
-from p0_access.routing.approvals import Tally, VerifiedApproval, may_review, tally, who
-from p0_access.routing.decision import Alternative, Approvers, Automatic, Denied, NeedsApproval, Requestor, Requirement
+from p0_access.routing.approvals import Tally, VerifiedApproval, demands, may_review, tally, who
+from p0_access.routing.decision import (
+    Alternative,
+    Approvers,
+    Automatic,
+    Denied,
+    NeedsApproval,
+    Requestor,
+    Requirement,
+    StepUp,
+)
 
 CORP, OTHER = "https://id.corp.example", "https://other.example"
 EMAIL = column("enterprise", "customers", "email", "SELECT")
@@ -327,3 +336,61 @@ def test_the_order_does_not_matter_for_what_is_granted(
     same = ("complete", "permissions", "struck", "ttl")
     assert [getattr(forth, field) for field in same] == [getattr(back, field) for field in same]
     assert msgspec.structs.asdict(forth).keys() >= set(same)
+
+
+# Sign-ins for one act, and one human at several issuers
+
+
+KEYED = StepUp(amr=("hwk",))
+
+
+def keyed(who: Requestor, step_up: StepUp | None) -> VerifiedApproval:
+    return msgspec.structs.replace(by(who), step_up=step_up)
+
+
+def demanding(*demands: StepUp | None) -> NeedsApproval:
+    asked = needs((PRIVACY, 1), (MANAGERS, 1))
+    requirements = [
+        msgspec.structs.replace(each, step_up=demand) for each, demand in zip(asked.requirements, demands, strict=True)
+    ]
+    return msgspec.structs.replace(asked, requirements=tuple(requirements))
+
+
+def test_an_approval_without_the_sign_in_that_is_demanded_is_none() -> None:
+    decision = demanding(KEYED, None)
+    for step_up, complete in (
+        (None, False),
+        (StepUp(), False),
+        (StepUp(amr=("pwd",)), False),
+        (StepUp(amr=("hwk",)), True),
+    ):
+        assert count(decision, keyed(PIA, step_up), by(MAX)).complete is complete, step_up
+    assert count(decision, by(PIA, "deny")).denied_by == PIA
+
+
+def test_who_is_asked_for_a_sign_in() -> None:
+    decision = demanding(KEYED, StepUp())
+    assert demands(decision, by(PIA), requestor=DANA) == (KEYED,)
+    assert demands(decision, by(MAX), requestor=DANA) == (StepUp(),)
+    assert demands(decision, by(PAT), requestor=DANA) == (KEYED, StepUp())
+    assert demands(decision, by(EVE), requestor=DANA) == ()
+    assert demands(decision, by(PAT, "deny"), requestor=DANA) == ()
+
+
+def joined(who: Requestor, with_: Requestor) -> Requestor:
+    return msgspec.structs.replace(who, human=f"{with_.iss}#{with_.sub}")
+
+
+def test_one_human_with_two_accounts_counts_once_and_never_for_themselves() -> None:
+    again = person("pia-too", "privacy", iss=OTHER)
+    mine, other = joined(PIA, PIA), joined(again, PIA)
+    assert not count(TWO, by(mine), by(other)).complete
+    assert count(TWO, by(other), by(PAT)).complete  # of one issuer, by the alias
+    assert not count(ONE, by(again)).complete  # a stranger's account, without one
+    assert not may_review(ONE, other, requestor=mine)
+    assert not may_review(ONE, mine, requestor=other)
+    assert may_review(ONE, other, requestor=DANA)
+
+
+def test_a_workload_approves_nothing() -> None:
+    assert not count(ONE, by(msgspec.structs.replace(PIA, claims=(("ref", "main"),)))).complete
