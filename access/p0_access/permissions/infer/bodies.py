@@ -23,15 +23,13 @@ _OWNERS_AFFAIR: Final = frozenset({"unknown_table", "unknown_type", "view_defini
 def expand_view(context: Context, mention: Access, reason: Reason) -> None:
     """What reading a view costs besides the view: all it reads if it is a security_invoker view, else its owner's."""
     view = mention.relation
-    if view.security_invoker:
-        body = body_reader.view(context, view, reason.location, as_owner=context.as_owner)
-        context.charges.absorb_at(body.context.charges, reason)
-        if context.callers is not context.charges:
-            context.callers.absorb_at(body.context.callers, reason)
+    if view.security_invoker:  # as if it stood in the statement itself, even beneath a view of somebody else's
+        body = body_reader.view(context, view, reason.location, as_owner=False)
+        context.callers.absorb_at(body.context.charges, reason)
         _pass_on(context, body)
         mention.covers = tuple(Access(each) for each in body.locks)
         for each in mention.covers:
-            context.charges.mention(each)
+            context.callers.mention(each)
         return
     try:
         body = body_reader.view(context, view, reason.location, as_owner=True)

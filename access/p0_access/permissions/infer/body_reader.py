@@ -102,7 +102,9 @@ def function(context: Context, called: Function, place: int, *, fired: Fired | N
         return Body(inner)
 
     by = () if fired is None else (fired.event, fired.table.schema, fired.table.name, *sorted(fired.transition))
-    return _body(context, f"function {name}", (f"function {name}", *by, "on", *path), place, read, path=path)
+    return _body(
+        context, " ".join(("function", name, *by)), ("function", name, *by, "on", *path), place, read, path=path
+    )
 
 
 def expression(context: Context, text: str, relation: Relation | None, place: int) -> Body:
@@ -140,7 +142,7 @@ def _body(
     """Reads a body in a context of its own, once for a catalog. Inside itself it is empty; what was read there then
     lacks something, and is not kept."""
     memory = context.catalog.memory
-    found = memory.get(key)
+    found = memory.get(key, context.partial.get(key))
     if found is None:
         inner = context.enter(name, place, path, as_owner=as_owner)
         if inner is None:
@@ -151,6 +153,8 @@ def _body(
             found = error
         if context.leave(name):
             memory[key] = found
+        else:
+            context.partial[key] = found
     if isinstance(found, RefusedError):
         raise RefusedError(found.code, str(found), place, found.hint)
     return cast("Body", found)

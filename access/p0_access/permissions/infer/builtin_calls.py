@@ -73,7 +73,7 @@ def charge(
         _charge_large_object(context, level, name, arguments, place)
     elif name == "set_config" and len(arguments) == 3:
         _check_setting(arguments[0], place)
-    elif name in OPAQUE_FUNCTIONS and not (name == "lastval" and context.session.lastval):
+    elif name in OPAQUE_FUNCTIONS and not _is_clear(context, name, arguments):
         raise opaque(name, place)
     for each in function.regclass:
         text = literal(arguments[each]) if each < len(arguments) else None
@@ -84,6 +84,13 @@ def charge(
         text = literal(arguments[place_of_name])
         if text is not None:
             object_in_text(context, level.clause, kind, text, place, must_exist=name not in _MAY_BE_MISSING)
+
+
+def _is_clear(context: Context, name: str, arguments: Sequence[Node]) -> bool:
+    """Whether what this call of an opaque function does is known."""
+    if name == "lastval":
+        return context.session.lastval
+    return name == "ts_rewrite" and len(arguments) == 3  # with two, the second one is a query
 
 
 def _check_setting(argument: Node, place: int) -> None:

@@ -34,11 +34,13 @@ class RefusedError(Exception):
 
 
 class _Expansion:
-    """What all bodies behind one statement share: how many were read, and where recursion was cut short."""
+    """What all bodies behind one statement share: how many were read, where recursion was cut short, and what was read
+    meanwhile, which lacks what is around it and must not outlive that."""
 
     def __init__(self) -> None:
         self.bodies = 0
         self.cut: set[str] = set()
+        self.partial: dict[tuple[str, ...], object] = {}
 
 
 class Session:
@@ -149,7 +151,14 @@ class Context:
     def leave(self, name: str) -> bool:
         """After the body called `name` was read: whether it was read completely, or lacks one around it."""
         self._expansion.cut.discard(name)
+        if not self._expansion.cut:
+            self._expansion.partial.clear()
         return not self._expansion.cut
+
+    @property
+    def partial(self) -> dict[tuple[str, ...], object]:
+        """Bodies that were read inside of themselves or of others around them. Read again there, they add nothing."""
+        return self._expansion.partial
 
 
 _usage: Final = lru_cache(maxsize=1024)(usage)

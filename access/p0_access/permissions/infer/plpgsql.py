@@ -7,6 +7,7 @@ a variable and a column, so a name that a query's tables do not have is a variab
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -22,6 +23,8 @@ _IMPLICIT: Final = frozenset({"found", "sqlstate", "sqlerrm"})
 _ENDS_BLOCK: Final = frozenset({"end", "exception", "else", "elsif", "elseif", "when"})
 _IGNORED: Final = frozenset({"get", "fetch", "move", "close", "null", "commit", "rollback"})
 _HAS_INTO: Final = frozenset({"select", "insert", "update", "delete", "merge", "with", "values", "table"})
+_NAMED_ARGUMENT: Final = re.compile(r"([(,])\s*[A-Za-z_\x80-\U0010ffff][\w$]*\s*(?::=|=>)")
+_OPENING: Final = r"\1"
 _RAISE_LEVELS: Final = frozenset({"debug", "log", "info", "notice", "warning", "exception"})
 
 
@@ -303,7 +306,7 @@ class _Reader:
         elif query:
             self.body.statements.append(text)
         elif "(" in text:  # a cursor with arguments
-            self._expression(f"row{text[text.index('(') :]}")
+            self._arguments(text)
         self._loop()
 
     def _foreach(self) -> None:
@@ -360,7 +363,11 @@ class _Reader:
                 raise _dynamic()
             self.body.statements.append(self._until(";")[0])
         elif "(" in text:
-            self._expression(f"row{text[text.index('(') :]}")
+            self._arguments(text)
+
+    def _arguments(self, text: str) -> None:
+        """Those of a cursor, by place or by name."""
+        self._expression(f"row{_NAMED_ARGUMENT.sub(_OPENING, text[text.index('(') :])}")
 
     def _execute(self) -> None:
         raise _dynamic()
