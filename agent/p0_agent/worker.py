@@ -26,6 +26,7 @@ from p0_agent.core.context import Context
 from p0_agent.core.drift import end_changed
 from p0_agent.core.handle import handle
 from p0_agent.core.lapse import close_lapsed
+from p0_agent.core.redefined import Redefinitions
 from p0_agent.core.watch import OneShotWatch, end_due
 from p0_agent.errors import ServerUnavailableError, TransientError
 from p0_agent.link import ServerLink
@@ -85,6 +86,7 @@ class Worker:
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._places = asyncio.Semaphore(MAX_JOBS)
         self._watch = OneShotWatch()
+        self._redefinitions = Redefinitions()
         self._swept_at = 0.0
 
     async def run(self) -> None:
@@ -209,7 +211,7 @@ class Worker:
         self._swept_at = now
 
     async def _end_changed(self) -> None:
-        for report in await end_changed(self._context):
+        for report in await end_changed(self._context, self._redefinitions):
             self._note(report.head)
             self._reports.put_nowait(report)
 

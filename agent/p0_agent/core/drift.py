@@ -8,17 +8,18 @@ from p0_access.encoding import encode
 from p0_access.messages.job import AgentReport
 from p0_agent.core.context import Context
 from p0_agent.core.ending import finish
+from p0_agent.core.redefined import Redefinitions
 from p0_agent.core.watch import report_of
 from p0_agent.postgres.errors import PostgresError
 
 log = logging.getLogger("p0.agent")
 
 
-async def end_changed(context: Context) -> tuple[AgentReport, ...]:
+async def end_changed(context: Context, redefinitions: Redefinitions) -> tuple[AgentReport, ...]:
     """One look; safe at any time. Each change is logged, and an entry of kind `drift` in the evidence."""
     reports: list[AgentReport] = []
     over: set[str] = set()
-    for drift in await context.cluster.drift():
+    for drift in (*await context.cluster.drift(), *await redefinitions.look(context)):
         log.warning("%s: %s; %s", drift.login, drift.what, "put right" if drift.mended else "ending it")
         await context.cluster.evidence.append("drift", encode(drift).decode(), context.now())
         if not drift.mended:

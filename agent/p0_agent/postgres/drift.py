@@ -3,11 +3,11 @@
     changed by others                                      then
     VALID UNTIL and settings of a login                    as they were made
     privileges added to a set role                         revoked, if that is the agent's to do
-    memberships, attributes, a login made anew, privileges that are gone or that only others can revoke
+    memberships, attributes, a login made anew, a password, privileges that are gone or that only others can revoke
                                                            the access is to be ended, by the caller
 
-What cannot be looked at or put right just now is left to the next look. Passwords are not looked at: only a superuser
-could. A set role is compared as a whole, in the database it is for.
+What cannot be looked at or put right just now is left to the next look. Passwords are looked at where a superuser made
+`p0.verifier_is`. A set role is compared as a whole, in the database it is for.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class _Lease(msgspec.Struct, frozen=True, kw_only=True):
 
 async def find_drift(connections: Connections) -> tuple[Drift, ...]:
     """One look at all live accesses; what can be put right is. Safe at any time."""
-    return (*await _logins(connections), *await _sets(connections))
+    return (*await _logins(connections), *await _passwords(connections), *await _sets(connections))
 
 
 async def _logins(connections: Connections) -> list[Drift]:
@@ -114,6 +114,23 @@ def _listed(value: str) -> tuple[str, ...]:
         quoted.replace('""', '"') if plain == "" else plain
         for quoted, plain in re.findall(r'"((?:[^"]|"")*)"|([^",\s]+)', value)
     )
+
+
+async def _passwords(connections: Connections) -> list[Drift]:
+    """Nothing where the set-up could not make `p0.verifier_is`."""
+    async with connections.look() as connection:
+        cursor = await connection.execute(
+            "SELECT pg_catalog.to_regprocedure('p0.verifier_is(text, bytea)') IS NOT NULL"
+        )
+        if await cursor.fetchone() != (True,):
+            return []
+        cursor = await connection.execute(
+            "SELECT q.rh, q.login FROM p0.request q WHERE q.stage IN ('provisioned', 'sealed')"
+            " AND q.verifier_sha256 IS NOT NULL AND NOT p0.verifier_is(q.login, q.verifier_sha256)"
+            " AND pg_catalog.to_regrole(pg_catalog.quote_ident(q.login)) IS NOT NULL ORDER BY q.rh"
+        )
+        changed = await cursor.fetchall()
+    return [Drift(rh=str(rh), login=str(login), what="its password was changed", mended=False) for rh, login in changed]
 
 
 async def _sets(connections: Connections) -> list[Drift]:

@@ -11,6 +11,7 @@ the records say is not looked at here.
 
 from __future__ import annotations
 
+import hashlib
 from typing import Final, Literal
 
 import msgspec
@@ -240,7 +241,9 @@ class Ledger:
             )
 
 
-def provisioned(entry: Entry, *, login: str, set_role: str, granted: str, not_after: int, now: int) -> sql.Composed:
+def provisioned(
+    entry: Entry, *, login: str, set_role: str, verifier: str, granted: str, not_after: int, now: int
+) -> sql.Composed:
     """The step to `provisioned` (`stepped`), for the transaction that made the login and the set role: it notes their
     OIDs, and once the login's settings. Taken again (the credential was never sealed), it keeps login and end as they
     were fixed the first time, and counts another attempt."""
@@ -256,6 +259,7 @@ def provisioned(entry: Entry, *, login: str, set_role: str, granted: str, not_af
         attempt=entry.attempt + 1,
         login_oid=sql.SQL("{}::bigint").format(named(login)),
         set_oid=sql.SQL("{}::bigint").format(named(set_role)),
+        verifier_sha256=sql.Literal(hashlib.sha256(verifier.encode()).digest()),
         settings=sql.SQL(
             "coalesce(settings, (SELECT setconfig FROM pg_catalog.pg_db_role_setting"
             " WHERE setrole = {} AND setdatabase = 0))"

@@ -160,6 +160,7 @@ class _Opening:
                         entry,
                         login=self._order.login,
                         set_role=self._set_role,
+                        verifier=self._verifier,
                         granted=encode(self._granted).decode(),
                         not_after=not_after,
                         now=self._now,

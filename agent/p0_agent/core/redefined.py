@@ -1,0 +1,88 @@
+"""What live accesses reach through views, functions, triggers and policies, held against what was admitted.
+
+An access is read again when something in its database's catalog has changed, with the same SQL: it must reach the same
+objects, with the same definitions. What is reached through others is also read once after it was opened, since the
+change may have come between its collection and the login.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from p0_access.errors import P0Error
+from p0_access.messages.records import ReachedObject
+from p0_agent.core.acts import admission_of, request_of
+from p0_agent.core.context import Context
+from p0_agent.errors import TransientError
+from p0_agent.postgres.drift import Drift
+from p0_agent.postgres.ledger import Entry
+
+log = logging.getLogger("p0.agent")
+
+NOT_NOW: Final = frozenset({"unreadable_sql", "reader_unfit", "catalog_moved"})
+"""Codes of a reading that says nothing about the SQL: it is read again at the next look."""
+
+
+class Redefinitions:
+    """Remembers what was looked at; a restart looks at everything."""
+
+    def __init__(self) -> None:
+        self._fingerprints: dict[str, str] = {}
+        self._looked_at: dict[str, set[str]] = {}
+
+    async def look(self, context: Context) -> tuple[Drift, ...]:
+        """Those live accesses that reach something else than was admitted; each is to be ended."""
+        live: dict[str, list[Entry]] = {}
+        for entry in await context.cluster.ledger.live():
+            if entry.stage == "sealed":
+                live.setdefault(entry.database, []).append(entry)
+        found: list[Drift] = []
+        for database, entries in live.items():
+            try:
+                found += await self._database(database, entries, context)
+            except TransientError as error:
+                log.warning("%s: not looked at for redefinitions: %s", database, error, extra={"code": error.code})
+        return tuple(found)
+
+    async def _database(self, database: str, entries: list[Entry], context: Context) -> list[Drift]:
+        fingerprint = await context.cluster.fingerprint(database)
+        known = self._fingerprints.get(database)
+        before = self._looked_at.get(database, set()) if fingerprint == known else set()
+        found: list[Drift] = []
+        done: set[str] = set()
+        complete = True
+        for entry in entries:
+            admission = admission_of(entry, context)
+            if entry.rh not in before and (admission.objects or fingerprint != known):
+                try:
+                    what = await _redefined(entry, admission.objects, context)
+                except TransientError:
+                    complete = False
+                    continue
+                if what is not None:
+                    found.append(Drift(rh=entry.rh, login=entry.login or "", what=what, mended=False))
+                    continue
+            done.add(entry.rh)
+        if complete:
+            self._looked_at[database] = done
+            self._fingerprints[database] = fingerprint
+        return found
+
+
+async def _redefined(entry: Entry, admitted: tuple[ReachedObject, ...], context: Context) -> str | None:
+    """In words, how what the request's SQL reaches differs from what was admitted."""
+    request = request_of(entry)
+    try:
+        reading = await context.reader.read(request.database, request.what)
+    except TransientError:
+        raise
+    except P0Error as error:
+        if error.code in NOT_NOW:
+            raise TransientError(str(error), code=error.code) from error
+        return f"its SQL is not read as it was: {error}"
+    if reading.objects == admitted:
+        return None
+    changed = set(reading.objects).symmetric_difference(admitted)
+    names = sorted({f"{each.kind} {each.name}" for each in changed})
+    return f"what it reaches was redefined: {', '.join(names)}"

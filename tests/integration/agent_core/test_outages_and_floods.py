@@ -1,0 +1,67 @@
+"""What is away for a while is waited for, and what comes too often is counted."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+
+from fix_agent_core import MARKETS, Bench
+from p0_access.errors import ProofError
+from p0_access.proof.id_token import KeySet
+from p0_access.proof.issuers import TrustedIssuer
+from p0_agent.core import refusals
+from p0_agent.core.watch import end_due
+from p0_agent.errors import IssuerUnavailableError
+
+
+class Away:
+    """A `KeySource` of an issuer that does not answer."""
+
+    async def keys(self, issuer: TrustedIssuer, unverified_tokens: tuple[str, ...]) -> KeySet:
+        raise ProofError(
+            f"{issuer.issuer} gives no keys for {len(unverified_tokens)} tokens", code="issuer_unavailable"
+        )
+
+
+async def test_a_request_waits_for_the_identity_provider_until_it_expires(bench: Bench) -> None:
+    dana = bench.person("dana", "analysts")
+    (request, _), (late, _) = bench.ask(dana, MARKETS), bench.ask(dana, MARKETS)
+    there = bench.context
+    bench.context = dataclasses.replace(there, key_source=Away())
+    for _ in range(2):  # as its lease brings it back
+        with pytest.raises(IssuerUnavailableError):
+            await bench.admit(request)
+    bench.context = there
+    result = await bench.admit(request)
+    assert result.outcome == "active"
+    await bench.do("end", request)
+
+    bench.context = dataclasses.replace(there, key_source=Away())
+    bench.clock.now += 30 * 24 * 3600
+    refused = await bench.admit(late)
+    assert (refused.outcome, refused.code) == ("refused", "issuer_unavailable")
+
+
+async def test_junk_is_refused_each_time_and_fills_the_evidence_only_so_far(bench: Bench) -> None:
+    dana = bench.person("dana", "analysts")
+    good, _ = bench.ask(dana, MARKETS)
+    junk = [bench.ask(dana, MARKETS, agent="x" * 43)[0] for _ in range(refusals.UNPROVEN + 7)]
+    for request in junk:
+        assert (await bench.admit(request)).code == "act_audience"
+    proven, _ = bench.ask(dana, "select nothing from nowhere")
+    assert (await bench.admit(proven)).outcome == "refused"
+
+    async def kinds() -> list[str]:
+        return [entry.kind for entry in await bench.managed.cluster.evidence.entries()]
+
+    assert (await kinds()).count("refusal") == refusals.UNPROVEN + 1
+    bench.clock.now += refusals.SECONDS
+    await end_due(bench.context)
+    last = (await bench.managed.cluster.evidence.entries())[-1]
+    assert (last.kind, json.loads(last.body)["codes"]) == (refusals.LEFT_OUT, {"act_audience": 7})
+    assert (await bench.admit(junk[0])).code == "act_audience"
+    assert (await kinds())[-1] == "refusal"
+    assert (await bench.admit(good)).outcome == "active"
+    await bench.do("end", good)
