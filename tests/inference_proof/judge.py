@@ -6,7 +6,6 @@ A judge works on one database whose objects come and go: `changed` makes it look
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, Literal
@@ -22,19 +21,19 @@ from p0_access.permissions.catalog import Catalog
 from p0_access.permissions.infer import read
 from p0_access.permissions.permission import Kind, Permission
 from p0_access.permissions.reading import Refused
-from p0_access.permissions.second_opinion import with_second_opinion
 from p0_access.permissions.settle import settle
 from p0_access.secret import Secret
 from p0_agent.postgres.catalog import snapshot
 from p0_agent.postgres.connections import Account, Connections
-from p0_agent.reading.child import ReadingChild, Understood, with_pieces
+from p0_agent.reading.child import ReadingChild
 from p0_agent.reading.combined import CombinedReader
 from p0_demo.postgres import ConnectParameters
 
 _COMPARED: Final = frozenset({Kind.RELATION, Kind.COLUMN, Kind.ANY_COLUMN})
 _CODE: Final = frozenset({"function", "trigger"})
-_BY_ROW: Final = re.compile(r"\s*copy\b.*\bfrom\s+stdin\b", re.IGNORECASE | re.DOTALL)
-"""It is given no rows, and so computes no defaults."""
+_WHEN_COMPUTED: Final = frozenset({Kind.FUNCTION, Kind.SEQUENCE})
+"""Checked when a call is come to: not without rows, in an index that an UPDATE need not touch, or in a column of a
+sub-query that nobody uses."""
 _ALL_DATA: Final = ("pg_read_all_data", "pg_write_all_data")
 _numbers: Iterator[int] = itertools.count(1)
 
@@ -45,7 +44,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """Of one reading. `lacks` is what PostgreSQL checks and the reading does not have, `beyond` what it has and neither
     PostgreSQL checks nor a role misses; `code` is why it refuses, or the SQLSTATE that the role got for all it held.
 
-    `cautious`: what is beyond is for functions or triggers that took another turn this time.
+    `cautious`: what is beyond is for a function, trigger or default that took another turn, or none, this time.
     """
 
     outcome: Outcome
@@ -73,27 +72,16 @@ class Names(msgspec.Struct, frozen=True, kw_only=True):
     everything: str
 
 
-class Here(ReadingChild):
-    """Reads in this process, which is faster; the child is tested elsewhere."""
-
-    async def understand(
-        self, texts: tuple[str, ...], catalog: Catalog, search_path: tuple[str, ...]
-    ) -> tuple[Understood, ...]:
-        found: list[Understood] = []
-        for text in texts:
-            readings = read(text, catalog, search_path=search_path, index_from=len(found))
-            found += with_pieces(text, with_second_opinion(readings))
-        return tuple(found)
-
-
 class Judge:
     """Catalogs and verdicts for one database. A `CatalogSource`."""
 
-    def __init__(self, connection: psycopg.AsyncConnection, connections: Connections, names: Names) -> None:
+    def __init__(
+        self, connection: psycopg.AsyncConnection, connections: Connections, child: ReadingChild, names: Names
+    ) -> None:
         self.connection: Final = connection
         self._connections = connections
         self._names = names
-        self._reader = CombinedReader(self, Here(), connections)
+        self._reader = CombinedReader(self, child, connections)
         self._catalog: Catalog | None = None
 
     def changed(self) -> None:
@@ -127,7 +115,7 @@ class Judge:
         catalog = await self.current(database)
         path = tuple(search_path)
         differences = self._reader.counts.differences
-        runs_code = bool(observed.nested) or _BY_ROW.match(statement) is not None
+        runs_code = bool(observed.nested)
         combined: tuple[Permission, ...] | str
         try:
             reading = await self._reader.read(database, What(statement=(statement,), search_path=path))
@@ -145,7 +133,10 @@ class Judge:
                 granted = settle(needed, catalog, tagged=lambda *_: False)
                 async with self._rolled_back(path):
                     tried[needed] = await trial.attempt(self.connection, statement, granted, self._names.role)
-            verdicts.append(_verdict(needed, checked, tried[needed], runs_code=runs_code))
+            turns = frozenset(each for each in needed if each.kind in _WHEN_COMPUTED)
+            if runs_code:
+                turns |= _in_code(needed, catalog)
+            verdicts.append(_verdict(needed, checked, tried[needed], turns))
         return Judged(
             statement=statement,
             expected=checked,
@@ -198,9 +189,11 @@ async def judging(server: ConnectParameters) -> AsyncIterator[Judge]:
             host=server["host"], port=server["port"], user=names.reader, password=password, sslmode="disable"
         )
         connections = Connections(agent=account, reader=account, home=server["dbname"])
+        child = ReadingChild(deadline=20)  # what is tested here is not how busy this machine is
         try:
-            yield Judge(connection, connections, names)
+            yield Judge(connection, connections, child, names)
         finally:
+            await child.close()
             await connections.close()
             await connection.rollback()
             for name in (names.reader, names.role, names.everything):
@@ -220,8 +213,7 @@ def _verdict(
     needed: tuple[Permission, ...],
     checked: frozenset[Permission],
     tried: trial.Tried,
-    *,
-    runs_code: bool,
+    turns: frozenset[Permission],
 ) -> Verdict:
     """What no plan shows (TRUNCATE, LOCK, COPY), and whom functions and triggers are charged to, only the role that
     tries can tell."""
@@ -232,10 +224,19 @@ def _verdict(
     if lacks or not tried.sufficient:
         outcome = "insufficient"
     elif beyond:
-        plain = {(each.schema, each.object, each.privilege) for each in checked}
-        elsewhere = all((each.schema, each.object, each.privilege) not in plain for each in beyond)
-        outcome = "cautious" if runs_code and elsewhere else "over"
+        outcome = "cautious" if beyond <= turns else "over"
     return Verdict(outcome=outcome, needed=needed, lacks=_sorted(lacks), beyond=_sorted(beyond), code=tried.state)
+
+
+def _in_code(needed: Iterable[Permission], catalog: Catalog) -> frozenset[Permission]:
+    """Those that the body of a function could need, by the names in it."""
+    bodies = [each.body.lower() for each in catalog.functions if each.body]
+    found = set()
+    for each in needed:
+        names = [(name or "").lower().replace('"', '""') for name in (each.object, each.column)]
+        if any(all(name in body for name in names) or (names[0] in body and "*" in body) for body in bodies):
+            found.add(each)
+    return frozenset(found)
 
 
 def _not_in(some: Iterable[Permission], others: frozenset[Permission]) -> frozenset[Permission]:

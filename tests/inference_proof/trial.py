@@ -85,8 +85,8 @@ def _on(permission: Permission) -> sql.Composable:
             column = sql.Identifier(permission.column or "")
             return sql.SQL("({}) ON {}").format(column, sql.Identifier(schema, name))
         case Kind.FUNCTION:
-            # The identity arguments are PostgreSQL's own text, from the snapshot.
-            return sql.SQL("ON FUNCTION {}.").format(sql.Identifier(schema)) + sql.SQL(name)
+            called, _, arguments = name.partition("(")  # the arguments are PostgreSQL's own text, from the snapshot
+            return sql.SQL("ON FUNCTION {}(").format(sql.Identifier(schema, called)) + sql.SQL(arguments)
         case Kind.SEQUENCE:
             return sql.SQL("ON SEQUENCE {}").format(sql.Identifier(schema, name))
         case _:

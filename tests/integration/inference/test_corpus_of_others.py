@@ -65,15 +65,13 @@ REFUSED: Final = frozenset(
 )
 """What is refused, and says so, rather than guessed."""
 
-MOST_REFUSED: Final = 0.06
+MOST_REFUSED: Final = 0.1
 
 STOOD_IN: Final = frozenset({"rule", "unknown_table", "view_write"})
 """Where the kernel says that it cannot tell, PostgreSQL's reading stands alone, and that counts as a difference."""
 
 EXPLAINED: Final = {
-    "2eaa92b8": "without a permissive policy PostgreSQL rejects every row, whatever the restrictive ones say",
     "cf4f296e": "PostgreSQL plans no sub-query whose result nobody uses; its analysis, which is what we ask, shows it",
-    "219de516": "the trigger selects from a table that the statement selects from, too, in a branch not taken",
 }
 """By the first digits of the statement's SHA-256."""
 
@@ -107,7 +105,7 @@ async def test_least_privileges(script: str, judge: Judge, scripts: Path) -> Non
     assert len(judged) >= (2 if judge.connection.info.server_version >= 180_000 else 1)
     refused = Counter(each.combined.code for each in judged if each.combined.outcome == "refused")
     assert refused.keys() <= REFUSED
-    assert refused.total() <= max(2, MOST_REFUSED * len(judged)), refused
+    assert refused.total() <= max(3, MOST_REFUSED * len(judged)), refused
 
 
 def _explained(statement: str) -> bool:
