@@ -34,7 +34,8 @@ from p0_access.routing.routed import Implied, Routed, Ruled, Undecidable, carrie
 from p0_access.routing.rule import BreakGlass, Deny, People
 from p0_access.routing.rules import RuleSet
 from p0_access.routing.selection import Selection
-from p0_access.routing.stepping_up import of_approvers, of_requestor
+from p0_access.routing.sessions import strictest
+from p0_access.routing.stepping_up import of_approvers, of_requestor, writes
 from p0_access.routing.trace import trace
 
 
@@ -53,6 +54,7 @@ def route(rules: RuleSet, question: Question) -> Decision:
         return Denied(reasons=denials, trace=traced)
     ttl, because, not_after = _limits(found, question, selection)  # 6
     emergency = _emergency(found, selection)
+    session = strictest([rules.defaults.session, *(selection.rules[at].session for at in _deciding(found))])
     step_up = of_requestor(selection.rules[at].step_up for at in _deciding(found))
     if requirements:
         return NeedsApproval(
@@ -63,9 +65,16 @@ def route(rules: RuleSet, question: Question) -> Decision:
             not_after=not_after,
             emergency=emergency,
             step_up=step_up,
+            session=session,
         )
     return Automatic(
-        ttl=ttl, trace=traced, ttl_because=because, not_after=not_after, emergency=emergency, step_up=step_up
+        ttl=ttl,
+        trace=traced,
+        ttl_because=because,
+        not_after=not_after,
+        emergency=emergency,
+        step_up=step_up,
+        session=session,
     )
 
 
@@ -120,6 +129,7 @@ def _requirements(found: Sequence[Routed], selection: Selection, question: Quest
         if isinstance(item, Ruled) and item.rule is not None:
             asked.setdefault(item.rule, []).extend(everything if item.reached else (item.permission,))
     place = {item: number for number, item in enumerate(everything)}
+    step_up = selection.set.defaults.step_up_for_writes and writes(question)
     requirements: list[Requirement] = []
     for position in sorted(asked):
         rule, about = selection.rules[position], set(asked[position])
@@ -133,7 +143,7 @@ def _requirements(found: Sequence[Routed], selection: Selection, question: Quest
                     permissions=permissions,
                     instead=each.instead,
                     escalate=rule.approval.escalate,
-                    step_up=of_approvers(rule.step_up, question, for_writes=selection.set.defaults.step_up_for_writes),
+                    step_up=of_approvers(rule.step_up, otherwise=step_up),
                 )
                 for each in rule.approval.quorums
             ]

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from p0_access.routing.decision import Session
 from p0_access.routing.index import RuleIndex, TagIndex
 from p0_access.routing.patterns import Pattern
 from p0_access.routing.rule import Deny, Rule
@@ -25,6 +26,7 @@ class Defaults(msgspec.Struct, frozen=True, kw_only=True):
     require_reason: bool = False
     pending_for: int = DEFAULT_PENDING_FOR
     step_up_for_writes: bool = True
+    session: Session | None = None
 
 
 class RuleSet(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -48,6 +50,11 @@ class RuleSet(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def emergency(self) -> RuleSet:
         """What decides an emergency: every denial first, then break-glass rules, then all others."""
         return msgspec.structs.replace(self, rules=tuple(sorted(self.rules, key=_in_emergency)))
+
+    @cached_property
+    def following(self) -> tuple[int, ...]:
+        """Positions of the rules that also look at what is reached."""
+        return tuple(at for at, rule in enumerate(self.rules) if rule.follows_reach)
 
     @cached_property
     def index(self) -> RuleIndex:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from p0_access.permissions.permission import Permission
@@ -33,11 +34,32 @@ class _Fitting:
         self.known: Final[dict[int, bool]] = {}
 
 
+class _Held:
+    """Rules that are held against permissions, in order, and which of them fit the request as a whole."""
+
+    def __init__(self, positions: Sequence[int], fits: Callable[[int], bool]) -> None:
+        self.positions: Final = positions
+        self._fits: Final = fits
+        self._fitting: Final[list[int]] = []
+        self._looked_at = 0
+
+    def fitting(self, before: int, most: int) -> list[int]:
+        """At most `most` of those that fit, before the rule at `before`."""
+        while len(self._fitting) < most and self._looked_at < len(self.positions):
+            position = self.positions[self._looked_at]
+            if position >= before:
+                break
+            if self._fits(position):
+                self._fitting.append(position)
+            self._looked_at += 1
+        return [position for position in self._fitting[:most] if position < before]
+
+
 class Selection:
     """Rules are named by their position in the document.
 
-    The work is linear in rules (for the request as a whole), and for each distinct object with a privilege in the rules
-    that can be about it; a further column costs only the rules that can be about a column of its name or with its tags.
+    The work is linear, for each distinct object with a privilege, in the rules that can be about it; a further column
+    costs only the rules that can be about a column of its name or with its tags.
     """
 
     def __init__(self, rules: RuleSet, question: Question) -> None:
@@ -45,11 +67,9 @@ class Selection:
         self.rules: Final = rules.rules
         self.windows: Final = Windows(question.at)
         self._question = question
-        self._misfits = [request_misfit(rule, question, self.windows) for rule in rules.rules]
-        self._all = list(range(len(rules.rules)))
-        self._following = [at for at in self._all if rules.rules[at].follows_reach]
-        self._fit = [at for at in self._all if self._misfits[at] is None]
-        self._following_fit = [at for at in self._following if self._misfits[at] is None]
+        self._misfits: dict[int, str | None] = {}
+        self._all = _Held(range(len(rules.rules)), self._fits_request)
+        self._following = _Held(rules.following, self._fits_request)
         self._objects: dict[_Object, _Fitting] = {}
         self._below: dict[tuple[str, str], set[int]] = {}
         self._about_column: dict[tuple[str, frozenset[str]], set[int]] = {}
@@ -77,18 +97,16 @@ class Selection:
     def passed(self, before: int, most: int, *, reached: bool) -> tuple[list[int], int]:
         """At most `most` of the rules that were held against a permission before the one at `before`, and how many more
         there were. If there are more, those that don't fit the request as a whole go first."""
-        held, fitting = (self._following, self._following_fit) if reached else (self._all, self._fit)
-        count = bisect_left(held, before)
-        if count <= most:
-            return held[:count], 0
-        shown = fitting[: min(most, bisect_left(fitting, before))]
+        held = self._following if reached else self._all
+        count = bisect_left(held.positions, before)
+        shown = list(held.positions[:count]) if count <= most else held.fitting(before, most)
         return shown, count - len(shown)
 
     def misfit(self, position: int, permission: Permission, column: str | None) -> str:
         """The first thing that does not fit, of a rule that does not match."""
         rule = self.rules[position]
         found = (
-            self._misfits[position]
+            self._request_misfit(position)
             or object_misfit(rule, permission)
             or self._column_misfit(position, permission, column)
         )
@@ -99,6 +117,15 @@ class Selection:
         """Why a rule that matches does."""
         rule = self.rules[position]
         return match_reason(rule, permission, column, self._tags_for(rule, permission, column))
+
+    def _request_misfit(self, position: int) -> str | None:
+        """Looked at only for rules that come near: most are about something else."""
+        if position not in self._misfits:
+            self._misfits[position] = request_misfit(self.rules[position], self._question, self.windows)
+        return self._misfits[position]
+
+    def _fits_request(self, position: int) -> bool:
+        return self._request_misfit(position) is None
 
     def _column_misfit(self, position: int, permission: Permission, column: str | None) -> str | None:
         rule = self.rules[position]
@@ -126,7 +153,7 @@ class Selection:
         if known is None:
             rule = self.rules[position]
             known = (
-                self._misfits[position] is None
+                self._fits_request(position)
                 and (rule.follows_reach or not fitting.reached)
                 and object_misfit(rule, permission) is None
             )

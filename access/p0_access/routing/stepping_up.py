@@ -18,11 +18,10 @@ READS: Final = frozenset({"SELECT", "CONNECT", "USAGE", "EXECUTE", "TEMPORARY", 
 """Privileges that by themselves change no data. What a function does with its owner's rights is among the reached."""
 
 
-def of_approvers(said: SteppingUp | None, question: Question, *, for_writes: bool) -> StepUp | None:
-    """What approvals by a rule need that says `said`: by default (`for_writes`), a sign-in where something is
-    written."""
+def of_approvers(said: SteppingUp | None, *, otherwise: bool) -> StepUp | None:
+    """What approvals by a rule need that says `said`; `otherwise`, a rule that says nothing needs a sign-in."""
     if said is None:
-        return StepUp() if for_writes and writes(question) else None
+        return StepUp() if otherwise else None
     return said.demand if "approvers" in said.of else None
 
 
