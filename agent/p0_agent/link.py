@@ -40,6 +40,7 @@ class ServerLink:
         self._key = key
         self._clock = clock
         self._random = random
+        self._first = True
         self._client = httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False, trust_env=False)
 
     async def close(self) -> None:
@@ -49,8 +50,10 @@ class ServerLink:
         await self._call("POST", "/v1/agent/announce", announcement)
 
     async def claim(self, wait: int = CLAIM_WAIT) -> tuple[Job, ...]:
-        """Jobs under a lease; empty when none came within `wait` seconds."""
-        answer = await self._call("POST", "/v1/agent/claim", {"wait": wait})
+        """Jobs under a lease; empty when none came within `wait` seconds. What a process before this one had in hand
+        comes with the first."""
+        answer = await self._call("POST", "/v1/agent/claim", {"wait": wait, "first": self._first})
+        self._first = False
         try:
             return decode(answer, _Claimed, max_bytes=_MAX_CLAIM_BYTES).jobs
         except MalformedError as error:

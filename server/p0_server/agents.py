@@ -67,9 +67,14 @@ class Agents:
             )
         await self._heard(agent, rules_sha256=said.rules_sha256, software=said.software)
 
-    async def claim(self, agent: AgentSettings, wait: int, *, gone: Callable[[], Awaitable[bool]]) -> tuple[Job, ...]:
-        """Jobs under a new lease, as soon as there are any; none after `wait` seconds, or when the agent is `gone`."""
+    async def claim(
+        self, agent: AgentSettings, wait: int, *, first: bool, gone: Callable[[], Awaitable[bool]]
+    ) -> tuple[Job, ...]:
+        """Jobs under a new lease, as soon as there are any; none after `wait` seconds, or when the agent is `gone`.
+        `first`: it has just started, and what it had in hand before is handed out again."""
         await self._heard(agent)
+        if first:
+            await self._store.release(agent.thumbprint, self._now())
         patience = Patience(self._signal, wait)
         while True:
             ticket = self._signal.ticket()

@@ -258,6 +258,16 @@ async def test_many_write_at_once_and_each_gets_its_own_answer(store: Store) -> 
 # jobs
 
 
+async def test_what_an_agent_had_in_hand_is_handed_out_again_once_it_is_released(store: Store) -> None:
+    await create(store)
+    (first,) = await store.claim("agent", now=NOW, until=NOW + 60, leases=("l1",))
+    await store.release("other", NOW + 1)
+    assert not await store.claimable("agent", NOW + 1)
+    await store.release("agent", NOW + 1)
+    (again,) = await store.claim("agent", now=NOW + 1, until=NOW + 61, leases=("l2",))
+    assert (again.job.job, again.job.lease) == (first.job.job, "l2")
+
+
 async def test_a_job_is_handed_out_once_under_each_lease(store: Store) -> None:
     made = await create(store)
     (first,) = await store.claim("agent", now=NOW, until=NOW + 60, leases=("l1", "l2"))

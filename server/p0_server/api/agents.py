@@ -17,9 +17,11 @@ MAX_CATALOG_BYTES: Final = 64 * 1024 * 1024
 
 
 class ClaimBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`wait`: seconds to hold the call until there is a job."""
+    """`wait`: seconds to hold the call until there is a job. `first`: the agent has just started, and what it had in
+    hand before comes again, without waiting for its lease to end."""
 
     wait: Annotated[int, Meta(ge=0, le=30)] = 0
+    first: bool = False
 
 
 class Claimed(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +44,8 @@ async def announce(call: Call) -> Response:
 
 
 async def claim(call: Call) -> Response:
-    jobs = await call.services.agents.claim(call.agent, call.body.wait, gone=call.http.is_disconnected)
+    body: ClaimBody = call.body
+    jobs = await call.services.agents.claim(call.agent, body.wait, first=body.first, gone=call.http.is_disconnected)
     return answer(Claimed(jobs=jobs))
 
 

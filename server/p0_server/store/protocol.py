@@ -330,6 +330,10 @@ class Store(Protocol):
     async def claimable(self, agent: str, now: int) -> bool:
         """Whether `claim` would find a job."""
 
+    async def release(self, agent: str, now: int) -> None:
+        """Ends the leases of what the agent has in hand, so that it is handed out again. Until it is, a result under
+        the old lease still counts."""
+
     async def job(self, job: str) -> StoredJob | None: ...
 
     async def job_of_act(self, act_hash: str) -> StoredJob | None: ...

@@ -231,6 +231,9 @@ class SqliteStore:
     async def claimable(self, agent: str, now: int) -> bool:
         return await _one(self._reading, "claimable", {"agent": agent, "now": now, "limit": 1}) is not None
 
+    async def release(self, agent: str, now: int) -> None:
+        await self._writer.write(lambda tx: _execute(tx, "release_jobs", {"agent": agent, "now": now}))
+
     async def finish(self, done: Done, now: int) -> None:
         await self._writer.write(lambda tx: _finish(tx, done, now))
 

@@ -26,5 +26,8 @@ WHERE agent = :agent AND done_at IS NULL AND (lease_until IS NULL OR lease_until
         AND (mine.kind <> 'end' OR earlier.deliveries = 0))
 ORDER BY number LIMIT :limit;
 
+-- name: release_jobs
+UPDATE jobs SET lease_until = :now WHERE agent = :agent AND done_at IS NULL AND lease_until > :now;
+
 -- name: lease_job
 UPDATE jobs SET lease = :lease, lease_until = :until, deliveries = deliveries + 1 WHERE job = :job;
