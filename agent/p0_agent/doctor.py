@@ -5,15 +5,20 @@ It looks and changes nothing. Each part is examined even if another is unfit, as
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, Literal
 
 import httpx
 import msgspec
 
 from p0_access.errors import P0Error
+from p0_access.proof.issuers import workload_issuers
 from p0_access.routing.lint import lint
 from p0_access.routing.load import load as load_rules
-from p0_agent.config import Settings
+from p0_access.routing.pins import check_pins
+from p0_agent.config import Settings, agent_key
+from p0_agent.errors import ServerUnavailableError
+from p0_agent.link import ServerLink
 from p0_agent.postgres import hardening, selfcheck
 from p0_agent.postgres.connections import Connections
 from p0_agent.setup import connections_to, current_directory, read_file
@@ -33,9 +38,12 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     fix: str | None = None
 
 
-async def examine(settings: Settings) -> tuple[Finding, ...]:
+async def examine(
+    settings: Settings, *, clock: Callable[[], float], random: Callable[[int], bytes]
+) -> tuple[Finding, ...]:
     """The rules, the server, and the cluster."""
-    found = [*_rules(settings), *await _server(settings.server)]
+    sha256, about_rules = _rules(settings)
+    found = [*about_rules, *await _server(settings.server), *await _standing(settings, sha256, clock, random)]
     try:
         connections = connections_to(settings)
     except P0Error as error:
@@ -58,13 +66,15 @@ def text(findings: tuple[Finding, ...]) -> str:
     return "\n".join([*lines, f"{errors} errors, {gaps} gaps", ""])
 
 
-def _rules(settings: Settings) -> list[Finding]:
+def _rules(settings: Settings) -> tuple[str | None, list[Finding]]:
+    """Their hash, and what there is to say about them."""
     path = settings.path(settings.rules)
     try:
         rules = load_rules(read_file(path), source=str(path))
+        check_pins(rules, workload_issuers=workload_issuers(settings.issuers))
     except P0Error as error:
-        return [_error("rules", error)]
-    found = [Finding(level="fact", place="rules", what=f"SHA-256 {rules.sha256}; the server's must be the same")]
+        return None, [_error("rules", error)]
+    found = [Finding(level="fact", place="rules", what=f"SHA-256 {rules.sha256}")]
     groups: frozenset[str] | None = None
     try:
         directory = current_directory(settings).value
@@ -76,7 +86,8 @@ def _rules(settings: Settings) -> list[Finding]:
             what = f"SHA-256 {directory.sha256}, {len(groups)} groups; the server's must be the same"
             found.append(Finding(level="fact", place="groups", what=what))
     told = lint(rules, groups=groups)
-    return [*found, *(Finding(level="gap", place="rules", what=f"line {each.line}: {each.message}") for each in told)]
+    found += [Finding(level="gap", place="rules", what=f"line {each.line}: {each.message}") for each in told]
+    return rules.sha256, found
 
 
 async def _server(url: str) -> list[Finding]:
@@ -93,6 +104,30 @@ async def _server(url: str) -> list[Finding]:
     if not url.startswith("https://"):
         return [Finding(level="gap", place="server", what=f"{url} answers, without TLS", fix="put it behind HTTPS")]
     return [Finding(level="fact", place="server", what=f"{url} answers")]
+
+
+async def _standing(
+    settings: Settings, sha256: str | None, clock: Callable[[], float], random: Callable[[int], bytes]
+) -> list[Finding]:
+    """Whether the server knows this agent, and goes by the same rules. Silent where it does not answer at all."""
+    try:
+        if not settings.path(settings.key).exists():
+            return [Finding(level="gap", place="server", what="this agent has no key yet", fix="p0 agent key makes it")]
+        link = ServerLink(settings.server, agent_key(settings.path(settings.key), random), clock=clock, random=random)
+    except P0Error as error:
+        return [_error("key", error)]
+    try:
+        theirs = await link.standing()
+    except ServerUnavailableError as error:
+        if error.code != "server_refused":
+            return []
+        return [Finding(level="gap", place="server", what=str(error), fix="[[agents]] in the server's configuration")]
+    finally:
+        await link.close()
+    if theirs is None or theirs == sha256:
+        return [Finding(level="fact", place="server", what="knows this agent, and goes by the same rules")]
+    what = f"goes by other rules, with SHA-256 {theirs}: what people are told is not what is decided here"
+    return [Finding(level="gap", place="server", what=what, fix="give both the same file")]
 
 
 async def _cluster(connections: Connections, settings: Settings) -> list[Finding]:

@@ -30,6 +30,10 @@ class _Claimed(msgspec.Struct, frozen=True, kw_only=True):
     jobs: tuple[Job, ...]
 
 
+class _Announced(msgspec.Struct, frozen=True, kw_only=True):
+    rules_sha256: str | None = None
+
+
 class ServerLink:
     """One connection pool to the server. `clock` gives seconds since the epoch, `random(n)` n unpredictable bytes."""
 
@@ -46,8 +50,13 @@ class ServerLink:
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def announce(self, announcement: Announcement) -> None:
-        await self._call("POST", "/v1/agent/announce", announcement)
+    async def announce(self, announcement: Announcement) -> str | None:
+        """The SHA-256 of the rules by which the server tells people what to expect; None from an older server."""
+        return _rules(await self._call("POST", "/v1/agent/announce", announcement))
+
+    async def standing(self) -> str | None:
+        """The same, without saying anything. Raises where the server doesn't know this agent."""
+        return _rules(await self._call("GET", "/v1/agent/standing", None))
 
     async def claim(self, wait: int = CLAIM_WAIT) -> tuple[Job, ...]:
         """Jobs under a lease; empty when none came within `wait` seconds. What a process before this one had in hand
@@ -69,6 +78,7 @@ class ServerLink:
         await self._call("POST", "/v1/agent/reports", report)
 
     async def _call(self, method: str, path: str, body: Any) -> bytes:
+        """`body` None is none."""
         url = httpx.URL(self._base + path)
         credential = self._key.public.thumbprint
         proof = prove(
@@ -81,7 +91,8 @@ class ServerLink:
         )
         headers = {"Authorization": f"P0-Agent {credential}", "DPoP": proof, "Content-Type": "application/json"}
         try:
-            response = await self._client.request(method, url, content=encode(body), headers=headers)
+            content = None if body is None else encode(body)
+            response = await self._client.request(method, url, content=content, headers=headers)
         except httpx.HTTPError as error:
             raise ServerUnavailableError(
                 f"the server at {self._base} does not answer", code="server_unavailable"
@@ -92,6 +103,14 @@ class ServerLink:
                 code="stale_lease" if response.status_code == 409 else "server_refused",
             )
         return response.content
+
+
+def _rules(answer: bytes) -> str | None:
+    """Only for people to compare."""
+    try:
+        return msgspec.json.decode(answer, type=_Announced).rules_sha256
+    except msgspec.MsgspecError:
+        return None
 
 
 def _reason(response: httpx.Response) -> str:

@@ -135,7 +135,7 @@ def doctor(
     from p0_agent.doctor import examine, text
 
     try:
-        findings = asyncio.run(examine(load(config)))
+        findings = asyncio.run(examine(load(config), clock=time.time, random=secrets.token_bytes))
     except P0Error as error:
         _fail(error)
     sys.stdout.write(encode(findings).decode() + "\n" if json else text(findings))

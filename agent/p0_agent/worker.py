@@ -80,6 +80,7 @@ class Worker:
         self._directory = directory
         self._look_now = asyncio.Event()
         self._announced: str | None = None
+        self._other_rules: str | None = None
         self._remember = remember
         self._software = software
         self._reports: asyncio.Queue[AgentReport] = asyncio.Queue()
@@ -139,8 +140,9 @@ class Worker:
             software=self._software,
         )
         try:
-            await self._link.announce(announcement)
+            theirs = await self._link.announce(announcement)
             self._announced = announcement.rules_sha256
+            self._compare(theirs)
         except ServerUnavailableError:
             self._catalogs.forget_published()  # it may come back with another store
             raise
@@ -169,6 +171,13 @@ class Worker:
                 pass
         if self._announced not in {None, self._context.rules.sha256}:
             await self._announce()
+
+    def _compare(self, theirs: str | None) -> None:
+        """Says so once when the server goes by other rules: people are then told one thing, and get another."""
+        ours = self._context.rules.sha256
+        if theirs not in {None, ours, self._other_rules}:
+            log.warning("the server goes by other rules, with SHA-256 %s; these here have %s", theirs, ours)
+        self._other_rules = None if theirs == ours else theirs
 
     async def _claim(self, group: asyncio.TaskGroup) -> None:
         for job in await self._link.claim():

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from p0_access.errors import P0Error
-from p0_access.messages.records import Refusal
+from p0_access.messages.records import Admission, Refusal
 from p0_access.messages.views import RequestView, State
 from p0_access.proof import jws
+from p0_access.routing.decision import Decision, Denied
 from p0_launcher.errors import (
     DeniedError,
     LauncherError,
@@ -40,7 +41,30 @@ def ended_badly(view: RequestView) -> LauncherError:
                 hint="Ask again: the same command makes a new request",
             )
         case _:
-            return DeniedError(message, code=code, hint=view.hint or f"p0 show {view.rid}")
+            return DeniedError(message, code=code, hint=_differing(view) or view.hint or f"p0 show {view.rid}")
+
+
+def _differing(view: RequestView) -> str | None:
+    """Where the server expected something else than the agent decided, the one goes by other rules than the other."""
+    if view.decision is None or view.state not in {State.DENIED, State.REFUSED}:
+        return None
+    by_people = view.admission is not None and not isinstance(_verdict(view.admission), Denied)
+    expected = isinstance(view.decision, Denied)
+    if expected or by_people or (view.state is State.REFUSED and view.code not in _BY_RULES):
+        return None
+    return "The server expected otherwise: its rules and the agent's differ. Tell who runs them: p0 server doctor"
+
+
+def _verdict(unverified_admission: str) -> Decision | None:
+    """Only for a hint, so the signature does not matter."""
+    try:
+        return jws.unverified_record(unverified_admission, Admission).rules.decision
+    except P0Error:
+        return None
+
+
+_BY_RULES: Final = frozenset({"step_up_required", "step_up_acr", "step_up_amr", "reason_required"})
+"""Refusals of a request that follow from rules, and that the server would have told before."""
 
 
 def still_waiting(view: RequestView) -> LauncherError:

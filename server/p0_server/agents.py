@@ -22,6 +22,7 @@ from p0_access.permissions.catalog import Catalog
 from p0_access.proof import jws
 from p0_server.config import AgentSettings
 from p0_server.errors import ForbiddenError, NotFoundError, UnprocessableError
+from p0_server.heads import Heads
 from p0_server.outcomes import AgentRecords, Step, end_of_its_own, extended, settle, used, verified
 from p0_server.signals import Patience, Signal
 from p0_server.store.protocol import (
@@ -29,6 +30,7 @@ from p0_server.store.protocol import (
     ChangedError,
     ClaimedJob,
     Done,
+    Remark,
     StaleLeaseError,
     Store,
     StoredAgent,
@@ -44,6 +46,11 @@ JOBS_AT_ONCE: Final = 8
 _LOG: Final = logging.getLogger(__name__)
 
 
+def about_evidence(thumbprint: str) -> str:
+    """What the remark is about that tells of an agent's evidence."""
+    return f"evidence {thumbprint}"
+
+
 class Agents:
     """`clock` gives seconds since the epoch, `random(n)` n unpredictable bytes."""
 
@@ -54,6 +61,7 @@ class Agents:
         self._signal = signal
         self._clock = clock
         self._random = random
+        self._heads: Heads | None = None
 
     async def announce(self, agent: AgentSettings, said: Announcement) -> None:
         if said.thumbprint != agent.thumbprint or said.jwk != msgspec.to_builtins(agent.jwk):
@@ -212,7 +220,20 @@ class Agents:
         said = StoredAgent(
             thumbprint=agent.thumbprint, seen=self._now(), rules_sha256=rules_sha256, software=software, head=head
         )
+        if head is not None:
+            await self._follow(agent, head)
         await self._store.heard(said)
+
+    async def _follow(self, agent: AgentSettings, head: LogHead) -> None:
+        """Before it is kept, so that what was kept is the head before."""
+        if self._heads is None:
+            known = {each.thumbprint: each.head for each in await self._store.agents() if each.head is not None}
+            self._heads = Heads(known, self._now())
+        problem = self._heads.heard(agent.thumbprint, head, self._now())
+        if problem is not None:
+            _LOG.warning("the evidence of an agent %s", problem, extra={"agent": agent.name})
+            said = {"problem": problem, "n": head.n, "h": head.h}
+            await self._store.remark(Remark(about=about_evidence(agent.thumbprint), at=self._now(), said=said))
 
     def _now(self) -> int:
         return int(self._clock())

@@ -24,6 +24,7 @@ from p0_access.routing.directory import Directory, load_directory
 from p0_access.routing.lint import lint
 from p0_access.routing.load import load as load_rules
 from p0_access.routing.pins import check_pins
+from p0_server.agents import about_evidence
 from p0_server.config import AgentSettings, Settings, check_exposure
 from p0_server.databases import ONLINE_SECONDS
 from p0_server.jwks import KeyFetcher
@@ -205,6 +206,11 @@ async def _agents(settings: Settings, store: Store, sha256: str | None, clock: C
     found: list[Finding] = []
     for agent in settings.agents:
         found += _agent(agent, heard.get(agent.thumbprint), sha256, clock)
+        remark = await store.remarked(about_evidence(agent.thumbprint))
+        if remark is not None:
+            what = f"its evidence log {remark.said.get('problem')}, {_ago(remark.at, clock)}"
+            fix = "p0 agent audit, on its machine, and p0 audit verify against an earlier copy"
+            found.append(Finding(level="gap", place=f"agent {agent.name}", what=what, fix=fix))
     return found
 
 

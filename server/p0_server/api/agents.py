@@ -29,9 +29,10 @@ class Claimed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Announced(msgspec.Struct, frozen=True, kw_only=True):
-    """The server's version."""
+    """The server's version, and the SHA-256 of its own rules: the agent's should be the same."""
 
     server: str
+    rules_sha256: str
 
 
 class Nothing(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +41,11 @@ class Nothing(msgspec.Struct, frozen=True, kw_only=True):
 
 async def announce(call: Call) -> Response:
     await call.services.agents.announce(call.agent, call.body)
-    return answer(Announced(server=VERSION))
+    return await standing(call)
+
+
+async def standing(call: Call) -> Response:
+    return answer(Announced(server=VERSION, rules_sha256=call.services.databases.rules_sha256))
 
 
 async def claim(call: Call) -> Response:
@@ -81,6 +86,16 @@ OPERATIONS = (
         handler=announce,
         caller="agent",
         body=Announcement,
+        answers={200: Announced},
+        errors=(403,),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/agent/standing",
+        name="standing",
+        summary="What an agent's doctor asks: whether the server knows the agent, and by which rules it goes.",
+        handler=standing,
+        caller="agent",
         answers={200: Announced},
         errors=(403,),
     ),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import msgspec
@@ -67,7 +69,7 @@ async def of_database(settings: Settings, managed: Managed) -> dict[str, str | N
     place = f"database {managed.database}"
     return {
         found.what: found.fix
-        for found in await examine(settings)
+        for found in await examine(settings, clock=time.time, random=secrets.token_bytes)
         if found.place == place and found.what != "any login may make large objects"
     }
 
@@ -121,7 +123,7 @@ async def test_what_is_found_is_mended_by_the_sql_beside_it(
 async def test_the_cluster_and_the_temporary_tables_in_it(settings: Settings, managed: Managed) -> None:
     async with await managed.superuser() as superuser:
         await superuser.execute(f"GRANT TEMPORARY, CONNECT ON DATABASE {managed.database} TO PUBLIC".encode())
-    found = {found.what: found for found in await examine(settings)}
+    found = {found.what: found for found in await examine(settings, clock=time.time, random=secrets.token_bytes)}
     for what in (
         f"any login may make temporary tables in the database {managed.database}",
         f"any login may connect to the database {managed.database}",
@@ -143,7 +145,7 @@ async def test_rules_by_which_logins_come_in_are_read_where_that_is_allowed(
     before = file.read_text()
     file.write_text(before + "host all somebody 192.0.2.1/32 md5\n")
     try:
-        found = {found.what for found in await examine(settings)}
+        found = {found.what for found in await examine(settings, clock=time.time, random=secrets.token_bytes)}
     finally:
         file.write_text(before)
     line = len(before.splitlines()) + 1
@@ -167,7 +169,7 @@ async def test_an_unfit_account_is_an_error_and_the_rest_is_still_examined(
     async with await managed.superuser() as superuser:
         await superuser.execute("ALTER ROLE p0_agent CREATEDB")
         try:
-            found = await examine(settings)
+            found = await examine(settings, clock=time.time, random=secrets.token_bytes)
         finally:
             await superuser.execute("ALTER ROLE p0_agent NOCREATEDB")
     (error,) = [told for told in found if told.level == "error"]
