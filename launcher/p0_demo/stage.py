@@ -37,6 +37,9 @@ from p0_server.serving import serve
 DATABASE: Final = "mydatabase"
 SCHEMAS: Final = ("enterprise", "ledger")
 DOMAIN: Final = "demo.example"
+NOTICES: Final = "notices.jsonl"
+"""Where in the stage's directory the agent tells of emergencies."""
+
 TOKEN_SECONDS: Final = 3600
 
 DANA: Final = User(sub="dana", email=f"dana@{DOMAIN}", groups=("analysts", "engineers"))
@@ -122,6 +125,7 @@ class Stage:
             "issuers": [issuer],
             "cluster": place | passwords | {"home": DATABASE},
             "advertised": place | {"channel_binding": "disable"},
+            "notice": {"command": ["/bin/sh", "-c", 'cat >> "$0"; echo >> "$0"', str(self.directory / NOTICES)]},
             "databases": [{"name": DATABASE, "schemas": list(SCHEMAS)}],
         }
 

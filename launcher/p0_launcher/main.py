@@ -50,7 +50,8 @@ def build(*, own_options: bool = True) -> typer.Typer:
     app.command(cls=OrderedCommand)(explain.explain)
     for command in (
         look.ls, requests.requests, requests.show, decide.approve, decide.deny, mandates.allow, mandates.delegate,
-        following.extend, following.review, requests.relinquish, requests.revoke, sign_in.login, sign_in.logout, sign_in.whoami,
+        following.extend, following.review, requests.relinquish, requests.revoke, sign_in.login, sign_in.logout,
+        sign_in.whoami,
     ):  # fmt: skip
         app.command()(command)
     app.add_typer(rules.app, name="rules")

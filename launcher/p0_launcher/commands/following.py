@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from p0_launcher.commands.asking import DEFAULT_PATIENCE, Teller
-from p0_launcher.commands.common import Json, ask, interactive, note, out_json, profile, run, seconds
+from p0_launcher.commands.common import Json, ask, interactive, note, out_json, profile, run, seconds, show_sign_in
 from p0_launcher.commands.requests import Id
 from p0_launcher.errors import UsageError
 
@@ -33,7 +33,7 @@ def extend(
     async def main() -> RequestView:
         from p0_launcher.connection import connect
 
-        async with connect(profile()) as connection:
+        async with connect(profile(), show_url=show_sign_in) as connection:
             return await connection.workflow.extend(
                 rid,
                 ttl=in_all,

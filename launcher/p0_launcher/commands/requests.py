@@ -22,7 +22,7 @@ Comment = Annotated[str, typer.Option(help="Why, for the record.")]
 def requests(
     *,
     mine: Annotated[bool, typer.Option("--mine", help="Those you made (the default).")] = False,
-    to_review: Annotated[bool, typer.Option("--to-review", help="Those that wait for you to decide or review.")] = False,
+    to_review: Annotated[bool, typer.Option("--to-review", help="Those that wait for your word or review.")] = False,
     everything: Annotated[bool, typer.Option("--all", help="Those you made or may review.")] = False,
     limit: Annotated[int, typer.Option(help="At most so many.", min=1, max=500)] = 100,
     json: Json = False,
