@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,7 @@ CASES: Final = Path(__file__).parent.parent / "tests" / "inference_cases"
 THEMES: Final = ("select", "session", "utility", "views_and_functions", "writing")
 ROUNDS: Final = 7
 TABLES: Final = 100_000
+LOAD: Final = 1.0
 
 
 async def run(table: Table) -> None:
@@ -29,11 +31,23 @@ async def run(table: Table) -> None:
     statements = [sql for sql in _statements() if not any(isinstance(one, Refused) for one in read(sql, catalog))]
     table.add("bare parse (protobuf)", _times(statements, postgast.parse), baseline=True)
     table.add("kernel's reading", _times(statements, lambda sql: read(sql, catalog)))
-    large = msgspec.structs.replace(catalog, version="large", relations=_many(catalog))
+    data = msgspec.json.encode(msgspec.structs.replace(catalog, version="large", relations=_many(catalog)))
+    before = _memory()
+    began = time.perf_counter()
+    large = msgspec.json.decode(data, type=Catalog)
     read(statements[0], large)
+    loaded = time.perf_counter() - began
+    table.add(f"{TABLES:,} tables loaded ({_memory() - before:,} MB)", [loaded], limit=LOAD)
     table.add(f"the same, {TABLES:,} tables", _times(statements, lambda sql: read(sql, large)))
+    unknown = ["select 1 from nosuch", "select 1 from shop.ordrs", "select 1 from t12x"]
+    table.add("a name that is not there, suggestions", _times(unknown, lambda sql: read(sql, large)))
     hostile = ["(" * 1_000_000, "select 1" + " union select 1" * 20_000, "select " + "1+" * 30_000 + "1"]
     table.add("hostile text, refused", _times(hostile, lambda sql: read(sql, catalog)), limit=0.25)
+
+
+def _memory() -> int:
+    """The most that this process ever had, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
 def _statements() -> list[str]:
@@ -41,7 +55,9 @@ def _statements() -> list[str]:
     found = []
     for theme in THEMES:
         blocks = (CASES / f"{theme}.txt").read_text(encoding="utf-8").strip().split("\n\n")
-        found += [guard("\n".join(line for line in block.split("\n") if not line.startswith("    "))) for block in blocks]
+        found += [
+            guard("\n".join(line for line in block.split("\n") if not line.startswith("    "))) for block in blocks
+        ]
     return found
 
 

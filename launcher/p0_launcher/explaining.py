@@ -12,10 +12,10 @@ from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
-from p0_access.errors import MalformedError
+from p0_access.errors import MalformedError, P0Error
 from p0_launcher.commands.parts import load
 from p0_launcher.commands.sources import read_text
-from p0_launcher.errors import ConfigurationError, SqlRefusedError, UsageError
+from p0_launcher.errors import ConfigurationError, SqlRefusedError, UnavailableError, UsageError
 
 if TYPE_CHECKING:
     from p0_access.permissions.catalog import Catalog
@@ -136,8 +136,13 @@ async def over_catalog(name: str) -> AsyncIterator[NewSession]:
 async def over_database(dsn: str, *, static: bool) -> AsyncIterator[NewSession]:
     """Sessions over a database; `static` leaves PostgreSQL's own reading out."""
     reading_database = load("agent", "p0_agent.reading.explaining", "reading_database", needs="psycopg")
-    async with reading_database(dsn) as reader:
-        yield lambda search_path: reader.session(search_path, static=static)
+    try:
+        async with reading_database(dsn) as reader:
+            yield lambda search_path: reader.session(search_path, static=static)
+    except P0Error as error:
+        if error.code == "database_unavailable":
+            raise UnavailableError(str(error), code=error.code, hint=error.hint) from error
+        raise
 
 
 def _catalog(name: str) -> Catalog:

@@ -95,11 +95,11 @@ def to_grants(permissions: Iterable[Permission], grantee: str) -> tuple[str, ...
 _ORDER: Final = [Kind.DATABASE, Kind.SCHEMA, Kind.ANY_COLUMN, Kind.RELATION, Kind.COLUMN]
 
 
-def _grant_order(permission: Permission) -> tuple[int, str, str, str]:
+def _grant_order(permission: Permission) -> tuple[int, str, str, str, str]:
     place = _ORDER.index(permission.kind) if permission.kind in _ORDER else len(_ORDER)
     if permission.kind is Kind.COLUMN:
         place -= 1  # a table's own privileges and those on its columns stand in one GRANT
-    return place, permission.schema or "", permission.object or "", permission.privilege
+    return place, permission.schema or "", permission.object or "", permission.privilege, permission.column or ""
 
 
 def _has_column(permission: Permission, permissions: Iterable[Permission]) -> bool:

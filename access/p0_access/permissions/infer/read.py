@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from p0_access.errors import ReadingError
@@ -137,7 +138,7 @@ def _read_one(index: int, statement: Statement, places: Places, context: Context
 
 
 def _needs(context: Context, statement: Statement, places: Places) -> tuple[Need, ...]:
-    charged: dict[Permission, list[Reason]] = {connect(context.catalog.database): [_STATEMENT]}
+    charged: dict[Permission, list[Reason]] = {_connect(context.catalog.database): [_STATEMENT]}
     charged.update(context.usages.collect())
     charged.update(context.charges.collect())
     known: dict[Reason, Why] = {}
@@ -157,3 +158,4 @@ def _needs(context: Context, statement: Statement, places: Places) -> tuple[Need
 
 
 _STATEMENT: Final = Reason("statement", -1)
+_connect: Final = lru_cache(maxsize=64)(connect)

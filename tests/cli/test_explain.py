@@ -1,0 +1,196 @@
+"""`p0 explain` alone, without a server: over a catalog in a file, and over a database of one's own."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from fix_inference import CASES
+from p0_demo.postgres import EmbeddedPostgres
+from p0_launcher.main import _main
+
+CATALOG = str(CASES / "catalog.json")
+CONTRACT = {"kind", "schema", "object", "column", "privilege", "why"}
+
+
+def explain(
+    capsys: pytest.CaptureFixture[str], *arguments: str, over: tuple[str, str] = ("--catalog", CATALOG)
+) -> tuple[int, str, str]:
+    status = _main(["explain", *over, *arguments])
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+def objects(out: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def needs(explained: dict[str, Any]) -> set[tuple[str | None, ...]]:
+    """Without CONNECT, which every statement needs."""
+    members = ("kind", "schema", "object", "column", "privilege")
+    return {tuple(need[name] for name in members) for need in explained["needs"] if need["privilege"] != "CONNECT"}
+
+
+def test_each_statement_has_a_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    sql = "select name from hr.person;\ndo $$ begin end $$; selct 1;\ndelete from hr.person"
+    status, out, err = explain(capsys, "-o", "json", "-c", sql)
+    first, opaque, wrong, last = objects(out)
+    assert status == 65
+    assert err.splitlines()[0] == "p0: line 2, column 1: what DO runs is known only when it runs"
+    assert (first["index"], first["ok"], first["statement"]) == (0, True, "select name from hr.person")
+    assert all(need.keys() == CONTRACT for need in first["needs"])
+    assert needs(first) == {("column", "hr", "person", "name", "SELECT"), ("schema", None, "hr", None, "USAGE")}
+    assert (opaque["index"], opaque["ok"], opaque["error"]["code"]) == (1, False, "opaque_statement")
+    assert (wrong["error"]["code"], wrong["error"]["line"], wrong["error"]["column"]) == ("syntax_error", 2, 21)
+    assert (last["index"], ("relation", "hr", "person", None, "DELETE") in needs(last)) == (3, True)
+
+
+def test_lines_of_json_are_sessions_of_their_own(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    lines = (
+        json.dumps({"id": 7, "sql": "select name from person; select 1", "search_path": ["hr"]}),
+        "no JSON",
+        json.dumps({"id": "x", "sql": "prepare p as select 1"}),
+        json.dumps({"sql": "execute p"}),
+        "",
+        json.dumps({"id": [1], "sql": "select name from person"}),
+    )
+    path = tmp_path / "statements.jsonl"
+    path.write_text("\n".join(lines))
+    status, out, _ = explain(capsys, "-i", "jsonl", "-o", "json", "-f", str(path))
+    found = objects(out)
+    assert status == 65
+    assert [(each.get("id"), each["index"], each["ok"]) for each in found] == [
+        (7, 0, True), (7, 1, True), (None, 0, False), ("x", 0, True), (None, 0, False), ([1], 0, False),
+    ]  # fmt: skip
+    assert [each["error"]["code"] for each in found if not each["ok"]] == [
+        "malformed_line", "unknown_prepared_statement", "unknown_table",
+    ]  # fmt: skip
+    assert "id" not in found[4]
+    assert explain(capsys, "-i", "jsonl", "-o", "json", "--search-path", "hr", "-c", lines[-1])[0] == 0
+
+
+def test_a_script_of_grants(capsys: pytest.CaptureFixture[str]) -> None:
+    sql = "select name from hr.person; vacuum; select id from hr.person"
+    status, out, _ = explain(capsys, "-o", "sql", "--grantee", "ci", "-c", sql)
+    assert status == 65
+    refused, *script = out.splitlines()
+    assert refused.startswith("-- statement 1: not understood (unsupported_statement): VACUUM changes what exists")
+    assert script == [
+        'GRANT CONNECT ON DATABASE "mydb" TO "ci";',
+        'GRANT USAGE ON SCHEMA "hr" TO "ci";',
+        'GRANT SELECT ("id", "name") ON TABLE "hr"."person" TO "ci";',
+    ]
+
+
+def test_files_are_one_session_and_may_be_long(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    long, next_ = tmp_path / "long.sql", tmp_path / "next.sql"
+    long.write_text("create temp table seen as select name from hr.person;\n" + "select name from seen;\n" * 2_000)
+    next_.write_text("select nam from seen")
+    status, out, err = explain(capsys, "-o", "json", "-f", str(long), "-f", str(next_))
+    found = objects(out)
+    assert (status, err.splitlines()[0]) == (65, 'p0: line 1, column 8: column "nam" does not exist')
+    assert [each["index"] for each in found] == list(range(2_002))
+    assert all(each["ok"] for each in found[:-1])
+    assert {need["privilege"] for need in found[0]["needs"]} == {"CONNECT", "SELECT", "TEMPORARY", "USAGE"}
+    assert found[2_000]["needs"][0]["why"] == [{"clause": "statement", "line": 2_001, "column": 1}]
+
+
+def test_answers_come_before_the_input_ends() -> None:
+    """Both ends of the pipe stay open meanwhile."""
+    arguments = [sys.executable, "-m", "p0_launcher", "explain", "--catalog", CATALOG, "-i", "jsonl", "-o", "json"]
+    with subprocess.Popen([*arguments, "-f", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
+        assert running.stdin is not None
+        assert running.stdout is not None
+        for number in range(3):
+            running.stdin.write(json.dumps({"id": number, "sql": "select 1"}).encode() + b"\n")
+            running.stdin.flush()
+            assert json.loads(running.stdout.readline())["id"] == number
+        running.stdin.close()
+        assert running.wait(30) == 0
+
+
+def test_the_standard_input(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    read_end, write_end = os.pipe()
+    os.write(write_end, "select 'é' from hr.person".encode())
+    os.close(write_end)
+    with os.fdopen(read_end, "rb") as stream:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(stream))
+        status, out, _ = explain(capsys, "-o", "table", "-f", "-")
+    assert status == 0
+    assert "SELECT (any column) on hr.person" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--dsn", "dbname=x", "-c", "select 1"), "--dsn or --catalog"),
+        (("-c", "select 1", "-o", "xml"), "-o is table"),
+        ((), "which SQL?"),
+        (("-f", "/nowhere/x.sql"), "cannot read /nowhere/x.sql"),
+    ],
+)
+def test_wrong_usage(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], said: str) -> None:
+    status, out, err = explain(capsys, *arguments)
+    assert (status, out) == (64, "")
+    assert said in err
+
+
+@pytest.fixture
+def over_database(postgres: EmbeddedPostgres, shop_database: str) -> tuple[str, str]:
+    return "--dsn", make_conninfo(**{name: str(value) for name, value in postgres.superuser(shop_database).items()})
+
+
+def test_both_readings_of_a_database(capsys: pytest.CaptureFixture[str], over_database: tuple[str, str]) -> None:
+    sql = (
+        "select p.name from hr.person p; select nosuch from hr.person;"
+        "create temp table seen as select name from hr.person; insert into seen select name from hr.worker;"
+        "select * from shop.private"
+    )
+    status, out, _ = explain(capsys, "-o", "json", "-c", sql, over=over_database)
+    plain, wrong, made, used, sealed = objects(out)
+    assert status == 65
+    assert needs(plain) == {("column", "hr", "person", "name", "SELECT"), ("schema", None, "hr", None, "USAGE")}
+    assert wrong["error"]["code"] == "unknown_column"
+    assert (made["ok"], made["warnings"], used["warnings"]) == (True, [], [])
+    assert needs(used) == {("column", "hr", "worker", "name", "SELECT"), ("schema", None, "hr", None, "USAGE")}
+    assert sealed["ok"]
+    static = explain(capsys, "-o", "json", "--static", "-c", sql, over=over_database)[1]
+    assert objects(static)[4]["needs"] == sealed["needs"], "policies count, although a superuser passes them"
+
+
+def test_nothing_is_left_in_the_database(capsys: pytest.CaptureFixture[str], over_database: tuple[str, str]) -> None:
+    sql = (
+        "create temp table t as select 1 as a; insert into hr.person values (99, 'x'); select * from t;"
+        "select nextval('shop.customers_id_seq')"
+    )
+    status, _, err = explain(capsys, "-o", "json", "-c", sql, over=over_database)
+    assert (status, err) == (0, "")
+    with psycopg.connect(over_database[1]) as connection:
+        assert connection.execute("select count(*) from hr.person where id = 99").fetchone() == (0,)
+        last = connection.execute("select last_value from shop.customers_id_seq").fetchone()
+    explain(capsys, "-c", sql, over=over_database)
+    with psycopg.connect(over_database[1]) as connection:
+        assert connection.execute("select last_value from shop.customers_id_seq").fetchone() == last
+
+
+def test_the_connection_s_search_path(capsys: pytest.CaptureFixture[str], over_database: tuple[str, str]) -> None:
+    own = make_conninfo(over_database[1], options="-c search_path=hr")
+    assert explain(capsys, "-c", "select name from person", over=("--dsn", own))[0] == 0
+    assert explain(capsys, "--search-path", "shop", "-c", "select name from person", over=("--dsn", own))[0] == 65
+
+
+def test_a_database_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    dsn = "host=/nowhere password=hush"
+    status, out, err = explain(capsys, "-c", "select 1", over=("--dsn", dsn))
+    assert (status, out) == (69, "")
+    assert "the database does not answer" in err
+    assert "hush" not in err
