@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal, get_args
 
 import msgspec
 
@@ -89,6 +89,23 @@ class Emergency(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     review_within: int
 
 
+Logged = Literal["none", "ddl", "mod", "all"]
+LOGGED: Final[tuple[Logged, ...]] = get_args(Logged)
+"""Which statements PostgreSQL logs, from few to all."""
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What the sessions of an access are set to; what is None is left to the agent. Times in seconds, the limit on
+    temporary files in MiB."""
+
+    statement_timeout: int | None = None
+    idle_timeout: int | None = None
+    idle_in_transaction_timeout: int | None = None
+    connections: int | None = None
+    temp_file_limit: int | None = None
+    log_statement: Logged | None = None
+
+
 class Requirement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """`count` different people out of `approvers`, or one of the alternatives `instead`, must approve `permissions`;
     `rule` demands it. Alternatives are not added up. With `escalate`, more people may after a while. With `step_up`
@@ -146,6 +163,7 @@ class Automatic(msgspec.Struct, frozen=True, kw_only=True, tag_field="verdict", 
     not_after: int | None = None
     emergency: Emergency | None = None
     step_up: tuple[StepUp, ...] = ()
+    session: Session | None = None
 
 
 class NeedsApproval(msgspec.Struct, frozen=True, kw_only=True, tag_field="verdict", tag="approvers"):
@@ -161,6 +179,7 @@ class NeedsApproval(msgspec.Struct, frozen=True, kw_only=True, tag_field="verdic
     not_after: int | None = None
     emergency: Emergency | None = None
     step_up: tuple[StepUp, ...] = ()
+    session: Session | None = None
 
 
 class Denied(msgspec.Struct, frozen=True, kw_only=True, tag_field="verdict", tag="deny"):

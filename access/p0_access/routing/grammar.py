@@ -16,6 +16,9 @@ from p0_access.routing.windows import DAYS
 MAX_COUNT: Final = 20
 """No decision waits for more people."""
 
+MAX_CONNECTIONS: Final = 100
+MAX_MEBIBYTES: Final = 100_000
+
 PRIVILEGES: Final = (
     "SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER", "MAINTAIN", "USAGE", "CREATE",
     "CONNECT", "TEMPORARY", "EXECUTE", "MEMBER",
@@ -101,6 +104,32 @@ DEFAULTS: Final = Table(
         "require_reason": flag("Every request needs a reason."),
         "step_up_for_writes": flag("Approvals of what may write need a sign-in of their own; true if left out."),
         "pending_for": duration("How long a request may wait for those who are asked; a day if left out."),
+        "session": refer("session", "What sessions are set to where no rule is stricter."),
+    },
+)
+
+SESSION: Final = Table(
+    what="session",
+    keys={
+        "statement_timeout": duration("How long one statement may run; 15m if left out."),
+        "idle_timeout": duration("How long a session may do nothing; 1h if left out."),
+        "idle_in_transaction_timeout": duration("How long a transaction may do nothing; 5m if left out."),
+        "connections": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": MAX_CONNECTIONS,
+            "description": "Sessions at once; the agent's own ceiling holds, too.",
+        },
+        "temp_file_limit": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": MAX_MEBIBYTES,
+            "description": "MiB of temporary files; from PostgreSQL 15 on, where the agent may set it.",
+        },
+        "log_statement": {
+            "enum": ["none", "ddl", "mod", "all"],
+            "description": "What the server logs; from PostgreSQL 15 on, where the agent may set it.",
+        },
     },
 )
 
@@ -124,6 +153,7 @@ RULE: Final = Table(
         "access": refer("access", "Privileges and kinds of request; all if left out."),
         "when": refer("when", "Days and hours; always if left out."),
         "approval": refer("approval", "What is decided."),
+        "session": refer("session", "What sessions are set to."),
     },
     required=("name", "resource", "approval"),
 )
@@ -260,6 +290,7 @@ APPROVAL: Final = Table(
 
 NAMED: Final = {
     "defaults": DEFAULTS,
+    "session": SESSION,
     "database": DATABASE,
     "rule": RULE,
     "requestor": REQUESTOR,

@@ -21,7 +21,7 @@ from p0_access.routing.people import parse_claim, parse_group, parse_issuer, par
 from p0_access.routing.reasons import parse_form
 from p0_access.routing.rule import Access, BreakGlass, Requestors, Resource, Rule
 from p0_access.routing.rules import DEFAULT_MAX_TTL, DEFAULT_PENDING_FOR, Defaults, RuleSet
-from p0_access.routing.verdicts import max_ttl, parse_stepping_up, parse_verdict
+from p0_access.routing.verdicts import max_ttl, parse_session, parse_stepping_up, parse_verdict
 from p0_access.routing.windows import DAYS, MINUTES_A_DAY, Window, parse_days, parse_hours
 
 _NAME: Final = re.compile(rf"{grammar.NAME}\Z")
@@ -59,6 +59,7 @@ def _defaults(root: Fields) -> Defaults:
         require_reason=fields.boolean("require_reason"),
         pending_for=fields.duration("pending_for") or DEFAULT_PENDING_FOR,
         step_up_for_writes=fields.boolean("step_up_for_writes", default=True),
+        session=parse_session(fields),
     )
 
 
@@ -133,6 +134,7 @@ def _rule(node: Node, source: str, tags: tuple[str, ...]) -> Rule:
         require_reason=approval.boolean("require_reason") or isinstance(verdict, BreakGlass),
         reason=approval.items("reason", parse_form) or (),
         step_up=parse_stepping_up(approval),
+        session=parse_session(fields),
     )
 
 

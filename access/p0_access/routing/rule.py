@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from p0_access.routing.decision import Alternative, Approvers, Escalation, StepUp
+from p0_access.routing.decision import Alternative, Approvers, Escalation, Session, StepUp
 from p0_access.routing.patterns import Pattern
 from p0_access.routing.reasons import ReasonForm
 from p0_access.routing.windows import Window
@@ -138,6 +138,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     require_reason: bool = False
     reason: tuple[ReasonForm, ...] = ()
     step_up: SteppingUp | None = None
+    session: Session | None = None
 
     @property
     def follows_reach(self) -> bool:

@@ -1,4 +1,4 @@
-"""What stands under `approval` in a rules document: from its nodes to a verdict, or `RulesError` at its place.
+"""What stands under `approval` and `session` in a rules document: from nodes to records, or `RulesError` at its place.
 
 It knows nothing of what the rule is about.
 """
@@ -8,9 +8,10 @@ from __future__ import annotations
 from functools import partial
 
 from p0_access.routing import grammar
-from p0_access.routing.decision import Alternative, Approvers, Escalation, StepUp
+from p0_access.routing.decision import LOGGED, Alternative, Approvers, Escalation, Logged, Session, StepUp
 from p0_access.routing.document import Listing, Mapping, Node
 from p0_access.routing.fields import Fields
+from p0_access.routing.patterns import PatternError
 from p0_access.routing.people import parse_approver, parse_group, parse_issuer
 from p0_access.routing.rule import Approval, Auto, BreakGlass, Deny, People, Quorum, Signer, SteppingUp
 
@@ -134,3 +135,26 @@ def _approvers(node: Node, source: str) -> Approvers:
     if not groups and not subjects:
         fields.fail(node, "approvers names nobody", "add groups or subjects")
     return Approvers(groups=groups, subjects=subjects, issuer=issuer)
+
+
+def parse_session(parent: Fields) -> Session | None:
+    """The `session` of a rule, or of the defaults."""
+    node = parent.get("session")
+    if node is None:
+        return None
+    fields = Fields.of(grammar.SESSION, node, source=parent.source)
+    return Session(
+        statement_timeout=fields.duration("statement_timeout"),
+        idle_timeout=fields.duration("idle_timeout"),
+        idle_in_transaction_timeout=fields.duration("idle_in_transaction_timeout"),
+        connections=fields.count("connections", default=0, most=grammar.MAX_CONNECTIONS) or None,
+        temp_file_limit=fields.count("temp_file_limit", default=0, most=grammar.MAX_MEBIBYTES) or None,
+        log_statement=fields.parsed("log_statement", _logged) if "log_statement" in fields else None,
+    )
+
+
+def _logged(text: str) -> Logged:
+    for each in LOGGED:
+        if text == each:
+            return each
+    raise PatternError(f'"{text}" is not what PostgreSQL logs', f"one of: {', '.join(LOGGED)}")

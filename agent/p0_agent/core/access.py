@@ -14,12 +14,12 @@ from p0_access.permissions.permission import WRITING
 from p0_access.proof import jws
 from p0_access.proof.sealing import SUITE_NAME, seal
 from p0_access.routing.decide import route
-from p0_access.routing.decision import Automatic, Decision, Denied, NeedsApproval, Requestor
+from p0_access.routing.decision import Automatic, Decision, Denied, NeedsApproval, Requestor, Session
 from p0_agent.core import ceiling
 from p0_agent.core.acts import admission_of, known, request_of, requestor, verified
 from p0_agent.core.answer import Answer
 from p0_agent.core.context import Context
-from p0_agent.core.counting import Allowed, granted
+from p0_agent.core.counting import Allowed, granted, progress
 from p0_agent.core.emergency import tell
 from p0_agent.core.extending import lengthen
 from p0_agent.core.needs import read, search_path
@@ -129,6 +129,8 @@ def _no_harder(now: Decision, admitted: Decision) -> bool:
 async def _provision(entry: Entry, admission: Admission, allowed: Allowed, context: Context) -> Opened:
     subject = admission.subject
     one_shot = request_of(entry).ends_with_session(admission.permissions)
+    decision = admission.rules.decision
+    session = Session() if isinstance(decision, Denied) else decision.session or Session()
     order = Order(
         rh=entry.rh,
         rid=entry.rid,
@@ -138,10 +140,23 @@ async def _provision(entry: Entry, admission: Admission, allowed: Allowed, conte
         not_after=_not_after(allowed, context),
         read_only=not any(permission.privilege in WRITING for permission in (*allowed.permissions, *admission.reached)),
         search_path=search_path(request_of(entry)),
-        connection_limit=1 if one_shot else context.ceiling.connections,
+        connection_limit=1
+        if one_shot
+        else min(context.ceiling.connections, session.connections or context.ceiling.connections),
+        session=session,
+        person=subject.email or subject.sub,
+        about=await _about(entry, admission, context),
     )
     with at(Step.PROVISION):
         return await context.cluster.open(order, context.now())
+
+
+async def _about(entry: Entry, admission: Admission, context: Context) -> str:
+    """Who has it, by whose approval, and why, for whoever looks at the role."""
+    subject = admission.subject
+    by = dict.fromkeys(who for each in await progress(entry, context) for who in each.by)
+    approved = f"approved by {', '.join(by)}" if by else "approved by rule"
+    return f"{subject.email or subject.sub} ({subject.iss}#{subject.sub}); {approved}; {request_of(entry).reason}"
 
 
 def _not_after(allowed: Allowed, context: Context) -> int:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import Final
 
 import msgspec
 from psycopg import errors as sqlstate
@@ -22,6 +23,7 @@ from psycopg import sql
 
 from p0_access.encoding import encode
 from p0_access.permissions.permission import Permission
+from p0_access.routing.decision import Session
 from p0_access.secret import Secret
 from p0_agent.postgres import scram
 from p0_agent.postgres.connections import Connection, Connections
@@ -42,11 +44,15 @@ from p0_agent.postgres.messages import COMMIT, Rows, send, writing
 from p0_agent.postgres.names import is_login_name, set_role_name
 from p0_agent.postgres.powers import NewLogin
 from p0_agent.postgres.roles import drop_owned, has_set_option, named
+from p0_agent.postgres.settings import PARAMETERS_FROM, may_set, session_settings, wants_privileged
 from p0_agent.postgres.statements import is_granted
+
+MAX_COMMENT: Final = 1_000
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """What to open. Times are seconds; `not_after` since the epoch. `search_path` is what gave the SQL its meaning."""
+    """What to open. Times are seconds; `not_after` since the epoch. `search_path` is what gave the SQL its meaning;
+    `person` and `about` tell a reader of the catalogs who has it, why, and by whose approval."""
 
     rh: str
     rid: str
@@ -57,9 +63,9 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     read_only: bool
     search_path: tuple[str, ...] = ("public",)
     connection_limit: int = 5
-    statement_timeout: int = 900
-    idle_in_transaction_timeout: int = 300
-    idle_session_timeout: int = 3600
+    session: Session = Session()
+    person: str = ""
+    about: str = ""
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,7 +99,13 @@ async def open_access(
     verifier = scram.verifier(secret, random(scram.SALT_BYTES), iterations)
     async with connections.writer(order.database) as target:
         opening = _Opening(
-            connections, order, now=now, shared=has_set_option(target), password=secret, verifier=verifier
+            connections,
+            order,
+            now=now,
+            shared=has_set_option(target),
+            privileged=wants_privileged(order.session) and target.info.server_version >= PARAMETERS_FROM,
+            password=secret,
+            verifier=verifier,
         )
         if order.database == connections.home:
             async with writing(target, opening.look(), locked(order.rh)) as (found, row):
@@ -108,7 +120,8 @@ async def open_access(
 
 
 class _Opening:
-    """What one opening does within its transactions. `shared`: the set role is everybody's with these permissions."""
+    """What one opening does within its transactions. `shared`: the set role is everybody's with these permissions;
+    `privileged`: some of the settings take a privilege, and PostgreSQL knows it."""
 
     def __init__(
         self,
@@ -117,6 +130,7 @@ class _Opening:
         *,
         now: int,
         shared: bool,
+        privileged: bool,
         password: Secret,
         verifier: str,
     ) -> None:
@@ -125,6 +139,7 @@ class _Opening:
         self._order = order
         self._now = now
         self._shared = shared
+        self._privileged = privileged
         self._password = password
         self._verifier = verifier
         self._wanted = check_grantable(order.database, order.permissions)
@@ -132,13 +147,17 @@ class _Opening:
         self._set_role = set_role_name(order.database, self._wanted, lease=None if shared else order.rh)
 
     def look(self) -> sql.Composed:
-        """The query for what is there: the set role, the login, and the OID of the database."""
-        return sql.SQL("SELECT {} IS NOT NULL, {} IS NOT NULL, {}::bigint").format(
-            named(self._set_role), named(self._order.login), HERE
+        """The query for what is there: the set role, the login, the OID of the database, and whether the agent may make
+        the settings that take a privilege."""
+        return sql.SQL("SELECT {} IS NOT NULL, {} IS NOT NULL, {}::bigint, {}").format(
+            named(self._set_role),
+            named(self._order.login),
+            HERE,
+            may_set(self._powers.maker) if self._privileged else sql.SQL("false"),
         )
 
     async def make_set(self, connection: Connection, found: Rows) -> None:
-        ((set_exists, _, here),) = found
+        ((set_exists, _, here, _),) = found
         async with granting(connection):
             results = await send(
                 connection, *self._set(exists=set_exists), held_by(self._set_role, here=sql.Literal(here))
@@ -147,7 +166,7 @@ class _Opening:
 
     async def finish(self, connection: Connection, found: Rows, row: Rows, *, with_set: bool) -> Opened:
         """The login, and the set role too if it is of this database: one message, and what it says is checked."""
-        ((set_exists, login_exists, here),) = found
+        ((set_exists, login_exists, here, privileged),) = found
         entry = self._resumable(require(read_entry(row), ("approved", "provisioned")))
         not_after = entry.not_after or self._order.not_after
         try:
@@ -155,7 +174,7 @@ class _Opening:
                 results = await send(
                     connection,
                     *(self._set(exists=set_exists) if with_set else ()),
-                    self._login(not_after, exists=login_exists),
+                    self._login(not_after, exists=login_exists, privileged=privileged),
                     provisioned(
                         entry,
                         login=self._order.login,
@@ -198,10 +217,10 @@ class _Opening:
             self._powers.grant(self._set_role, self._granted, shared=self._shared),
         )
 
-    def _login(self, not_after: int, *, exists: bool) -> sql.Composed:
+    def _login(self, not_after: int, *, exists: bool, privileged: bool) -> sql.Composed:
         if exists:
             return self._powers.renew_password(self._order.login, self._verifier)
-        login = _new_login(self._order, self._set_role, self._verifier, not_after)
+        login = _new_login(self._order, self._set_role, self._verifier, not_after, privileged=privileged)
         return self._powers.make_login(login, shared=self._shared)
 
     async def _require_set(self, connection: Connection, present: Sequence[Held], *, set_exists: bool) -> None:
@@ -250,24 +269,25 @@ def _differ(changed: str) -> GrantError:
     return GrantError(f"the grants are not what was asked for: {changed}", code="grants_differ")
 
 
-def _new_login(order: Order, set_role: str, verifier: str, not_after: int) -> NewLogin:
+def _new_login(order: Order, set_role: str, verifier: str, not_after: int, *, privileged: bool) -> NewLogin:
     return NewLogin(
         name=order.login,
         set_role=set_role,
         verifier=verifier,
         not_after=not_after,
         connection_limit=order.connection_limit,
-        comment=f"p0 request {order.rid}, until {datetime.fromtimestamp(not_after, UTC).isoformat()}",
-        settings=_settings(order),
+        comment=_comment(order, not_after),
+        settings=session_settings(
+            order.session,
+            read_only=order.read_only,
+            search_path=order.search_path,
+            application_name=f"p0/{order.rid} {order.person}".rstrip(),
+            privileged=privileged,
+        ),
     )
 
 
-def _settings(order: Order) -> dict[str, tuple[str, ...]]:
-    """Advisory: whoever has the login can change them in a session. They guard against mistakes, not against malice."""
-    return {
-        "statement_timeout": (f"{order.statement_timeout}s",),
-        "idle_in_transaction_session_timeout": (f"{order.idle_in_transaction_timeout}s",),
-        "idle_session_timeout": (f"{order.idle_session_timeout}s",),
-        "default_transaction_read_only": ("on" if order.read_only else "off",),
-        "search_path": (*(schema for schema in order.search_path if schema != "pg_temp"), "pg_temp"),
-    }
+def _comment(order: Order, not_after: int) -> str:
+    until = datetime.fromtimestamp(not_after, UTC).isoformat()
+    text = f"p0 request {order.rid}, until {until}" + (f"; {order.about}" if order.about else "")
+    return "".join(character if character.isprintable() else " " for character in text)[:MAX_COMMENT]

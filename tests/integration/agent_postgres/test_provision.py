@@ -12,6 +12,7 @@ from psycopg import sql
 
 from fix_postgres import BOTH_MODES, LATER, NOW, Managed, Mode, fresh_database, managing
 from p0_access.permissions.permission import Kind, Permission, any_column, column, relation, usage
+from p0_access.routing.decision import Session
 from p0_agent.postgres.errors import DatabaseBusyError, DatabaseUnavailableError, GrantError, LedgerError
 from p0_agent.postgres.grants import ACL_ROOM
 from p0_agent.postgres.ledger import Entry
@@ -491,4 +492,53 @@ async def test_an_access_list_that_is_nearly_full_is_not_filled(managed: Managed
         await superuser.execute(
             "UPDATE pg_class SET relacl = relacl[%s:] WHERE oid = 'ledger.entries'::regclass", (ACL_ROOM + 1,)
         )
+    await managed.end(entry)
+
+
+async def test_sessions_are_as_the_rules_say(managed: Managed) -> None:
+    """What takes SET ON PARAMETER stays as it is set, whatever the login tries."""
+    entry = await managed.approved()
+    session = Session(
+        statement_timeout=7,
+        idle_timeout=70,
+        idle_in_transaction_timeout=17,
+        temp_file_limit=64,
+        log_statement="all",
+    )
+    order = msgspec.structs.replace(
+        managed.order(entry, *MARKET_NAMES, read_only=False),
+        session=session,
+        search_path=("enterprise", 'Odd "name"'),
+        person="ada@exämple.com",
+        about="ada@example.com; approved by pat@example.com; OPS-17\nand more",
+    )
+    opened = await managed.cluster.open(order, NOW)
+    async with await managed.login(opened) as user:
+        cursor = await user.execute(
+            "SELECT name, setting FROM pg_settings WHERE name IN ('statement_timeout', 'idle_session_timeout',"
+            " 'idle_in_transaction_session_timeout', 'search_path', 'temp_file_limit', 'log_statement',"
+            " 'application_name') ORDER BY name"
+        )
+        limited = user.info.server_version >= 150000
+        assert await cursor.fetchall() == [
+            ("application_name", f"p0/{entry.rid} ada@ex?mple.com"),
+            ("idle_in_transaction_session_timeout", "17000"),
+            ("idle_session_timeout", "70000"),
+            ("log_statement", "all" if limited else "none"),
+            ("search_path", 'enterprise, "Odd ""name""", pg_temp'),
+            ("statement_timeout", "7000"),
+            ("temp_file_limit", "65536" if limited else "-1"),
+        ]
+        for statement in ("SET log_statement = 'none'", "ALTER ROLE CURRENT_USER SET temp_file_limit = -1"):
+            assert not await allowed(user, statement)
+    async with await managed.superuser() as superuser:
+        cursor = await superuser.execute(
+            "SELECT shobj_description(oid, 'pg_authid') FROM pg_roles WHERE rolname = %s", (opened.login,)
+        )
+        ((comment,),) = await cursor.fetchall()
+        assert "; ada@example.com; approved by pat@example.com; OPS-17 and more" in str(comment)
+        await superuser.execute(sql.SQL("ALTER ROLE {} RESET ALL").format(sql.Identifier(opened.login)))
+    (drift,) = await managed.cluster.drift()
+    assert drift.mended
+    assert await managed.cluster.drift() == ()
     await managed.end(entry)
