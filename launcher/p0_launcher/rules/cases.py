@@ -11,7 +11,7 @@ import msgspec
 from p0_access.errors import ReadingError
 from p0_access.messages.records import What
 from p0_access.permissions.catalog import Catalog, Column, Relation
-from p0_access.routing.approvals import who
+from p0_access.routing.approvals import named, who
 from p0_access.routing.decision import Automatic, Decision, Denied, NeedsApproval, Requestor
 from p0_access.routing.document import Listing, Mapping, Node, Scalar, parse_document
 from p0_access.routing.durations import parse_duration, spell_duration
@@ -25,16 +25,20 @@ from p0_launcher.rules.drafts import Draft, decide
 VERDICTS: Final = ("auto", "approvers", "deny")
 
 ISSUER: Final = "https://id.example"
+EXPECTED: Final = ("verdict", "rules", "asks", "later", "tells", "ttl", "says")
 NOON: Final = datetime(2026, 1, 5, 12, tzinfo=UTC)
 """When a case happens that doesn't say so: a Monday."""
 
 
 class Expected(msgspec.Struct, frozen=True, kw_only=True):
-    """None does not matter. `rules` decide, all of them and no other; `asks` are spelled as `1 of privacy`."""
+    """None does not matter. `rules` decide, all of them and no other; `asks` are spelled as `1 of privacy`, `later` as
+    `15m: oncall-dba`; `tells` are the groups that hear of an emergency."""
 
     verdict: str
     rules: tuple[str, ...] | None
     asks: tuple[str, ...] | None
+    later: tuple[str, ...] | None
+    tells: tuple[str, ...] | None
     ttl: int | None
     says: str | None
 
@@ -108,7 +112,7 @@ def _catalog(tables: tuple[Relation, ...]) -> Catalog:
 
 
 def _case(node: Node, source: str, catalog: Catalog) -> Case:
-    known = ("name", "requestor", "database", "sql", "grant", "at", "ttl", "reason", "expect")
+    known = ("name", "requestor", "database", "sql", "grant", "at", "ttl", "reason", "break_glass", "expect")
     fields = Fields(node, what="a case", source=source, known=known)
     database = fields.text("database")
     return Case(
@@ -120,6 +124,7 @@ def _case(node: Node, source: str, catalog: Catalog) -> Case:
             what=_what(fields, database),
             ttl=fields.duration("ttl"),
             reason=fields.text("reason") if "reason" in fields else "",
+            break_glass=fields.boolean("break_glass"),
             at=fields.parsed("at", _instant) if "at" in fields else NOON,
         ),
         expected=_expected(fields),
@@ -164,7 +169,7 @@ def _instant(text: str) -> datetime:
 
 def _expected(case: Fields) -> Expected:
     node = case.need("expect", "expect: {verdict: auto}")
-    fields = Fields(node, what="expect", source=case.source, known=("verdict", "rules", "asks", "ttl", "says"))
+    fields = Fields(node, what="expect", source=case.source, known=EXPECTED)
     verdict = fields.text("verdict")
     if verdict not in VERDICTS:
         fields.fail(fields.need("verdict"), f'"{verdict}" is not a verdict', f"one of: {', '.join(VERDICTS)}")
@@ -172,6 +177,8 @@ def _expected(case: Fields) -> Expected:
         verdict=verdict,
         rules=fields.items("rules", str),
         asks=fields.items("asks", str),
+        later=fields.items("later", str),
+        tells=fields.items("tells", str),
         ttl=fields.parsed("ttl", parse_duration) if "ttl" in fields else None,
         says=fields.text("says") if "says" in fields else None,
     )
@@ -187,11 +194,22 @@ def _differences(expected: Expected, decision: Decision) -> Iterator[str]:
     asks = [who(each) for each in decision.requirements] if isinstance(decision, NeedsApproval) else []
     if expected.asks is not None and sorted(asks) != sorted(expected.asks):
         yield f"it asks {', '.join(asks) or 'nobody'}, not {', '.join(expected.asks)}"
+    if expected.later is not None and _later(decision) != sorted(expected.later):
+        yield f"later it asks {', '.join(_later(decision)) or 'nobody'}, not {', '.join(expected.later)}"
+    emergency = None if isinstance(decision, Denied) else decision.emergency
+    told = () if emergency is None else emergency.notify
+    if expected.tells is not None and sorted(told) != sorted(expected.tells):
+        yield f"it tells {', '.join(told) or 'nobody'}, not {', '.join(expected.tells)}"
     if expected.ttl is not None and not (isinstance(decision, Denied) or decision.ttl == expected.ttl):
         yield f"it lasts {spell_duration(decision.ttl)}, not {spell_duration(expected.ttl)}"
     said = "; ".join(decision.reasons) if isinstance(decision, Denied) else ""
     if expected.says is not None and expected.says not in said:
         yield f"it does not say {expected.says!r}" + (f" but {said!r}" if said else "")
+
+
+def _later(decision: Decision) -> list[str]:
+    escalations = (each.escalate for each in decision.requirements) if isinstance(decision, NeedsApproval) else ()
+    return sorted({f"{spell_duration(each.after)}: {named(each.to)}" for each in escalations if each is not None})
 
 
 def verdict_of(decision: Decision) -> str:

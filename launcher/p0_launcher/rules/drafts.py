@@ -25,6 +25,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     what: What
     ttl: int | None = None
     reason: str = ""
+    break_glass: bool = False
     at: datetime
 
 
@@ -48,6 +49,7 @@ def decide(rules: RuleSet, draft: Draft) -> Drafted:
         reach_unknown=unknown,
         ttl=draft.ttl,
         reason=draft.reason,
+        break_glass=draft.break_glass,
         at=draft.at,
     )
     return Drafted(decision=route(rules, question), reason_problem=reason_problem(rules, question))

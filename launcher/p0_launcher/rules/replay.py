@@ -123,6 +123,7 @@ def question_of(request: Request, admission: Admission, catalog: Catalog) -> Que
         reach_unknown=any(warning.code == "reach_unknown" for warning in admission.warnings),
         ttl=request.ttl,
         reason=request.reason,
+        break_glass=request.break_glass,
         at=datetime.fromtimestamp(admission.iat, UTC),
     )
 

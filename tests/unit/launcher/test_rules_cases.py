@@ -45,7 +45,7 @@ def test_a_worked_policy_means_what_its_cases_say(name: str) -> None:
 
 def test_the_cases_in_the_documentation_hold() -> None:
     document = (POLICIES.parent / "rules.md").read_text(encoding="utf-8")
-    rules, written = re.findall(r"```yaml\n(.*?)```", document, re.DOTALL)
+    rules, *_, written = re.findall(r"^```yaml\n(.*?)^```", document, re.DOTALL | re.MULTILINE)
     (found,) = cases(written)
     assert run(load(rules.encode(), source="rules.md"), found).problems == ()
 
@@ -91,6 +91,29 @@ def case(*lines: str) -> str:
 def test_what_does_not_hold_is_told(lines: tuple[str, ...], problems: tuple[str, ...]) -> None:
     (found,) = cases(case(*lines))
     assert run(RULES, found).problems == problems
+
+
+def test_who_may_later_and_whom_an_emergency_tells() -> None:
+    rules = load(
+        b"version: 1\ndefaults: {step_up_for_writes: false}\nrules:\n"
+        b"  - name: reads\n    resource: {databases: [sales]}\n"
+        b"    approval: {approvers: {groups: [dba]}, escalate: {after: 15m, to: {groups: [oncall]}}}\n"
+        b"  - name: glass\n    resource: {databases: [sales], relations: ['s.*']}\n"
+        b"    approval: {break_glass: {notify: [security], review_within: 1d}}\n",
+        source="rules.yaml",
+    )
+
+    def problems(*lines: str) -> tuple[str, ...]:
+        (found,) = cases(case("sql: select id from s.t", "reason: x", *lines))
+        return run(rules, found).problems
+
+    assert problems('expect: {verdict: approvers, later: ["15m: oncall"]}') == ()
+    assert problems('expect: {verdict: approvers, later: ["1h: sre"], tells: [dba]}') == (
+        "later it asks 15m: oncall, not 1h: sre",
+        "it tells nobody, not dba",
+    )
+    assert problems("break_glass: true", "expect: {verdict: auto, rules: [glass], tells: [security]}") == ()
+    assert problems("break_glass: true", "expect: {verdict: auto, tells: [dba]}") == ("it tells security, not dba",)
 
 
 def test_sql_that_is_not_understood_is_a_problem_of_its_case() -> None:
