@@ -69,7 +69,7 @@ class Beneath(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     def mentions(self, name: str) -> bool:
         """Whether a text that no tree shows has this name in it."""
-        folded = name.lower()
+        folded = name.lower().replace('"', '""')  # as it stands within quotes
         return folded in self._words if _WORD.fullmatch(folded) else folded in self._unseen
 
     @cached_property

@@ -6,7 +6,7 @@ import itertools
 from typing import Final
 
 from p0_access.permissions.builtin import SCHEMAS
-from p0_access.permissions.catalog import Relation
+from p0_access.permissions.catalog import Relation, Type
 from p0_access.permissions.infer.charges import Access, FreeAccess, Reason
 from p0_access.permissions.infer.context import TEMPORARY, Context, RefusedError
 from p0_access.permissions.infer.tree import strings
@@ -193,6 +193,12 @@ def qualified(text: str) -> tuple[str, ...] | None:
         if not rest.startswith("."):
             return None
         rest = rest[1:].lstrip(" \t\n\r\f\v")
+
+
+def printed_type(context: Context, printed: str) -> Type | None:
+    """The type that PostgreSQL prints so, if it is none of its own: `shop."Mail"`."""
+    parts = qualified(printed) if "." in printed else None
+    return context.catalog.type(*parts) if parts is not None and len(parts) == len(("schema", "name")) else None
 
 
 def lowered(name: str) -> str:

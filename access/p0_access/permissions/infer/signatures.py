@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Final
 
 from p0_access.permissions.catalog import Function
+from p0_access.permissions.infer import names
 from p0_access.permissions.infer.context import Context
 from p0_access.permissions.infer.types import canonical
 
@@ -76,10 +77,10 @@ def types(function: Function) -> tuple[str, ...]:
 
 def parameter_names(function: Function) -> frozenset[str]:
     """How the body may call its arguments: by name, also after the function's own name."""
-    names = {name for _, name, _ in arguments(function.arguments) if name}
+    inputs = {name for _, name, _ in arguments(function.arguments) if name}
     table = _RESULT_OF_TABLE.match(function.returns)
     columns_of_result = {_named(each)[0] for each in _split(table.group(1))} if table else set()
-    return frozenset({function.name, *names, *columns_of_result})
+    return frozenset({function.name, *inputs, *columns_of_result})
 
 
 def wanted(context: Context, function: Function, count: int) -> tuple[str, ...]:
@@ -93,8 +94,7 @@ def wanted(context: Context, function: Function, count: int) -> tuple[str, ...]:
 
 
 def _base(context: Context, name: str) -> str:
-    schema, _, plain = name.rpartition(".")
-    domain = context.catalog.type(schema, plain) if schema else None
+    domain = names.printed_type(context, name)
     return domain.base if domain is not None and domain.base is not None else name
 
 
@@ -130,10 +130,11 @@ def columns(context: Context, function: Function) -> tuple[tuple[str, ...], bool
         return (outs, False) if outs else ((), True)
     if outs and outs[0]:
         return outs, False
-    schema, _, name = returns.rpartition(".")
-    if not schema:
-        scalar = (canonical(name) or "").removesuffix("[]") in context.builtin.types["pg_catalog"]
-        return None if scalar and not name.startswith("any") else ((), True)
+    parts = names.qualified(returns) if "." in returns else None
+    if parts is None or len(parts) != len(("schema", "name")):
+        scalar = (canonical(returns) or "").removesuffix("[]") in context.builtin.types["pg_catalog"]
+        return None if scalar and not returns.startswith("any") else ((), True)
+    schema, name = parts
     row = context.catalog.relation(schema, name)
     if row is not None:
         return tuple(each.name for each in row.columns), False
