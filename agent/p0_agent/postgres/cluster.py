@@ -23,6 +23,7 @@ from p0_agent.postgres.evidence import Evidence
 from p0_agent.postgres.extending import Extended, extend
 from p0_agent.postgres.ledger import Entry, Ledger
 from p0_agent.postgres.mandates import Mandates
+from p0_agent.postgres.passwords import Passwords
 from p0_agent.postgres.provision import Opened, Order
 from p0_agent.postgres.reviews import Reviews
 from p0_agent.postgres.scram import DEFAULT_ITERATIONS
@@ -55,6 +56,7 @@ class Cluster:
         self.ledger: Final = Ledger(connections, self.evidence)
         self.mandates: Final = Mandates(connections)
         self.reviews: Final = Reviews(connections)
+        self._passwords = Passwords()
         self._random = random
         self._iterations = iterations
         self._broker_on_old_versions = broker_on_old_versions
@@ -70,9 +72,11 @@ class Cluster:
 
     async def open(self, order: Order, now: int) -> Opened:
         self._schemas(order.database)
-        return await provision.open_access(
+        opened = await provision.open_access(
             self.connections, order, now=now, random=self._random, iterations=self._iterations
         )
+        self._passwords.remember(opened.login, opened.verifier)
+        return opened
 
     async def extend(self, rh: str, *, extends: str, not_after: int, now: int) -> Extended:
         """The login of `extends` lasts until `not_after`, by the approved request `rh`."""
@@ -80,13 +84,19 @@ class Cluster:
 
     async def end(self, entry: Entry) -> Ended:
         """Of a row at `ending` (`Ledger.begin_end`); `Ledger.end` follows with the receipt."""
+        self._passwords.forget(entry.login or "")
         return await sweeping.end_entry(self.connections, entry)
 
     async def sweep(self, now: int) -> Swept:
-        return await sweeping.sweep(self.connections, self.ledger, now=now)
+        swept = await sweeping.sweep(self.connections, self.ledger, now=now)
+        for done in swept.ended:
+            self._passwords.forget(done.ended.login)
+        return swept
 
     async def drift(self) -> tuple[Drift, ...]:
-        return await find_drift(self.connections)
+        found = await find_drift(self.connections)
+        await self._passwords.renew(self.connections)
+        return found
 
     async def sessions(self, logins: Collection[str]) -> dict[str, int]:
         return await sessions.count_sessions(self.connections, logins)

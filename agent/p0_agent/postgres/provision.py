@@ -74,6 +74,7 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
 
     login: str
     password: Secret
+    verifier: Secret
     set_role: str
     not_after: int
     attempt: int
@@ -197,6 +198,7 @@ class _Opening:
         return Opened(
             login=self._order.login,
             password=self._password,
+            verifier=Secret(self._verifier),
             set_role=self._set_role,
             not_after=not_after,
             attempt=attempt,

@@ -20,7 +20,7 @@ from p0_agent.postgres.connections import Account, Connections
 from p0_agent.postgres.guard import GuardPowers
 from p0_agent.postgres.names import login_name
 from p0_agent.postgres.powers import BrokerPowers
-from p0_agent.postgres.provision import Order
+from p0_agent.postgres.provision import Opened, Order
 from p0_demo.postgres import EmbeddedPostgres
 
 pytestmark = BOTH_MODES
@@ -128,7 +128,7 @@ async def place(postgres: EmbeddedPostgres, demo_database: str, mode: Mode) -> A
         await superuser.execute("DROP ROLE hosted_admin")
 
 
-async def live(cluster: Cluster, database: str, rid: str) -> Order:
+async def live(cluster: Cluster, database: str, rid: str) -> tuple[Order, Opened]:
     """A request that is opened."""
     await cluster.ledger.claim(rh=rid, rid=rid, database=database, request="jws", now=NOW)
     await cluster.ledger.admit(rid, "jws", "approved", NOW)
@@ -141,8 +141,7 @@ async def live(cluster: Cluster, database: str, rid: str) -> Order:
         not_after=LATER,
         read_only=True,
     )
-    await cluster.open(order, NOW)
-    return order
+    return order, await cluster.open(order, NOW)
 
 
 async def end(cluster: Cluster, order: Order) -> None:
@@ -154,7 +153,8 @@ async def test_without_a_superuser_it_works_and_what_is_lacking_is_told(place: P
     await place.set_up()
     async with place.cluster() as cluster:
         await cluster.start(THUMBPRINT, NOW)
-        await end(cluster, await live(cluster, place.database, "hosted-1"))
+        order, _ = await live(cluster, place.database, "hosted-1")
+        await end(cluster, order)
         gaps = {gap.what for gap in await hardening.cluster_gaps(cluster.connections, [place.database])}
         assert any("p0.verifier_is" in what for what in gaps)
         assert not [
@@ -162,6 +162,36 @@ async def test_without_a_superuser_it_works_and_what_is_lacking_is_told(place: P
             for gap in await hardening.database_gaps(cluster.connections, {place.database: SCHEMAS})
             if "the agent" in gap.what
         ]
+
+
+async def test_a_password_that_a_login_changed_is_put_back(place: Place) -> None:
+    """That it was changed cannot be seen without a superuser's help."""
+    await place.set_up()
+    async with place.cluster() as cluster:
+        await cluster.start(THUMBPRINT, NOW)
+        order, opened = await live(cluster, place.database, "hosted-3")
+
+        async def connect_with(password: str) -> psycopg.AsyncConnection:
+            return await psycopg.AsyncConnection.connect(
+                host=place.server.host,
+                port=place.server.port,
+                user=order.login,
+                password=password,
+                dbname=place.database,
+                autocommit=True,
+            )
+
+        async with await connect_with(opened.password.reveal()) as user:
+            await user.execute("SET default_transaction_read_only = off")
+            await user.execute("ALTER ROLE CURRENT_USER PASSWORD 'handed on'")
+            async with await connect_with("handed on"):
+                pass
+            assert await cluster.drift() == ()
+        with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+            await connect_with("handed on")
+        async with await connect_with(opened.password.reveal()):
+            pass
+        await end(cluster, order)
 
 
 async def test_undone_it_leaves_nothing(place: Place) -> None:
@@ -183,7 +213,7 @@ async def test_it_is_not_undone_while_there_are_accesses(place: Place) -> None:
     await place.set_up()
     async with place.cluster() as cluster:
         await cluster.start(THUMBPRINT, NOW)
-        order = await live(cluster, place.database, "hosted-2")
+        order, _ = await live(cluster, place.database, "hosted-2")
         with pytest.raises(psycopg.errors.RaiseException, match="there are accesses"):
             await place.undo()
         await end(cluster, order)
