@@ -188,3 +188,12 @@ ALTER TABLE shop.sealed ENABLE ROW LEVEL SECURITY;
 CREATE POLICY never ON shop.sealed AS RESTRICTIVE USING (id IN (SELECT id FROM hr.person));
 
 SELECT lo_create(4711), lo_create(4712);
+
+CREATE TABLE shop.notes (id serial, about integer, note text);
+CREATE TABLE shop.notes_log (id serial, note text);
+CREATE RULE copied AS ON INSERT TO shop.notes DO ALSO INSERT INTO shop.notes_log (note) VALUES (NEW.note);
+CREATE RULE kept AS ON DELETE TO shop.notes WHERE OLD.about > 0 DO INSTEAD
+  UPDATE shop.notes_log SET note = 'gone' WHERE id = OLD.id;
+CREATE VIEW shop.v_notes AS SELECT n.id, n.note, p.name FROM shop.notes n JOIN hr.person p ON p.id = n.about;
+CREATE RULE changed AS ON UPDATE TO shop.v_notes DO INSTEAD UPDATE shop.notes SET note = NEW.note WHERE id = OLD.id;
+INSERT INTO shop.notes (about, note) VALUES (1, 'n');

@@ -66,7 +66,7 @@ class Relation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
     """`columns` are in attribute order, dropped ones left out. `serials` maps a column to the (schema, sequence) that
     its
     default draws from. The flags say that PostgreSQL will check more than the statement names: `fires`, `policies` and
-    `index_expressions` say what (None: not known)."""
+    `index_expressions` say what, and `rewrites` the definitions of enabled rules (None: not known)."""
 
     schema: str
     name: str
@@ -84,6 +84,7 @@ class Relation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
     fires: tuple[Trigger, ...] | None = None
     policies: tuple[Policy, ...] | None = None
     index_expressions: tuple[str, ...] = ()
+    rewrites: tuple[str, ...] | None = None
 
 
 class Function(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):

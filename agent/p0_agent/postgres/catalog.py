@@ -55,6 +55,7 @@ async def snapshot(connection: Connection, schemas: Sequence[str]) -> Catalog:
         triggers = _grouped(await _rows(connection, "catalog_triggers", names))
         policies = _grouped(await _rows(connection, "catalog_policies", names))
         indexes = _grouped(await _rows(connection, "catalog_index_expressions", names))
+        rules = _grouped(await _rows(connection, "catalog_rules", names))
         functions = await _rows(connection, "catalog_functions", names)
         types = await _rows(connection, "catalog_types", names)
         operators = await _rows(connection, "catalog_operators", names)
@@ -64,7 +65,8 @@ async def snapshot(connection: Connection, schemas: Sequence[str]) -> Catalog:
         server_version=connection.info.server_version // 10_000,
         schemas=names,
         relations=tuple(
-            _relation(row, columns, constraints, serials, parents, triggers, policies, indexes) for row in relations
+            _relation(row, columns, constraints, serials, parents, triggers, policies, indexes, rules)
+            for row in relations
         ),
         functions=tuple(_function(row) for row in functions),
         types=tuple(_type(row, columns) for row in types),
@@ -90,6 +92,7 @@ def _relation(
     triggers: ByRelation,
     policies: ByRelation,
     indexes: ByRelation,
+    rules: ByRelation,
 ) -> Relation:
     oid = row.pop("oid")
     return Relation(
@@ -106,6 +109,7 @@ def _relation(
         fires=tuple(_trigger(item) for item in triggers.get(oid, ())),
         policies=tuple(_policy(item) for item in policies.get(oid, ())),
         index_expressions=tuple(item["expression"] for item in indexes.get(oid, ())),
+        rewrites=tuple(item["definition"] for item in rules.get(oid, ())) if row["rules"] else None,
     )
 
 

@@ -26,7 +26,7 @@ def expand_view(context: Context, mention: Access, reason: Reason) -> None:
     if view.security_invoker:  # as if it stood in the statement itself, even beneath a view of somebody else's
         body = body_reader.view(context, view, reason.location, as_owner=False)
         context.callers.absorb_at(body.context.charges, reason)
-        _pass_on(context, body)
+        pass_on(context, body)
         mention.covers = tuple(Access(each) for each in body.locks)
         for each in mention.covers:
             context.callers.mention(each)
@@ -40,7 +40,7 @@ def expand_view(context: Context, mention: Access, reason: Reason) -> None:
         return
     context.reached.update(dict.fromkeys(body.context.charges.collect()))
     context.callers.absorb_at(body.context.callers, reason)
-    _pass_on(context, body)
+    pass_on(context, body)
 
 
 def expand_function(
@@ -54,7 +54,7 @@ def expand_function(
     reason = Reason(clause, place)
     context.callers.absorb_at(body.context.charges, reason)
     context.usages.absorb_at(body.context.usages, reason)
-    _pass_on(context, body)
+    pass_on(context, body)
 
 
 def is_free(context: Context, function: Function) -> bool:
@@ -80,7 +80,7 @@ def expand_expression(context: Context, text: str, relation: Relation | None, cl
         return
     body = body_reader.expression(context, text, relation, place)
     context.callers.absorb_at(body.context.charges, Reason(clause, place))
-    _pass_on(context, body)
+    pass_on(context, body)
 
 
 def children(context: Context, relation: Relation) -> tuple[Relation, ...]:
@@ -105,7 +105,7 @@ def _reach_function(context: Context, function: Function, fired: Fired | None) -
         context.warn("reach_unknown", f"what {label} does with its owner's rights is not known: {error}")
         return
     context.reached.update(dict.fromkeys(body.context.charges.collect()))
-    _pass_on(context, body)
+    pass_on(context, body)
 
 
 def _may_cost(context: Context, text: str) -> bool:
@@ -118,7 +118,8 @@ def _may_cost(context: Context, text: str) -> bool:
     return any(each in text for each in names)
 
 
-def _pass_on(context: Context, body: Body) -> None:
+def pass_on(context: Context, body: Body) -> None:
+    """What a body does besides what it costs."""
     context.writes = context.writes or body.context.writes
     context.reached.update(body.context.reached)
     for warning in body.context.warnings:

@@ -17,6 +17,7 @@ from p0_access.permissions.infer.charges import Charges
 from p0_access.permissions.infer.context import Context, Fired, RefusedError
 from p0_access.permissions.infer.names import find_relation, qualified
 from p0_access.permissions.infer.scope import Columns, Item, Level
+from p0_access.permissions.infer.tree import opened
 from p0_access.permissions.parse import Node, Statement, parse
 from p0_access.permissions.places import Places
 from p0_access.permissions.reading import DEFAULT_SEARCH_PATH
@@ -105,6 +106,23 @@ def function(context: Context, called: Function, place: int, *, fired: Fired | N
     return _body(
         context, " ".join(("function", name, *by)), ("function", name, *by, "on", *path), place, read, path=path
     )
+
+
+def rule(context: Context, relation: Relation, name: str, node: Node, place: int) -> Body:
+    """A rewrite rule of a relation: its condition and its actions, whose relations are the owner's affair."""
+    label = f"rule {relation.schema}.{relation.name} {name}"
+
+    def read(inner: Context) -> Body:
+        inner.fired = Fired(node["event"].removeprefix("CMD_").lower(), relation, frozenset())
+        inner.parameters = frozenset({"new", "old"})
+        if "whereClause" in node:
+            expressions.read_expression(inner, Level(None), node["whereClause"])
+        for kind, action in map(opened, node.get("actions", ())):
+            statements.read_statement(inner, kind, action)
+        return Body(inner)
+
+    key = (label, *context.session_path)
+    return _body(context, label, key, place, read, path=DEFAULT_SEARCH_PATH, as_owner=True)
 
 
 def expression(context: Context, text: str, relation: Relation | None, place: int) -> Body:

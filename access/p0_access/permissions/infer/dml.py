@@ -14,6 +14,7 @@ from p0_access.permissions.infer import (
     merge,
     names,
     output,
+    rules,
     select,
     stored,
     view_writes,
@@ -46,14 +47,18 @@ def read_modifying(context: Context, parent: Level | None, kind: str, node: Node
 
 
 class Target:
-    """The table that is written: its mention, and how the statement calls it."""
+    """The table that is written: its mention, and how the statement calls it. `replaced`: by a rule's actions, so that
+    the statement itself writes nothing."""
 
-    __slots__ = ("access", "item", "place")
+    __slots__ = ("access", "item", "place", "replaced")
 
     def __init__(self, context: Context, node: Node, clause: str) -> None:
         found = names.relation(context, node, clause)
         self.place: int = node.get("location", 0)
         check_writable(found, clause.upper(), self.place)
+        if found.rules and clause == "merge":
+            raise RefusedError("rule", "MERGE cannot write to what has rewrite rules", self.place)
+        self.replaced = found.rules and rules.apply(context, found, clause.upper(), self.place)
         self.access = names.access(context, found, self.place)
         alias = node.get("alias", {}).get("aliasname")
         self.item = Item(alias or found.name, RelationColumns(self.access), schema=None if alias else found.schema)
@@ -61,6 +66,11 @@ class Target:
     @property
     def relation(self) -> Relation:
         return self.access.relation
+
+    @property
+    def stores(self) -> bool:
+        """Whether a row is written to the very table."""
+        return self.relation.kind != "view" and not self.replaced
 
     def require(self, privilege: str, clause: str) -> None:
         self.access.require(privilege, Reason(clause, self.place))
@@ -83,8 +93,6 @@ def check_writable(found: Relation, verb: str, place: int) -> None:
     name = f"{found.schema}.{found.name}"
     if found.schema in SCHEMAS:
         raise RefusedError("unsupported_statement", f"{verb} on the system catalog", place)
-    if found.rules:
-        raise RefusedError("rule", f"{name} has rewrite rules, which are not analysed", place)
     if found.kind not in _WRITABLE:
         raise RefusedError("unsupported_statement", f"{verb} on {name}, which is a {found.kind}", place)
 
@@ -107,8 +115,10 @@ def _insert(context: Context, level: Level, node: Node) -> Columns:
     for name, place in targets[:width]:
         target.write("INSERT", name, "insert column", place)
     written = {name for name, _ in targets[:width]}
-    if target.relation.kind != "view":
+    if target.stores:
         stored.charge_insert(context, target.relation, written - defaulted, target.place)
+    elif target.replaced:
+        stored.charge_defaults(context, target.relation, written - defaulted, target.place)
     changed: tuple[set[str], set[str]] | None = None
     if "onConflictClause" in node:
         changed = _on_conflict(context, level, target, node["onConflictClause"])
@@ -123,7 +133,7 @@ def charge_beneath(
     context: Context, target: Target, verb: str, written: Iterable[str], defaulted: Iterable[str]
 ) -> None:
     """What a write through a view needs on the table beneath."""
-    if target.relation.kind == "view":
+    if target.relation.kind == "view" and not target.replaced:
         reads = target.access.requires("SELECT")
         write = view_writes.Write(verb, frozenset(written), frozenset(defaulted), reads, target.place)
         view_writes.charge(context, target.relation, write)
@@ -217,7 +227,7 @@ def read_set(context: Context, level: Level, target: Target, nodes: Iterable[Nod
             expressions.read_expression(context, level, value["source"])
         if kind == "MultiAssignRef" and _says_default(value):
             defaulted.add(name)
-    if target.relation.kind != "view":
+    if target.stores:
         stored.charge_update(context, target.relation, written, defaulted, target.place)
     return written, defaulted
 
@@ -246,7 +256,7 @@ def _delete(context: Context, level: Level, node: Node) -> Columns:
     _read_others(context, level, target, node.get("usingClause", ()))
     _where(context, level, node)
     returned = _returning(context, level, target, node)
-    if target.relation.kind != "view":
+    if target.stores:
         stored.charge_delete(context, target.relation, target.place)
     charge_beneath(context, target, "DELETE", (), ())
     return returned

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from p0_access.permissions.catalog import Column, Relation, Type
-from p0_access.permissions.infer import bodies, triggers
+from p0_access.permissions.infer import bodies, names, rules, triggers
 from p0_access.permissions.infer.charges import Reason
 from p0_access.permissions.infer.context import Context
 
@@ -29,6 +29,13 @@ def charge_insert(context: Context, relation: Relation, given: set[str], place: 
     for column in relation.columns:
         if column.generated == "stored" and column.default is not None:
             bodies.expand_expression(context, column.default, relation, "generated column", place)
+
+
+def charge_defaults(context: Context, relation: Relation, given: set[str], place: int) -> None:
+    """A new row that a rule takes the values of, and does not store."""
+    for column in relation.columns:
+        if column.name not in given and rules.uses(context, relation, column.name, place):
+            _charge_default(context, relation, column, place)
 
 
 def charge_update(context: Context, relation: Relation, written: set[str], defaulted: set[str], place: int) -> None:
@@ -84,5 +91,4 @@ def charge_delete(context: Context, relation: Relation, place: int) -> None:
 
 
 def _domain(context: Context, column: Column) -> Type | None:
-    schema, _, name = column.type.rpartition(".")
-    return context.catalog.type(schema, name) if schema else None
+    return names.printed_type(context, column.type)

@@ -54,6 +54,8 @@ def charge(context: Context, view: Relation, write: Write) -> None:
         defaulted=frozenset(mapping[each] for each in write.defaulted),
     )
     dml.check_writable(base, write.verb, write.place)
+    if base.rules:
+        raise RefusedError("rule", f"{base.schema}.{base.name} has rewrite rules beneath a view", write.place)
     if view.security_invoker and not context.as_owner:
         _charge_caller(context, view, base, beneath)
     else:
