@@ -7,7 +7,8 @@ STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 VERSIONS ?= 14 16 17
-.PHONY: help setup demo test test-postgres check fmt bench lock
+SECONDS ?= 60
+.PHONY: help setup demo test test-postgres fuzz check fmt bench pictures lock
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -27,6 +28,9 @@ test: $(STAMP) ## all tests, against real servers they start and stop themselves
 test-postgres: $(STAMP) ## the tests that face PostgreSQL, on VERSIONS="14 16 17"
 	@sh tools/test-postgres.sh "$(VENV)" $(VERSIONS)
 
+fuzz: $(STAMP) ## hostile text against the reading of SQL, for SECONDS="60"
+	@"$(BIN)/python" tests/fuzz/run.py -max_total_time="$(SECONDS)"
+
 check: $(STAMP) ## formatting, lint, types, import contracts
 	@"$(BIN)/ruff" format --check .
 	@"$(BIN)/ruff" check .
@@ -39,6 +43,9 @@ fmt: $(STAMP) ## format and mend what can be mended
 
 bench: $(STAMP) ## measure, with ratios against named baselines
 	@"$(BIN)/python" -m bench
+
+pictures: $(STAMP) ## renew docs/pictures from the snapshots of the terminal UI
+	@"$(BIN)/python" tools/pictures.py
 
 lock: ## renew lock.txt from pyproject.toml (needs uv)
 	@uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
