@@ -12,7 +12,7 @@ import msgspec
 import pytest
 import tomlkit
 
-from fix_postgres import PASSWORDS, Managed
+from fix_postgres import BOTH_MODES, PASSWORDS, Managed, Mode
 from p0_agent.config import Settings, load
 from p0_agent.doctor import Finding, examine
 from p0_agent.postgres.hardening import ACL_ENTRIES
@@ -35,7 +35,7 @@ GRANT USAGE ON FOREIGN SERVER s TO PUBLIC
 
 
 @pytest.fixture
-def config(managed: Managed, tmp_path: Path) -> Path:
+def config(managed: Managed, mode: Mode, tmp_path: Path) -> Path:
     (tmp_path / "rules.yaml").write_text(RULES)
     for name, password in zip(("agent.password", "reader.password"), PASSWORDS, strict=True):
         (tmp_path / name).write_text(password.reveal())
@@ -49,6 +49,8 @@ def config(managed: Managed, tmp_path: Path) -> Path:
             "home": managed.database,
             "password_file": "agent.password",
             "reader_password_file": "reader.password",
+            "mode": mode,
+            "broker_on_old_versions": True,
             "sslmode": "disable",
         },
         "advertised": {"host": managed.server.host, "port": managed.server.port, "sslmode": "disable"},
@@ -74,6 +76,7 @@ async def of_database(settings: Settings, managed: Managed) -> dict[str, str | N
     }
 
 
+@BOTH_MODES
 @pytest.mark.parametrize(
     ("harm", "what"),
     [
@@ -175,6 +178,54 @@ async def test_an_unfit_account_is_an_error_and_the_rest_is_still_examined(
     (error,) = [told for told in found if told.level == "error"]
     assert "allowed to create databases" in error.what
     assert any(told.place == f"database {managed.database}" for told in found)
+
+
+@BOTH_MODES
+async def test_which_mode_it_is_and_what_its_set_up_lacks(settings: Settings, managed: Managed, mode: Mode) -> None:
+    acts = "whoever has the agent's login can make roles and grant all that is managed: it acts as p0_broker"
+    lacks = "whether a login changed its own password cannot be seen: there is no function p0.verifier_is"
+    found = {told.what: told for told in await examine(settings, clock=time.time, random=secrets.token_bytes)}
+    assert (acts in found) is (mode == "broker")
+    assert lacks not in found
+    async with await managed.superuser() as superuser:
+        await superuser.execute("DROP FUNCTION p0.verifier_is(text, bytea)")
+        await superuser.execute("ALTER ROLE p0_reader RESET log_min_messages")
+    found = {told.what: told for told in await examine(settings, clock=time.time, random=secrets.token_bytes)}
+    assert found[lacks].level == "gap"
+    assert (
+        found["other people's SQL may reach the server's log: log_min_messages of p0_reader is not panic"].fix
+        == "ALTER ROLE p0_reader SET log_min_messages = panic;"
+    )
+
+
+def printed(config: Path, *options: str) -> str:
+    command = [sys.executable, "-m", "p0_launcher", "agent", "bootstrap-sql", "--config", str(config), *options]
+    command += ["--server-version", "18"]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+
+
+def test_the_set_up_is_printed_for_the_mode_that_is_asked_for(config: Path) -> None:
+    text = config.read_text()
+    assert "p0_guard" not in printed(config)
+    assert "CREATE OR REPLACE FUNCTION p0_guard.open(" in printed(config, "--hardened")
+    config.write_text(text.replace('mode = "broker"', 'mode = "hardened"') + "[ceiling]\nmax_ttl = 1234\n")
+    assert "VALUES (1234, 1000, 5," in printed(config)
+    undo = printed(config, "--undo")
+    assert "DROP ROLE IF EXISTS" in undo
+    assert "CREATE" not in undo
+    assert not any(password.reveal() in undo for password in PASSWORDS)
+
+
+async def test_before_postgresql_16_the_broker_must_be_asked_for(settings: Settings, managed: Managed) -> None:
+    cluster = msgspec.structs.replace(settings.cluster, broker_on_old_versions=False)
+    settings = msgspec.structs.replace(settings, cluster=cluster)
+    found = await examine(settings, clock=time.time, random=secrets.token_bytes)
+    errors = [told for told in found if told.level == "error"]
+    async with await managed.superuser() as superuser:
+        old = superuser.info.server_version < 160000
+    assert [("operating system" in told.what, "hardened" in (told.fix or "")) for told in errors] == [
+        (True, True)
+    ] * old
 
 
 def doctor(config: Path, *options: str) -> subprocess.CompletedProcess[str]:
