@@ -26,8 +26,9 @@ from p0_agent.postgres.powers import BrokerPowers
 from p0_agent.postgres.provision import Order
 
 NOW = 1_790_000_000
-Strike = Literal["lost", "cancelled", "killed"]
-"""The step is done and its answer never comes; the task is cancelled in it; the process is killed before it."""
+Strike = Literal["lost", "cancelled", "killed", "crashed"]
+"""The step is done and its answer never comes; the task is cancelled in it; the process is killed before it; a backend
+of PostgreSQL is killed right after it, on which all of PostgreSQL starts anew from its log."""
 
 Ending = Literal["end", "sweep"]
 
@@ -134,7 +135,9 @@ class Interruption:
             if self._strike == "cancelled" and (task := asyncio.current_task()) is not None:
                 task.cancel()
             result = await wait(connection, *args, **options)
-            if self._strike == "lost":
+            if self._strike == "crashed":
+                os.kill(connection.info.backend_pid, signal.SIGKILL)
+            if self._strike in {"lost", "crashed"}:
                 await connection.close()
                 raise psycopg.OperationalError("the answer is lost")
             return result

@@ -12,9 +12,12 @@ A login is ours by its name and by the agent being its member; other agents' and
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 
 from p0_access.messages.records import Cause
+from p0_agent.errors import TransientError
 from p0_agent.postgres.connections import Connections
 from p0_agent.postgres.ending import Ended, drop_unused_set, end_access
 from p0_agent.postgres.errors import PostgresError
@@ -40,19 +43,23 @@ class Swept(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def sweep(connections: Connections, ledger: Ledger, *, now: int) -> Swept:
-    """One pass. A failure of one thing never keeps another from being ended."""
+    """One pass: first all that is due is fenced, then it is ended, side by side for different databases. A failure of
+    one thing never keeps another from being ended, nor does a database that does not answer."""
     ended: list[EndedEntry] = []
     orphans: list[Ended] = []
     sets: list[str] = []
     failed: dict[str, PostgresError] = {}
     causes: dict[str, Cause] = {entry.rh: "failed" for entry in await _vanished(connections, ledger)}
     causes |= {entry.rh: entry.cause or "expired" for entry in await ledger.due(now)}
+    by_database: dict[str, list[Entry]] = {}
     for rh, cause in causes.items():
         try:
             entry = await ledger.begin_end(rh, cause, now)
-            ended.append(EndedEntry(entry=entry, ended=await end_entry(connections, entry)))
         except PostgresError as error:
             failed[rh] = error
+        else:
+            by_database.setdefault(entry.database, []).append(entry)
+    await asyncio.gather(*(_end_all(connections, entries, ended, failed) for entries in by_database.values()))
     for login, set_role, database in await _rows(connections, "orphans"):
         try:
             orphans.append(await end_access(connections, database=database, login=login, set_role=set_role))
@@ -65,6 +72,23 @@ async def sweep(connections: Connections, ledger: Ledger, *, now: int) -> Swept:
         except PostgresError as error:
             failed[set_role] = error
     return Swept(ended=tuple(ended), orphans=tuple(orphans), sets=tuple(sets), failed=failed)
+
+
+async def _end_all(
+    connections: Connections, entries: list[Entry], ended: list[EndedEntry], failed: dict[str, PostgresError]
+) -> None:
+    """Of one database, one after the other; what does not answer is not asked again in the same pass."""
+    away: PostgresError | None = None
+    for entry in entries:
+        if away is not None:
+            failed[entry.rh] = away
+            continue
+        try:
+            ended.append(EndedEntry(entry=entry, ended=await end_entry(connections, entry)))
+        except PostgresError as error:
+            failed[entry.rh] = error
+            if isinstance(error, TransientError):
+                away = error
 
 
 async def end_entry(connections: Connections, entry: Entry) -> Ended:
