@@ -23,13 +23,14 @@ HEADER: Final = ("", "rounds", "median", "p95", "ratio", "")
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """Times are in seconds. `limit` is what the median may be."""
+    """In seconds, if `unit` names nothing else. `limit` is what the median may be."""
 
     name: str
     rounds: int
     median: float
     p95: float
     limit: float | None = None
+    unit: str = ""
 
     @property
     def holds(self) -> bool:
@@ -42,6 +43,7 @@ class Table:
     def __init__(self, title: str) -> None:
         self.title: Final = title
         self.rows: Final[list[Row]] = []
+        self.facts: Final[list[str]] = []
         self._baseline: Row | None = None
 
     def time(
@@ -92,22 +94,36 @@ class Table:
             self._baseline = row
         return row
 
+    def measure(self, name: str, value: float, *, unit: str, limit: float | None = None) -> Row:
+        """A row of one figure that is no time, such as memory."""
+        row = Row(name=name, rounds=1, median=value, p95=value, limit=limit, unit=unit)
+        self.rows.append(row)
+        return row
+
+    def tell(self, fact: str) -> None:
+        """Something that is no time; it stands below the rows."""
+        self.facts.append(fact)
+
     def __str__(self) -> str:
+        if not self.rows:
+            return "\n".join((self.title, *(f"  {fact}" for fact in self.facts)))
         lines = [HEADER, *(self._cells(row) for row in self.rows)]
         widths = [max(len(line[column]) for line in lines) for column in range(len(HEADER))]
         body = ("  ".join((line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:]))).rstrip() for line in lines)
-        return "\n".join((self.title, *(f"  {line}" for line in body)))
+        return "\n".join((self.title, *(f"  {line}" for line in (*body, *self.facts))))
 
     def _cells(self, row: Row) -> tuple[str, ...]:
         ratio = "baseline" if row is self._baseline else ""
-        if self._baseline is not None and not ratio:
+        if self._baseline is not None and not ratio and not row.unit:
             ratio = f"{row.median / self._baseline.median:.3g} x"
-        limit = "" if row.limit is None else f"{'within' if row.holds else 'ABOVE'} {spell(row.limit)}"
-        return (row.name, str(row.rounds), spell(row.median), spell(row.p95), ratio, limit)
+        limit = "" if row.limit is None else f"{'within' if row.holds else 'ABOVE'} {spell(row.limit, row.unit)}"
+        return (row.name, str(row.rounds), spell(row.median, row.unit), spell(row.p95, row.unit), ratio, limit)
 
 
-def spell(seconds: float) -> str:
-    """Three digits: `1.23 ms`."""
+def spell(seconds: float, unit: str = "") -> str:
+    """Three digits: `1.23 ms`, or in a unit of its own."""
+    if unit:
+        return f"{seconds:.3g} {unit}"
     for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
         if seconds >= size:
             return f"{seconds / size:.3g} {unit}"

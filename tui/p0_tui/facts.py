@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from p0_access.messages.views import DatabaseView, Me, RequestSummary, State
@@ -24,15 +25,15 @@ class Facts:
 
     async def refresh(self) -> None:
         """Everything but catalogs, from the server."""
-        self.me = await self._backend.me()
-        self.databases = await self._backend.databases()
-        await self.refresh_lists()
+        self.me, self.databases, _ = await asyncio.gather(
+            self._backend.me(), self._backend.databases(), self.refresh_lists()
+        )
 
     async def refresh_lists(self) -> None:
         """The requests alone. `arrived` is then what is new to review since the last time."""
-        self.mine = await self._backend.requests("mine")
-        self.to_review = await self._backend.requests("to-review")
-        self.everything = await self._backend.requests("all")
+        self.mine, self.to_review, self.everything = await asyncio.gather(
+            self._backend.requests("mine"), self._backend.requests("to-review"), self._backend.requests("all")
+        )
         waiting = {item.rid: item for item in self.to_review}
         self.arrived = () if self._known is None else [waiting[rid] for rid in waiting if rid not in self._known]
         self._known = frozenset(waiting)

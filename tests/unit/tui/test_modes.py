@@ -324,3 +324,9 @@ async def test_leaving_while_the_server_is_being_talked_to(world: World) -> None
             pilot.app.screen.query_one(Editor).text = f"{MARKETS} limit {leave_when}"
             world.go_offline()
             await pilot.pause(leave_when * 0.03)
+
+
+async def test_a_mode_may_be_wanted_before_it_is_there(world: World) -> None:
+    async with make_app(world).run_test(size=(120, 36)) as pilot:
+        await pilot.press("ctrl+o", "4")
+        await shows(pilot, "▸4 History", "Nothing has happened yet.")

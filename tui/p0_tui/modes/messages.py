@@ -6,6 +6,8 @@ from textual.content import Content
 from textual.message import Message
 
 from p0_access.errors import P0Error
+from p0_access.messages.views import RequestView
+from p0_tui.backend import Draft
 from p0_tui.safe import joined, safe
 
 
@@ -52,6 +54,22 @@ class CopyWanted(Message):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.text = text
+
+
+class EditWanted(Message):
+    """`draft` is to be changed and asked for again."""
+
+    def __init__(self, draft: Draft) -> None:
+        super().__init__()
+        self.draft = draft
+
+
+class Extended(Message):
+    """An open access lasts longer than it did."""
+
+    def __init__(self, view: RequestView) -> None:
+        super().__init__()
+        self.view = view
 
 
 def error_content(error: P0Error) -> Content:

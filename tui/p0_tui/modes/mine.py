@@ -9,14 +9,13 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
-from textual.message import Message
 
 from p0_access.errors import P0Error
 from p0_access.messages.views import Event, RequestSummary, RequestView, State
 from p0_access.routing.durations import spell_duration
 from p0_tui.asked import draft_of
-from p0_tui.backend import Backend, Draft
-from p0_tui.modes.messages import CopyWanted, Failed, ListsChanged, OpenPsql, Tell
+from p0_tui.backend import Backend
+from p0_tui.modes.messages import CopyWanted, EditWanted, Extended, Failed, ListsChanged, OpenPsql, Tell
 from p0_tui.safe import safe
 from p0_tui.screens.extend import ExtendScreen
 from p0_tui.times import clock as time_left
@@ -35,20 +34,6 @@ class MineMode(Container):
         Binding("e", "edit", "Longer, or edit and ask again", show=False),
         Binding("escape", "leave", "Back to the list", show=False),
     ]
-
-    class EditWanted(Message):
-        """`draft` is to be changed and asked for again."""
-
-        def __init__(self, draft: Draft) -> None:
-            super().__init__()
-            self.draft = draft
-
-    class Extended(Message):
-        """An open access lasts longer than it did."""
-
-        def __init__(self, view: RequestView) -> None:
-            super().__init__()
-            self.view = view
 
     def __init__(self, backend: Backend, *, clock: Callable[[], float]) -> None:
         super().__init__(id="mine")
@@ -133,7 +118,7 @@ class MineMode(Container):
             return
         draft = None if self._view is None else draft_of(self._view)
         if draft is not None:
-            self.post_message(self.EditWanted(draft))
+            self.post_message(EditWanted(draft))
 
     def action_leave(self) -> None:
         self.screen.set_focus(self.query_one(RequestList))
@@ -155,7 +140,7 @@ class MineMode(Container):
         else:
             left = time_left((extended.not_after or 0) - self._clock())
             self.post_message(Tell(safe(f"{view.rid} is extended: {left} left.")))
-            self.post_message(self.Extended(extended))
+            self.post_message(Extended(extended))
         self.post_message(ListsChanged())
 
     @work(exclusive=True, group="give-back")

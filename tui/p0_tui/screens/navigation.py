@@ -48,7 +48,17 @@ class Navigation(Screen[None]):
         current = self.query_one(ContentSwitcher).current
         return next((mode for mode in MODES if mode == current), "request")
 
+    _mode_wanted: Mode | None = None
+
+    def modes_are_there(self) -> None:
+        """All modes can be gone to from now on; who wanted one before is brought there."""
+        if self._mode_wanted is not None:
+            self.action_mode(self._mode_wanted)
+
     def action_mode(self, mode: Mode) -> None:
+        if not self.query(f"#{mode}"):
+            self._mode_wanted = mode
+            return
         self.query_one(ContentSwitcher).current = mode
         self.show_mode()
         self.set_focus(self.query_one(FIRST_FOCUS[mode]))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import msgspec
 from textual import events, on, work
@@ -17,33 +17,31 @@ from textual.content import Content
 from textual.widgets import ContentSwitcher
 
 from p0_access.errors import P0Error
-from p0_access.messages.views import Event, State
+from p0_access.messages.views import Event
 from p0_tui.backend import Backend
 from p0_tui.drafts import Drafts
 from p0_tui.external_editor import edit_text
 from p0_tui.facts import Facts
 from p0_tui.live import Connection, Live
-from p0_tui.modes.following import Following
-from p0_tui.modes.history import HistoryMode
-from p0_tui.modes.inbox import InboxMode
 from p0_tui.modes.messages import (
     CopyWanted,
     DatabaseWanted,
+    EditWanted,
+    Extended,
     Failed,
     ListsChanged,
-    OpenPsql,
     Tell,
     error_content,
     signed_out,
 )
-from p0_tui.modes.mine import MineMode
 from p0_tui.modes.request import RequestMode
-from p0_tui.psql import Handover, Run, prepare_handover, run_psql
+from p0_tui.psql import Handover, Run
 from p0_tui.reader import Reader
 from p0_tui.safe import joined, safe
 from p0_tui.screens.browser import BrowserScreen
 from p0_tui.screens.choose_database import ChooseDatabaseScreen
-from p0_tui.screens.navigation import COMPACT_BELOW, Navigation
+from p0_tui.screens.launching import Launching
+from p0_tui.screens.navigation import COMPACT_BELOW
 from p0_tui.screens.sign_in import SignInScreen
 from p0_tui.widgets.banner import ReadyBanner
 from p0_tui.widgets.editor import Editor
@@ -52,23 +50,27 @@ from p0_tui.widgets.key_hints import KeyHints
 from p0_tui.widgets.prose import Prose
 
 FULL_NAMES_FROM: Final = 78
+if TYPE_CHECKING:  # they are loaded after the first paint
+    from p0_tui.modes.history import HistoryMode
+    from p0_tui.modes.inbox import InboxMode
+
 MIN_WIDTH: Final = 60
 MIN_HEIGHT: Final = 18
 
-_OPENS: Final = frozenset({State.ACTIVE, State.APPROVED})
 
-
-class WorkScreen(Navigation):
+class WorkScreen(Launching):
     """`clock` gives seconds since the epoch; `run` runs programs on the terminal; `copy` puts text on the clipboard;
     `leave` ends the application for psql."""
 
     ALLOW_IN_MAXIMIZED_VIEW = "HeaderBar, #banner, KeyHints"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f2", "psql", "psql", priority=True),
-        Binding("f3", "run", "Run the SQL", priority=True),
         Binding("ctrl+e", "edit", "$EDITOR", priority=True),
         Binding("R", "reconnect", show=False),
     ]
+
+    _inbox: InboxMode
+    _history: HistoryMode
+    """With `_mine` these are there after the first paint, before anything is heard of the server."""
 
     def __init__(
         self,
@@ -83,21 +85,13 @@ class WorkScreen(Navigation):
     ) -> None:
         super().__init__()
         self._backend = backend
+        self._clock = clock
         self._run = run
         self._copy = copy
         self._leave = leave
         self._facts = Facts(backend)
         self._reader = Reader()
         self._request = RequestMode(backend, drafts, self._reader, clock=clock, load_catalog=self._facts.catalog)
-        self._mine = MineMode(backend, clock=clock)
-        self._inbox = InboxMode(
-            backend,
-            clock=clock,
-            load_catalog=self._facts.catalog,
-            everything=lambda: self._facts.everything,
-            looked_at=self._looked_at,
-        )
-        self._history = HistoryMode(backend, clock=clock)
         self._wanted = database or drafts.current.database
         self._drafts = drafts
         self._connection = Connection(state="connecting")
@@ -134,11 +128,25 @@ class WorkScreen(Navigation):
     @work(group="start")
     async def _start(self) -> None:
         """All that would delay the first frame: the other modes, the parser, the connection."""
+        from p0_tui.modes.history import HistoryMode
+        from p0_tui.modes.inbox import InboxMode
+        from p0_tui.modes.mine import MineMode
+
+        self._mine = MineMode(self._backend, clock=self._clock)
+        self._inbox = InboxMode(
+            self._backend,
+            clock=self._clock,
+            load_catalog=self._facts.catalog,
+            everything=lambda: self._facts.everything,
+            looked_at=self._looked_at,
+        )
+        self._history = HistoryMode(self._backend, clock=self._clock)
         modes = self.query_one(ContentSwitcher)
         for mode in (self._mine, self._inbox, self._history):
             if not modes.is_attached:
                 return  # the person has left already
             await modes.add_content(mode)
+        self.modes_are_there()
         self._reader.load()
         self._request.start()
         if self._drafts.problem:
@@ -295,13 +303,13 @@ class WorkScreen(Navigation):
         self._request.use_database(name)
         self.show_header()
 
-    @on(MineMode.EditWanted)
-    def _edit_wanted(self, message: MineMode.EditWanted) -> None:
+    @on(EditWanted)
+    def _edit_wanted(self, message: EditWanted) -> None:
         self.action_mode("request")
         self._request.load(message.draft)
 
-    @on(MineMode.Extended)
-    def _extended(self, message: MineMode.Extended) -> None:
+    @on(Extended)
+    def _extended(self, message: Extended) -> None:
         open_here = self._banner.access
         if open_here is not None and open_here.rid == message.view.rid and message.view.not_after is not None:
             self._banner.show_access(msgspec.structs.replace(open_here, not_after=message.view.not_after))
@@ -309,89 +317,6 @@ class WorkScreen(Navigation):
     @on(CopyWanted)
     def _copy_wanted(self, message: CopyWanted) -> None:
         self._tell(Tell(self._copy(message.text)))
-
-    # --- psql
-
-    @on(Following.Ready)
-    def _ready(self, message: Following.Ready) -> None:
-        self._banner.show_access(message.access)
-        self.app.bell()
-        self._refresh_lists()
-
-    def action_psql(self) -> None:
-        rid = self._psql_target()
-        if rid is not None:
-            self._open_psql(rid, statement=False)
-
-    @work(exclusive=True, group="psql")
-    async def action_run(self) -> None:
-        """Runs the SQL that was signed: of the chosen request in Mine, else of the draft, if that is open."""
-        if self.mode == "mine":
-            rid = self._psql_target()
-        else:
-            rid = await self._open_for_draft()
-        if rid is not None:
-            self._open_psql(rid, statement=True)
-
-    @work(exclusive=True, group="psql")
-    async def hand_over(self) -> None:
-        """Leaves p0 tui and becomes psql."""
-        rid = self._psql_target()
-        if rid is None:
-            return
-        try:
-            handover = await prepare_handover(self._backend, rid)
-        except P0Error as error:
-            self.post_message(Failed(error))
-        else:
-            self._leave(handover)
-
-    async def _open_for_draft(self) -> str | None:
-        try:
-            access = await self._backend.reusable(self._request.draft())
-        except P0Error as error:
-            self.post_message(Failed(error))
-            return None
-        if access is None and self._banner.access is not None:  # for one use: not for reuse, but ready here
-            access = self._banner.access if self._request.followed_draft == self._request.draft().sql else None
-        if access is None:
-            self._tell(Tell(safe("There is no open access for this very SQL. ^J asks for one, F3 runs it then.")))
-        return None if access is None else access.rid
-
-    def _psql_target(self) -> str | None:
-        """In Mine the chosen one; else what was opened here last, what is shown, or the only one there is. None when
-        there is none, and then that was said."""
-        if self.mode == "mine":
-            chosen = self._mine.chosen
-            if chosen is not None and chosen.state in _OPENS:
-                return chosen.rid
-        elif self._banner.access is not None:
-            return self._banner.access.rid
-        elif (followed := self._request.followed) is not None and followed.state is State.ACTIVE:
-            return followed.rid
-        elif len(self._facts.active) == 1:
-            return self._facts.active[0].rid
-        if self._facts.active and self.mode != "mine":
-            self.action_mode("mine")
-            self._tell(Tell(safe("Several accesses are open: Enter opens psql on the chosen one.")))
-        else:
-            self._tell(Tell(safe("No open access. Submit with ^J; F2 opens psql when it is ready.")))
-        return None
-
-    @on(OpenPsql)
-    def _psql_wanted(self, message: OpenPsql) -> None:
-        self._open_psql(message.rid, statement=False)
-
-    @work(exclusive=True, group="psql")
-    async def _open_psql(self, rid: str, *, statement: bool) -> None:
-        try:
-            status = await run_psql(self._backend, rid, self._run, statement=statement)
-        except P0Error as error:
-            self.post_message(Failed(error))
-            return
-        if status != 0:
-            self._tell(Tell(safe(f"psql ended with status {status}."), bad=True))
-        self._refresh_lists()
 
     # --- keys
 
