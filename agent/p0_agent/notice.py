@@ -12,36 +12,10 @@ from typing import Final
 import httpx
 
 from p0_access.encoding import encode
-from p0_access.messages.records import Hash, Id, Name, Record, Seconds, Text
 from p0_agent.config import NoticeSettings
 from p0_agent.errors import AgentError
 
 TIMEOUT_SECONDS: Final = 10.0
-MAX_NAMED: Final = 20
-
-
-class Notice(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Somebody breaks the glass. `permissions` are spelled out, at most `MAX_NAMED`; of SQL there is nothing in it."""
-
-    TYP = "p0-notice+jws"
-    rh: Hash
-    rid: Id
-    database: Name
-    requestor: str
-    reason: Text
-    permissions: tuple[str, ...]
-    rules: tuple[str, ...]
-    notify: tuple[str, ...]
-    ttl: int
-    review_within: int
-    at: Seconds
-
-    @property
-    def text(self) -> str:
-        return (
-            f"p0: {self.requestor} breaks the glass on {self.database} ({self.rid}): {self.reason}. "
-            f"For {', '.join(self.notify)}: p0 show {self.rid}, then p0 review {self.rid}"
-        )
 
 
 class NoticeError(AgentError):

@@ -14,6 +14,8 @@ from msgspec import Meta
 from p0_access.messages.records import Act, Hash, Id, Name, Permissions, Record, Seconds, Text, Ttl
 
 MAX_USES = 1_000
+MAX_NAMED = 20
+"""Permissions that a notice spells out."""
 
 
 class Named(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -86,3 +88,27 @@ class Extension(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     login: str
     not_after: Seconds
     at: Seconds
+
+
+class Notice(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Somebody breaks the glass. `permissions` are spelled out, at most `MAX_NAMED`; of SQL there is nothing in it."""
+
+    TYP = "p0-notice+jws"
+    rh: Hash
+    rid: Id
+    database: Name
+    requestor: str
+    reason: Text
+    permissions: tuple[str, ...]
+    rules: tuple[str, ...]
+    notify: tuple[str, ...]
+    ttl: int
+    review_within: int
+    at: Seconds
+
+    @property
+    def text(self) -> str:
+        return (
+            f"p0: {self.requestor} breaks the glass on {self.database} ({self.rid}): {self.reason}. "
+            f"For {', '.join(self.notify)}: p0 show {self.rid}, then p0 review {self.rid}"
+        )

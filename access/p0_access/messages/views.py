@@ -75,8 +75,8 @@ class Event(View, frozen=True, kw_only=True):
 
 class RequestSummary(View, frozen=True, kw_only=True):
     """One line of a list. Times in seconds since the epoch; `summary` is the start of the SQL, or the role, or the
-    grant. `used` counts the requests that an allowance served; an emergency with `review_due` and no `reviewed_by` waits for
-    somebody to look at it; `struck` is what approvers took away, in words."""
+    grant. `used` counts the requests that an allowance served; an emergency with `review_due` and no `reviewed_by`
+    waits for somebody to look at it; `struck` is what approvers took away, in words."""
 
     rid: str
     database: str

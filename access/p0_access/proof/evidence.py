@@ -17,6 +17,7 @@ import msgspec
 
 from p0_access.encoding import b64u
 from p0_access.errors import P0Error
+from p0_access.messages.mandates import Extension, Notice
 from p0_access.messages.records import Admission, Credential, Deletion, LogHead, Record, Refusal
 from p0_access.proof import jws
 from p0_access.proof.keys import PublicKey
@@ -29,6 +30,8 @@ SIGNED_BY_THE_AGENT: Final[Mapping[str, type[Record]]] = {
     "refusal": Refusal,
     "credential": Credential,
     "deletion": Deletion,
+    "extension": Extension,
+    "notice": Notice,
 }
 """Kinds of entries whose body the agent itself signed."""
 

@@ -6,7 +6,7 @@ import logging
 
 from p0_access.encoding import encode
 from p0_access.messages.job import Job
-from p0_access.messages.mandates import Review
+from p0_access.messages.mandates import MAX_NAMED, Notice, Review
 from p0_access.messages.records import Admission
 from p0_access.proof import jws
 from p0_access.routing.approvals import may_close
@@ -17,7 +17,7 @@ from p0_agent.core.context import Context
 from p0_agent.core.counting import asked_by
 from p0_agent.core.standing import stands
 from p0_agent.errors import RefusedError, Step, at
-from p0_agent.notice import MAX_NAMED, Notice, NoticeError
+from p0_agent.notice import NoticeError
 from p0_agent.postgres.ledger import Entry
 
 log = logging.getLogger("p0.agent")

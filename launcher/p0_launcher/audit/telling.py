@@ -8,6 +8,7 @@ import msgspec
 
 from p0_access.encoding import b64u
 from p0_access.errors import P0Error
+from p0_access.messages.mandates import Allow, Delegation, Extension, Notice, Review
 from p0_access.messages.records import Admission, Approval, Collect, Credential, Deletion, End, Record, Refusal, Request
 from p0_access.proof import jws
 from p0_access.proof.evidence import LogEntry
@@ -22,9 +23,14 @@ _TYPES: Final[dict[str, type[Record]]] = {
     "end": End,
     "deletion": Deletion,
     "refusal": Refusal,
+    "extension": Extension,
+    "notice": Notice,
+    "review": Review,
 }
 
-_SEVERITY: Final = {"refusal": 5, "server-end": 5, "rewound": 8}
+_MANDATES: Final[dict[str, type[Record]]] = {Allow.TYP: Allow, Delegation.TYP: Delegation}
+
+_SEVERITY: Final = {"notice": 8, "refusal": 5, "server-end": 5, "rewound": 8}
 """Of 10, in CEF; what is not named is 3."""
 
 
@@ -72,10 +78,10 @@ def cef(told: Told, *, agent: str) -> str:
 
 
 def _record(entry: LogEntry) -> Record | None:
-    type_ = _TYPES.get(entry.kind)
-    if type_ is None:
-        return None
     try:
+        type_ = _MANDATES.get(jws.unverified_type(entry.body)) if entry.kind == "mandate" else _TYPES.get(entry.kind)
+        if type_ is None:
+            return None
         return jws.unverified_record(entry.body, type_)
     except P0Error:
         return None
@@ -85,7 +91,11 @@ def _about(entry: LogEntry, record: Record | None) -> str | None:
     match record:
         case Request():
             return jws.record_hash(entry.body)
+        case Allow() | Delegation():
+            return jws.record_hash(entry.body)
         case Admission() | Collect() | Credential() | End() | Deletion() | Refusal():
+            return record.rh
+        case Extension() | Notice() | Review():
             return record.rh
         case _:
             return entry.body if entry.kind == "server-end" else None
@@ -112,6 +122,23 @@ def _text(record: Record) -> str:
             return f"{record.login} is gone ({record.cause}); left of it: {left}"
         case Refusal():
             return f"step {record.step}, {record.code}: {record.message}"
+        case _:
+            return _text_of_what_stands(record)
+
+
+def _text_of_what_stands(record: Record) -> str:
+    """Of records that are signed in advance, or after an access has begun."""
+    match record:
+        case Allow():
+            return f"{record.rid}: {record.subject} may {record.uses} times on {record.database}, until {record.exp}"
+        case Delegation():
+            return f"{record.rid}: {record.to} stands in until {record.exp}"
+        case Extension():
+            return f"{record.login} lasts until {record.not_after}"
+        case Notice():
+            return record.text
+        case Review():
+            return f"reviewed: {record.comment}"
         case _:
             return ""
 

@@ -14,9 +14,10 @@ from fix_mandates import MANDATE_RULES, with_rules
 from fix_people import Person
 from p0_access.messages.identity import SignedAct
 from p0_access.messages.job import Result
+from p0_access.messages.mandates import Notice
 from p0_access.proof import jws
 from p0_agent.config import NoticeSettings
-from p0_agent.notice import Notice, NoticeChannel
+from p0_agent.notice import NoticeChannel
 from p0_agent.postgres.evidence import MAX_PAGE
 
 Told = Callable[[], list[str]]
