@@ -5,6 +5,7 @@ Input is taken as it comes, so that a file or pipe of any length needs no more m
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
@@ -86,7 +87,7 @@ def _line(text: str) -> Line:
 def _opened(name: str) -> BufferedReader:
     """The file, or the standard input, which is left open."""
     try:
-        return open(sys.stdin.fileno(), "rb", closefd=False) if name == "-" else Path(name).open("rb")
+        return os.fdopen(sys.stdin.fileno(), "rb", closefd=False) if name == "-" else Path(name).open("rb")
     except OSError as error:
         raise UsageError(f"cannot read {name}: {error.strerror}", code="file_unreadable") from error
 
@@ -135,10 +136,24 @@ async def over_catalog(name: str) -> AsyncIterator[NewSession]:
 @asynccontextmanager
 async def over_database(dsn: str, *, static: bool) -> AsyncIterator[NewSession]:
     """Sessions over a database; `static` leaves PostgreSQL's own reading out."""
+    async with _database(dsn) as reader:
+        yield lambda search_path: reader.session(search_path, static=static)
+
+
+async def catalog_of(dsn: str) -> Catalog:
+    """What the login may see of a database, as a catalog."""
+    async with _database(dsn) as reader:
+        found: Catalog = reader.catalog
+        return found
+
+
+@asynccontextmanager
+async def _database(dsn: str) -> AsyncIterator[Any]:
+    """A `DatabaseReader` of the agent's part."""
     reading_database = load("agent", "p0_agent.reading.explaining", "reading_database", needs="psycopg")
     try:
         async with reading_database(dsn) as reader:
-            yield lambda search_path: reader.session(search_path, static=static)
+            yield reader
     except P0Error as error:
         if error.code == "database_unavailable":
             raise UnavailableError(str(error), code=error.code, hint=error.hint) from error
@@ -154,5 +169,7 @@ def _catalog(name: str) -> Catalog:
         return decode(read_text(name), Catalog, max_bytes=MAX_CATALOG_BYTES)
     except MalformedError as error:
         raise ConfigurationError(
-            f"{name} is not a catalog: {error}", code="catalog_malformed", hint="p0 ls NAME --json prints one"
+            f"{name} is not a catalog: {error}",
+            code="catalog_malformed",
+            hint="p0 ls NAME --json prints one, or p0 ls --dsn DSN --json",
         ) from error

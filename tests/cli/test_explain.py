@@ -167,6 +167,20 @@ def test_both_readings_of_a_database(capsys: pytest.CaptureFixture[str], over_da
     assert objects(static)[4]["needs"] == sealed["needs"], "policies count, although a superuser passes them"
 
 
+def test_a_catalog_for_later(
+    capsys: pytest.CaptureFixture[str], over_database: tuple[str, str], tmp_path: Path
+) -> None:
+    assert _main(["ls", *over_database, "--json"]) == 0
+    saved = tmp_path / "catalog.json"
+    saved.write_text(capsys.readouterr().out)
+    sql = "insert into shop.notes (about, note) values (1, 'x')"
+    (offline,) = objects(explain(capsys, "-o", "json", "-c", sql, over=("--catalog", str(saved)))[1])
+    (online,) = objects(explain(capsys, "-o", "json", "-c", sql, over=over_database)[1])
+    assert offline["needs"] == online["needs"]
+    assert _main(["ls", *over_database, "hr.person"]) == 0
+    assert "name" in capsys.readouterr().out
+
+
 def test_nothing_is_left_in_the_database(capsys: pytest.CaptureFixture[str], over_database: tuple[str, str]) -> None:
     sql = (
         "create temp table t as select 1 as a; insert into hr.person values (99, 'x'); select * from t;"

@@ -49,7 +49,7 @@ def explain(
     ] = None,
     static: Annotated[bool, typer.Option("--static", help="With --dsn: leave PostgreSQL's own reading out.")] = False,
     catalog: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Read offline, over what `p0 ls NAME --json` printed.")
+        str | None, typer.Option(metavar="FILE", help="Read offline, over what `p0 ls … --json` printed.")
     ] = None,
     command: Annotated[list[str] | None, typer.Option("-c", "--command", metavar="SQL", help="Repeatable.")] = None,
     file: Annotated[

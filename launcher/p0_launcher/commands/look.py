@@ -22,6 +22,9 @@ def ls(
     database: Annotated[str | None, typer.Argument(metavar="DB", autocompletion=databases)] = None,
     pattern: Annotated[str | None, typer.Argument(help="schema.table, with * and ?; or a part of a name.")] = None,
     *,
+    dsn: Annotated[
+        str | None, typer.Option(metavar="DSN", help="Look over a connection of your own, without a server or DB.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """List databases, the relations in one, or the columns of those that match a pattern.
@@ -32,6 +35,11 @@ def ls(
     """
 
     async def main() -> None:
+        if dsn is not None:
+            from p0_launcher.explaining import catalog_of
+
+            _print_catalog(await catalog_of(dsn), pattern or database, json=json)
+            return
         from p0_launcher.connection import connect
 
         async with connect(profile()) as connection:
@@ -66,19 +74,24 @@ def _print_databases(found: Sequence[DatabaseView], *, json: bool) -> None:
 
 
 async def _print_relations(connection: Connection, database: str, pattern: str | None, *, json: bool) -> None:
-    from p0_launcher.catalogs import matching, verified_catalog
+    from p0_launcher.catalogs import verified_catalog
 
     await connection.workflow.database(database)
     view = await connection.api.catalog(database)
     if view is None:
         raise UsageError(f"there is no catalog of {database} yet", code="catalog_missing", hint="Is its agent running?")
-    catalog = verified_catalog(view, database=database, pins=connection.profile.agents)
+    _print_catalog(verified_catalog(view, database=database, pins=connection.profile.agents), pattern, json=json)
+
+
+def _print_catalog(catalog: Catalog, pattern: str | None, *, json: bool) -> None:
+    from p0_launcher.catalogs import matching
+
     found = matching(catalog, pattern)
-    if not found:
+    if not found and pattern is not None:
         raise UsageError(
-            f"nothing in {database} matches {pattern!r}",
+            f"nothing in {catalog.database} matches {pattern!r}",
             code="nothing_found",
-            hint=f"p0 ls {database} lists everything",
+            hint="Without a pattern everything is listed.",
         )
     if json:
         out_json(catalog if pattern is None else found)
