@@ -20,6 +20,8 @@ from p0_agent.errors import TransientError
 
 EX_GAPS: Final = 1
 EX_UNAVAILABLE: Final = 69
+EX_TEMPFAIL: Final = 75
+EX_NOPERM: Final = 77
 EX_CONFIG: Final = 78
 
 app = typer.Typer(
@@ -118,6 +120,31 @@ def key(config: ConfigOption) -> None:
     except P0Error as error:
         _fail(error)
     sys.stdout.write(f'thumbprint = "{public.thumbprint}"\nx = "{public.x}"\n')
+
+
+@app.command()
+def submit(
+    file: Annotated[Path, typer.Argument(help="What p0 revoke, relinquish or deny --to-file has written.")],
+    config: ConfigOption,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for the running agent's answer.")] = 30.0,
+) -> None:
+    """Hand the agent a signed act past the server, which may be holding it back. The running agent takes it.
+
+    Exit status: 0 taken, 77 refused, 75 no answer yet, 78 the agent's database is out of reach.
+
+    Example: p0 agent submit revoke.json --config /etc/p0/agent.toml
+    """
+    from p0_agent.submitting import submitted
+
+    try:
+        result = asyncio.run(submitted(load(config), file, patience=timeout))
+    except P0Error as error:
+        _fail(error)
+    if result is None:
+        sys.stderr.write("p0 agent: handed over; the agent has not answered yet, and takes it when it runs\n")
+        raise SystemExit(EX_TEMPFAIL)
+    sys.stderr.write(f"p0 agent: {result.message or result.outcome}\n")
+    raise SystemExit(EX_NOPERM if result.outcome == "refused" else 0)
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """The pull worker: claims jobs from the server, keeps time, and reports. It accepts no connections.
 
 Loops that fail alone: announcing, claiming, ending what is due, watching for drift and one-shot accesses, following the
-rules, publishing catalogs.
+rules, publishing catalogs, looking into the inbox.
 None of them believes the server: a job is only as good as the signatures in it, and the end of an access needs no job.
 """
 
@@ -22,6 +22,7 @@ from p0_access.proof.jws import record_hash
 from p0_access.routing.current import CurrentRules
 from p0_access.routing.directory import CurrentDirectory
 from p0_agent.catalogs import Catalogs
+from p0_agent.core import inbox
 from p0_agent.core.context import Context
 from p0_agent.core.drift import end_changed
 from p0_agent.core.handle import handle
@@ -40,6 +41,7 @@ TICK_SECONDS: Final = 0.5
 SWEEP_SECONDS: Final = 30.0
 DRIFT_SECONDS: Final = 30.0
 LAPSE_SECONDS: Final = 30.0
+INBOX_SECONDS: Final = 2.0
 
 CATALOG_SECONDS: Final = 5.0
 RULES_SECONDS: Final = 2.0
@@ -104,6 +106,7 @@ class Worker:
             group.create_task(self._repeat("rules", self._follow_rules, 0.0))
             group.create_task(self._repeat("catalog", self._publish, CATALOG_SECONDS))
             group.create_task(self._repeat("report", self._report, 0.0))
+            group.create_task(self._repeat("inbox", self._empty_inbox, INBOX_SECONDS))
 
     def renew_rules(self) -> None:
         """Looks at the file of rules now, not only when it is time to."""
@@ -208,6 +211,11 @@ class Worker:
             else:
                 log.info("%s: %s", job.kind, result.code or result.outcome, extra={"job": job.job})
                 return
+
+    async def _empty_inbox(self) -> None:
+        for report in await inbox.empty(self._context):
+            self._note(report.head)
+            self._reports.put_nowait(report)
 
     async def _end_due(self) -> None:
         """Cheap when nothing is due; the whole sweep every `SWEEP_SECONDS` all the same, for what nobody expected."""

@@ -19,7 +19,6 @@ from p0_access.messages.records import Admission, Request
 from p0_access.messages.views import RequestView
 from p0_access.permissions.permission import Permission
 from p0_access.proof import jws
-from p0_access.routing.approvals import VerifiedApproval, demands
 from p0_access.routing.decision import Denied, NeedsApproval, StepUp
 from p0_launcher.access import pinned_key
 from p0_launcher.acts import audience
@@ -117,6 +116,8 @@ async def decide(
 def _demanded(session: Session, reviewed: Review, decision: Literal["approve", "deny"]) -> tuple[StepUp, ...]:
     """The sign-ins that this person's word needs, by the agent's signed verdict and as far as is known here: whom the
     agent takes for an approver by its own configuration, the server asks."""
+    from p0_access.routing.approvals import VerifiedApproval, demands  # here: the way to psql doesn't wait for it
+
     person = session.subject.requestor(session.groups)
     word = VerifiedApproval(by=person, decision=decision, permissions=(), ttl=0)
     admission = reviewed.admission

@@ -88,6 +88,15 @@ class CatalogUpload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     catalog: str
 
 
+class HandedOver(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An act that comes to the agent past the server, in a file or its inbox; `request` is the record that it is about."""
+
+    v: Literal[1] = 1
+    kind: Literal["approval", "end"]
+    request: str
+    act: SignedAct
+
+
 class AgentReport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the agent did of its own accord, such as an end at expiry: deletion records of the request `rh`."""
 

@@ -21,6 +21,7 @@ from p0_agent.postgres.ending import Ended
 from p0_agent.postgres.errors import PostgresError
 from p0_agent.postgres.evidence import Evidence
 from p0_agent.postgres.extending import Extended, extend
+from p0_agent.postgres.inbox import Inbox
 from p0_agent.postgres.ledger import Entry, Ledger
 from p0_agent.postgres.mandates import Mandates
 from p0_agent.postgres.passwords import Passwords
@@ -54,6 +55,7 @@ class Cluster:
         self.databases: Final = dict(databases)
         self.evidence: Final = Evidence(connections)
         self.ledger: Final = Ledger(connections, self.evidence)
+        self.inbox: Final = Inbox(connections)
         self.mandates: Final = Mandates(connections)
         self.reviews: Final = Reviews(connections)
         self._passwords = Passwords()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from p0_launcher.commands.common import Json, ask, interactive, note, out_json, profile, run, seconds, show_sign_in
-from p0_launcher.commands.requests import Id
+from p0_launcher.commands.requests import Id, ToFile
 from p0_launcher.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,13 +46,16 @@ def deny(
     rid: Id,
     *,
     comment: Annotated[str, typer.Option(help="Why; the requestor reads it.")],
+    to_file: ToFile = None,
     json: Json = False,
 ) -> None:
     """Sign that a request may not have what it asks for. That is final.
 
+    A server may hold it back. With --to-file it is only signed; the agent takes it in with `p0 agent submit FILE`.
+
     Example: p0 deny r-5kq2m7xa --comment "Use the reporting replica"
     """
-    run(_deny(profile(), rid, comment=comment, json=json))
+    run(_deny(profile(), rid, comment=comment, to_file=to_file, json=json))
 
 
 async def _approve(
@@ -85,14 +89,21 @@ async def _approve(
     _print(view, json=json)
 
 
-async def _deny(used: Profile, rid: str, *, comment: str, json: bool) -> None:
+async def _deny(used: Profile, rid: str, *, comment: str, to_file: Path | None, json: bool) -> None:
     from p0_launcher.connection import connect
     from p0_launcher.review import decide, review
 
     if not comment.strip():
         raise UsageError("a denial needs a reason", code="usage", hint="--comment 'why'")
     async with connect(used) as connection:
-        reviewed = review(await connection.api.request(rid), pins=used.agents, now=int(time.time()))
+        asked = await connection.api.request(rid)
+        reviewed = review(asked, pins=used.agents, now=int(time.time()))
+        if to_file is not None:
+            from p0_launcher.handing_over import denial, write
+
+            write(to_file, await denial(connection.session, asked, reviewed, comment=comment))
+            note(f"p0: signed, in {to_file}; on the agent's machine: p0 agent submit {to_file.name} --config FILE")
+            return
         view = await decide(connection.api, connection.session, reviewed, "deny", comment=comment)
     _print(view, json=json)
 

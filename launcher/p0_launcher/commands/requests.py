@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="A request's id.", autocompletion=request_ids)]
 Comment = Annotated[str, typer.Option(help="Why, for the record.")]
+ToFile = Annotated[
+    Path | None, typer.Option("--to-file", metavar="FILE", help="Only sign, into a file for `p0 agent submit`.")
+]
 
 
 def requests(
@@ -75,7 +79,7 @@ def show(
     run(main())
 
 
-def relinquish(rid: Id, *, comment: Comment = "", json: Json = False) -> None:
+def relinquish(rid: Id, *, comment: Comment = "", to_file: ToFile = None, json: Json = False) -> None:
     """End your own access early, or take back a request.
 
     Example: p0 relinquish r-5kq2m7xa
@@ -87,11 +91,16 @@ def relinquish(rid: Id, *, comment: Comment = "", json: Json = False) -> None:
         async with connect(profile()) as connection:
             return await connection.workflow.give_back(rid, comment=comment)
 
+    if to_file is not None:
+        _end_to_file(rid, "relinquish", to_file, comment=comment)
+        return
     _print_end(run(main()), json=json)
 
 
-def revoke(rid: Id, *, comment: Comment = "", json: Json = False) -> None:
+def revoke(rid: Id, *, comment: Comment = "", to_file: ToFile = None, json: Json = False) -> None:
     """End somebody's access at once: no new logins, sessions terminated.
+
+    A server may hold it back. With --to-file it is only signed; the agent takes it in with `p0 agent submit FILE`.
 
     Example: p0 revoke r-5kq2m7xa --comment "Incident closed"
     """
@@ -102,7 +111,24 @@ def revoke(rid: Id, *, comment: Comment = "", json: Json = False) -> None:
         async with connect(profile()) as connection:
             return await connection.workflow.revoke(rid, comment=comment)
 
+    if to_file is not None:
+        _end_to_file(rid, "revoke", to_file, comment=comment)
+        return
     _print_end(run(main()), json=json)
+
+
+def _end_to_file(rid: str, act: Literal["relinquish", "revoke"], path: Path, *, comment: str) -> None:
+    async def main() -> None:
+        from p0_launcher.connection import connect
+        from p0_launcher.handing_over import end, write
+
+        async with connect(profile()) as connection:
+            view = await connection.api.request(rid)
+            pins = connection.profile.agents
+            write(path, await end(connection.session, view, act, pins=pins, comment=comment))
+
+    run(main())
+    note(f"p0: signed, in {path}; on the agent's machine: p0 agent submit {path.name} --config FILE")
 
 
 async def _follow(connection: Connection, view: RequestView, *, json: bool) -> None:
