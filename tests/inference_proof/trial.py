@@ -87,6 +87,8 @@ def _on(permission: Permission) -> sql.Composable:
         case Kind.FUNCTION:
             called, _, arguments = name.partition("(")  # the arguments are PostgreSQL's own text, from the snapshot
             return sql.SQL("ON FUNCTION {}(").format(sql.Identifier(schema, called)) + sql.SQL(arguments)
+        case Kind.LARGE_OBJECT:
+            return sql.SQL("ON LARGE OBJECT {}").format(sql.Literal(int(name)))
         case Kind.SEQUENCE:
             return sql.SQL("ON SEQUENCE {}").format(sql.Identifier(schema, name))
         case _:
