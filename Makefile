@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
 VERSIONS ?= 14 16 17
 SECONDS ?= 60
-.PHONY: help setup demo test test-postgres fuzz check fmt bench pictures lock
+.PHONY: help setup demo test test-postgres fuzz check fmt mutants bench pictures lock
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -40,6 +40,9 @@ check: $(STAMP) ## formatting, lint, types, import contracts
 fmt: $(STAMP) ## format and mend what can be mended
 	@"$(BIN)/ruff" format .
 	@"$(BIN)/ruff" check --fix .
+
+mutants: $(STAMP) ## change one thing at a time in what verifies proofs; the tests must notice
+	@"$(BIN)/python" tools/mutants.py
 
 bench: $(STAMP) ## measure, with ratios against named baselines
 	@"$(BIN)/python" -m bench
