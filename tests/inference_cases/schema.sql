@@ -197,3 +197,14 @@ CREATE RULE kept AS ON DELETE TO shop.notes WHERE OLD.about > 0 DO INSTEAD
 CREATE VIEW shop.v_notes AS SELECT n.id, n.note, p.name FROM shop.notes n JOIN hr.person p ON p.id = n.about;
 CREATE RULE changed AS ON UPDATE TO shop.v_notes DO INSTEAD UPDATE shop.notes SET note = NEW.note WHERE id = OLD.id;
 INSERT INTO shop.notes (about, note) VALUES (1, 'n');
+
+CREATE FUNCTION util.executed(who integer) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE found text;
+BEGIN
+  EXECUTE 'SELECT name FROM hr.person WHERE name <> ''x'' AND id = $1' INTO found USING who;
+  RETURN NEXT found;
+  RETURN QUERY EXECUTE 'SELECT note FROM shop.notes';
+  FOR found IN EXECUTE 'SELECT v FROM shop.sealed' LOOP
+    RETURN NEXT found;
+  END LOOP;
+END $$;

@@ -1,8 +1,9 @@
 """PL/pgSQL bodies: the statements and expressions in them (pl_gram.y), each read as SQL.
 
 All branches are charged, since only the run tells which is taken, but for those of other events of a trigger. Text that
-is put together and executed is refused. Variables are known by name alone: PostgreSQL refuses names that could be both
-a variable and a column, so a name that a query's tables do not have is a variable.
+is put together and executed is refused; a string that is executed as it stands is read. Variables are known by name
+alone: PostgreSQL refuses names that could be both a variable and a column, so a name that a query's tables do not have
+is a variable.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Final
 
 from p0_access.permissions.infer import branches
 from p0_access.permissions.infer.context import RefusedError
-from p0_access.permissions.lexer import COLON, OPERATOR, PUNCTUATION, QUOTED_NAME, WORD, tokens
+from p0_access.permissions.lexer import COLON, OPERATOR, PUNCTUATION, QUOTED_NAME, STRING, WORD, tokens
 
 TRIGGER_VARIABLES: Final = frozenset(
     {"new", "old", "tg_name", "tg_when", "tg_level", "tg_op", "tg_relid", "tg_relname", "tg_table_name"}
@@ -295,7 +296,10 @@ class _Reader:
         targets, _ = self._until("in")
         self.body.variables.update(each.strip().strip('"').lower() for each in targets.split(","))
         if self._peek() == "execute":
-            raise _dynamic()
+            self._next()
+            self._dynamic("loop")
+            self._loop()
+            return
         if self._peek() == "reverse":
             self._next()
         query = self._peek() in _HAS_INTO or self._peek() == "("
@@ -325,8 +329,10 @@ class _Reader:
         if self._peek() == "query":
             self._next()
             if self._peek() == "execute":
-                raise _dynamic()
-            self.body.statements.append(self._until(";")[0])
+                self._next()
+                self._dynamic(";")
+            else:
+                self.body.statements.append(self._until(";")[0])
             return
         if self._peek() == "next":
             self._next()
@@ -360,8 +366,10 @@ class _Reader:
         text, end = self._until("for", ";")
         if end == "for":
             if self._peek() == "execute":
-                raise _dynamic()
-            self.body.statements.append(self._until(";")[0])
+                self._next()
+                self._dynamic(";")
+            else:
+                self.body.statements.append(self._until(";")[0])
         elif "(" in text:
             self._arguments(text)
 
@@ -370,7 +378,22 @@ class _Reader:
         self._expression(f"row{_NAMED_ARGUMENT.sub(_OPENING, text[text.index('(') :])}")
 
     def _execute(self) -> None:
-        raise _dynamic()
+        self._dynamic(";")
+
+    def _dynamic(self, end: str) -> None:
+        """`EXECUTE text [INTO target] [USING expression, …]`: known if the text is one string as it stands."""
+        text, word = self._until("into", "using", end)
+        found = list(tokens(text))
+        if len(found) != 1 or found[0][0] != STRING or text[:1] != "'":
+            raise RefusedError("function_body", "it runs text that it puts together (EXECUTE)")
+        self.body.statements.append(text[1:-1].replace("''", "'"))
+        while word not in (end, "using"):
+            _, word = self._until("using", "into", end)
+        if word == "using":
+            expressions, word = self._until("into", end)
+            self._expression(f"row({expressions})")
+            if word == "into":
+                self._until(end)
 
 
 def without_into(text: str) -> str:
@@ -409,7 +432,3 @@ def _targets_end(words: list[str], found: list[tuple[int, int, int]], place: int
 
 def _unknown(message: str) -> RefusedError:
     return RefusedError("function_body", f"its PL/pgSQL is not understood: {message}")
-
-
-def _dynamic() -> RefusedError:
-    return RefusedError("function_body", "it runs text that it puts together (EXECUTE)")
