@@ -26,6 +26,7 @@ _HINT: Final = (
 )
 _SEND: Final = frozenset({"g", "gx"})
 _COMMAND: Final = re.compile(r"\\([A-Za-z?!;:]+|\\?)([ \t][^\n\r\\]*|)(\\\\)?")
+_LONGEST_COPY: Final = 8_000
 _COPY_FILE: Final = re.compile(r"(?i)\b(from|to)\s+(program\b|'[^']*(?:''[^']*)*'|\S+)")
 _INTERPOLATION: Final = re.compile(
     rf":(?:{ALPHANUMERIC}+|'{ALPHANUMERIC}+'|\"{ALPHANUMERIC}+\"|\{{\?{ALPHANUMERIC}+\}})"
@@ -50,6 +51,8 @@ def command(text: str, start: int) -> tuple[int, str]:
 def _copy(text: str, start: int) -> tuple[int, str]:
     """`\\copy … from 'file' …` up to the end of its line, as COPY … FROM STDIN. psql interpolates nothing in it."""
     end = min((place for mark in "\r\n" if (place := text.find(mark, start)) >= 0), default=len(text))
+    if end - start > _LONGEST_COPY:
+        raise _refused(text, start, "copy", "Split it.")
     line = text[start + len("\\copy") : end]
     try:
         found = _COPY_FILE.search(_without_brackets(line))

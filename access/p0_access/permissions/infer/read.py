@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
@@ -17,6 +18,11 @@ from p0_access.permissions.permission import Permission, connect, in_order
 from p0_access.permissions.places import Places
 from p0_access.permissions.reading import DEFAULT_SEARCH_PATH, Need, Reading, Refused, StatementReading, Why
 from p0_access.permissions.splitting import split
+
+MAX_PARTS: Final = 500
+"""Statements of a text that does not parse which are read one by one."""
+
+_TOO_MUCH: Final = frozenset({"too_long", "too_complex"})
 
 MAX_SHOWN: Final = 2_000
 """Characters of a text that is refused as a whole."""
@@ -57,14 +63,16 @@ class TextReader:
             return self._parsed(sql, line, column)
         except ReadingError as error:
             whole = self._refused(sql, error)
-        if whole.code == "too_long":
+        parts = list(itertools.islice(split(sql), MAX_PARTS + 1)) if whole.code not in _TOO_MUCH else []
+        if not 1 < len(parts) <= MAX_PARTS:
             self._index += 1
             return (whole,)
         found: list[StatementReading | Refused] = []
         before = self._index
         session = self._session.copy()
-        for part in split(sql):
-            at = Places(sql, line=line, column=column).moved(part.line, part.column)
+        places = Places(sql, line=line, column=column)
+        for part in parts:
+            at = places.moved(part.line, part.column)
             try:
                 found += self._parsed(part.text, *at)
             except ReadingError as error:

@@ -9,7 +9,7 @@ from typing import Final
 
 from p0_access.permissions.infer import expressions, statements
 from p0_access.permissions.infer.charges import Charges
-from p0_access.permissions.infer.context import Context, RefusedError
+from p0_access.permissions.infer.context import TEMPORARY, Context, RefusedError
 from p0_access.permissions.infer.scope import Level
 from p0_access.permissions.infer.tree import opened
 from p0_access.permissions.parse import Node
@@ -102,6 +102,10 @@ def read_discard(context: Context, node: Node) -> str:
     if node.get("target") in (None, "DISCARD_ALL"):
         context.session.prepared.clear()
         context.session.cursors.clear()
+    if node.get("target") in (None, "DISCARD_ALL", "DISCARD_TEMP"):
+        for name in [each.name for each in context.session.made.values() if each.schema == TEMPORARY]:
+            del context.session.made[name]
+            context.session.views.pop(name, None)
     return "DISCARD"
 
 
