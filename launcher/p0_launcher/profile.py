@@ -52,6 +52,10 @@ class ProfileTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     prompt: str | None = None
     algorithms: tuple[str, ...] = ("RS256", "ES256", "EdDSA")
 
+    def __post_init__(self) -> None:
+        if self.paste_client_id == self.client_id:
+            raise ValueError("paste_client_id is a client of its own, not client_id again")
+
 
 class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     profiles: dict[ProfileName, ProfileTable]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import stat
+import sys
 import time
 import tomllib
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from fix_identity import SECRET, served_issuer
 from fix_stage import Ran, p0
 from p0_demo.identity_provider import CLIENT_ID
 from p0_demo.stage import DANA, DATABASE, Stage
@@ -135,3 +137,30 @@ async def test_a_moved_configuration_does_not_find_the_other_ones_secrets(machin
     shutil.copy(machine.path, other / "config.toml")
     ran = await machine.p0("whoami", P0_CONFIG=str(other / "config.toml"))
     assert ran.status == 78, ran
+
+
+async def test_what_is_pasted_must_be_where_this_sign_in_ended(machine: Machine) -> None:
+    same = await machine.first_login("--no-browser", "--paste-client-id", CLIENT_ID)
+    assert (same.status, "a client of its own" in same.err) == (64, True), same
+    ran = await machine.first_login("--no-browser", "--paste-client-id", "p0-paste")  # nothing is pasted
+    assert (ran.status, ran.out) == (78, ""), ran
+    assert "redirect_uri=http%3A%2F%2F127.0.0.1%3A8765%2Fcallback" in ran.err
+    assert "Never paste an address that somebody sent you." in ran.err
+    assert "that is not the URL at which this sign-in ended" in ran.err
+    assert not machine.path.exists()
+
+
+async def test_a_program_signs_in_with_a_token_of_its_platform(machine: Machine) -> None:
+    async with served_issuer() as platform:
+        url = f"{platform.issuer.url}/workload-token"
+        program = Path(__file__).parents[1] / "fix_platform_token.py"
+        source = f"command:{sys.executable} {program} {url} {{audience}} {SECRET}"
+        ran = await machine.p0(
+            "login", "--server", machine.stage.server, "--issuer", platform.issuer.url, "--agent", machine.agent,
+            "--insecure-storage", "--identity-token-from", source,
+        )  # fmt: skip
+    assert ran.status == 0, ran
+    assert "signed in as repo:corp/app" in ran.err
+    assert f"the issuer {platform.issuer.url} is not trusted here" in ran.err  # the stage knows people only
+    unknown = await machine.first_login("--identity-token-from", "gitlab")
+    assert unknown.status == 64, unknown

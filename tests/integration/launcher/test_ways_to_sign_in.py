@@ -237,13 +237,13 @@ async def test_what_is_pasted_must_be_the_end_of_this_sign_in(end: Callable[[str
 # Programs
 
 
-PRINT = "import sys, urllib.request as u, json; r = u.Request(sys.argv[1], headers={'Authorization': 'Bearer ' + sys.argv[2]}); print(json.load(u.urlopen(r))['value'])"  # noqa: E501  a program on one line
+PRINT = Path(__file__).parents[2] / "fix_platform_token.py"
 
 
 def sources(issuer: str) -> dict[str, str]:
     return {
         "github": "github",
-        "command": f'command:{sys.executable} -c "{PRINT}" {issuer}/workload-token?audience={{audience}} {SECRET}',
+        "command": f"command:{sys.executable} {PRINT} {issuer}/workload-token {{audience}} {SECRET}",
     }
 
 

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 import pytest
 
 from fix_launcher import BY_PRIVACY, DATABASE, DENIED, PASSWORD, Clock, Machine, Peer
 from p0_access.errors import ReadingError
+from p0_access.messages.identity import SignedAct
 from p0_access.messages.records import Request, What
 from p0_access.messages.views import State
 from p0_access.permissions.permission import Kind
 from p0_access.permissions.reading import Refused
 from p0_access.proof import jws
+from p0_access.routing.decision import StepUp
 from p0_access.secret import Secret
 from p0_launcher.errors import (
     DeniedError,
     LauncherError,
     NotSignedInError,
     SqlRefusedError,
+    StepUpRequiredError,
     StillPendingError,
     UnavailableError,
     UsageError,
 )
 from p0_launcher.progress import Changed, Progress, Retrying, Reused, Submitted
+from p0_launcher.stepping_up import handed_in, nobody_signs_in
 from p0_launcher.workflow import Intent
 
 SQL = "select id from enterprise.markets"
@@ -294,3 +300,27 @@ def test_what_is_no_grant(spec: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_grants(DATABASE, [spec])
     assert caught.value.code == "grant_malformed"
+
+
+async def test_an_act_that_needs_a_sign_in_is_handed_in_again_with_one(dana: Machine) -> None:
+    """The same act: what was signed is what the sign-in is for."""
+    session = await dana.session()
+    act = (await session.signer()).sign_collect(agent="a" * 43, rh="r" * 43, ah="h" * 43)
+    demands = (StepUp(amr=("hwk",)),)
+    sent: list[SignedAct] = []
+
+    async def send(given: SignedAct) -> str:
+        sent.append(given)
+        if given.identity.step_up is None:
+            raise StepUpRequiredError("sign in", demands=demands)
+        return "taken"
+
+    async def sign_in_for(given: SignedAct, asked: Sequence[StepUp], /) -> SignedAct:
+        assert tuple(asked) == demands
+        return dana.person.stepping_up(given)
+
+    assert await handed_in(send, act, sign_in_for) == "taken"
+    assert [each.record for each in sent] == [act.record, act.record]
+    with pytest.raises(UsageError) as caught:
+        await handed_in(send, act, nobody_signs_in)
+    assert caught.value.code == "step_up_required"
