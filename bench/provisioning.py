@@ -36,8 +36,15 @@ AT_ONCE: Final = (1, 8, 32)
 CYCLES: Final = 96
 """How many accesses are opened and ended for each number at once."""
 
-EXPIRED: Final = 200
+EXPIRED: Final = 1_000
 RATIO: Final = 1.5
+FALL: Final = 1.1
+"""How much longer each of many at once may take than one alone, for throughput not to fall."""
+
+LIVE: Final = int(os.environ.get("P0_BENCH_LIVE", "500"))
+"""Accesses that are live while another is opened and ended; 10000 takes minutes."""
+
+LIVE_RATIO: Final = 1.3
 NOW: Final = 1_790_000_000
 LATER: Final = 4_000_000_000
 
@@ -58,11 +65,13 @@ async def run(table: Table) -> None:
         table.add("open", opening)
         table.add("end", ending)
         table.add("open and end", [sum(both) for both in zip(opening, ending, strict=True)], limit=limit)
+        alone = None
         for at_once in AT_ONCE:
-            table.add(f"{at_once} at once, time for each", await _at_once(cluster, at_once))
-        entries = [await _approved(cluster) for _ in range(EXPIRED)]
-        for entry in entries:
-            await cluster.open(_order(entry), NOW)
+            row = table.add(f"{at_once} at once, time for each", await _at_once(cluster, at_once), limit=alone)
+            alone = alone or FALL * row.median
+        await _beside_many(table, cluster)
+        for _ in range(EXPIRED):
+            await cluster.open(_order(await _approved(cluster)), NOW)
         start = time.perf_counter()
         swept = await cluster.sweep(LATER)
         taken = time.perf_counter() - start
@@ -107,6 +116,29 @@ async def _at_once(cluster: Cluster, at_once: int) -> list[float]:
         for _ in range(at_once):
             group.create_task(work())
     return [(time.perf_counter() - start) / CYCLES]
+
+
+async def _beside_many(table: Table, cluster: Cluster) -> None:
+    """One access after the other, with the same permissions as all that stay: none first, then `LIVE`."""
+    staying = await _approved(cluster)
+    held = await cluster.open(_order(staying), NOW)  # so that both find the set role
+    few = table.add("open and end beside 1 live", [await _one(cluster) for _ in range(ROUNDS)])
+    others = [await _approved(cluster) for _ in range(LIVE - 1)]
+    opened = [(each, await cluster.open(_order(each), NOW)) for each in others]
+    table.add(
+        f"open and end beside {LIVE} live",
+        [await _one(cluster) for _ in range(ROUNDS)],
+        limit=LIVE_RATIO * few.median,
+    )
+    for entry, access in ((staying, held), *opened):
+        await _end(cluster, entry, access)
+
+
+async def _one(cluster: Cluster) -> float:
+    entry = await _approved(cluster)
+    start = time.perf_counter()
+    await _end(cluster, entry, await cluster.open(_order(entry), NOW))
+    return time.perf_counter() - start
 
 
 async def _approved(cluster: Cluster) -> Entry:
