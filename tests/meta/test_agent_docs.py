@@ -13,7 +13,7 @@ DOCS = (Path(__file__).parents[2] / "docs" / "agent.md").read_text()
 
 
 def test_the_example_loads(tmp_path: Path) -> None:
-    (example,) = re.findall(r"```toml\n(.*?)```", DOCS, re.S)
+    (example,) = re.findall(r"```toml\n(.*?)```", DOCS, re.DOTALL)
     path = tmp_path / "agent.toml"
     path.write_text(example)
     settings = load(path)
