@@ -27,6 +27,8 @@ _HINT: Final = (
 _SEND: Final = frozenset({"g", "gx"})
 _COMMAND: Final = re.compile(r"\\([A-Za-z?!;:]+|\\?)([ \t][^\n\r\\]*|)(\\\\)?")
 _LONGEST_COPY: Final = 8_000
+# Nothing that psql runs or replaces, and quotes that end where the lexer thinks that they end.
+_PLAIN_ARGUMENTS: Final = re.compile(r"""(?:[^`:|'"]|'[^']*'|"[^"]*")*\Z""")
 _COPY_FILE: Final = re.compile(r"(?i)\b(from|to)\s+(program\b|'[^']*(?:''[^']*)*'|\S+)")
 _INTERPOLATION: Final = re.compile(
     rf":(?:{ALPHANUMERIC}+|'{ALPHANUMERIC}+'|\"{ALPHANUMERIC}+\"|\{{\?{ALPHANUMERIC}+\}})"
@@ -43,7 +45,7 @@ def command(text: str, start: int) -> tuple[int, str]:
         return _copy(text, start)
     if name in _SEND and not arguments.strip():
         return found.end(), ";"
-    if not (name in _HARMLESS or _DESCRIBE.match(name)) or any(mark in arguments for mark in "`:'\"|"):
+    if not (name in _HARMLESS or _DESCRIBE.match(name)) or _PLAIN_ARGUMENTS.match(arguments) is None:
         raise _refused(text, start, name)
     return found.end(), ""
 

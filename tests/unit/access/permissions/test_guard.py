@@ -120,6 +120,9 @@ def test_what_is_sql_stays_as_it_is(text: str) -> None:
         ("\\i file", "psql_meta_command", 1, 1),
         ("\\pset format `ls`", "psql_meta_command", 1, 1),
         ("\\echo :x", "psql_meta_command", 1, 1),
+        ("\\echo it's\nselect ';'", "psql_meta_command", 1, 1),
+        ("\\copy t from program 'ls'", "psql_meta_command", 1, 1),
+        ("\\copy t from stdin\n1\n\\.", "psql_meta_command", 1, 1),
         ("select 1;\n\\o | ls", "psql_meta_command", 2, 1),
         ("select 1 \\", "psql_meta_command", 1, 10),
     ],
@@ -139,6 +142,8 @@ def test_what_psql_would_change_is_refused(text: str, code: str, line: int, colu
         ("select 1 \\gx\nselect 2 \\g", 2),
         ("\\dt", 0),
         ("select 1; \\x \\\\ select 2", 2),
+        ("\\pset null '(null)'\n\\echo \"a | b\" 'c; d'\nselect 1", 1),
+        ("\\copy s.t (a) from './data.csv' with (format csv)\nselect 1", 2),
     ],
 )
 def test_harmless_psql_commands_are_blanked(text: str, statements: int) -> None:
