@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from p0_access.routing.approvals import named, who
-from p0_access.routing.decision import Automatic, Decision, Denied, NeedsApproval, Requirement, Traced
+from p0_access.routing.decision import Automatic, Decision, Denied, NeedsApproval, Requirement, StepUp, Traced
 from p0_access.routing.durations import spell_duration
 from p0_access.routing.matching import spell
 
@@ -23,9 +23,12 @@ def explain(decision: Decision) -> tuple[str, ...]:
     if isinstance(decision, Automatic):
         rules = dict.fromkeys(item.rule for item in decision.trace if item.rule is not None)
         noun = "rule" if len(rules) == 1 else "rules"
-        return (f"automatic for {_limit(decision)}, by {noun} {spell(rules, 'and')}", *_emergency(decision))
-    lines = [f"needs approval: {asked(each, decision.trace)}" for each in decision.requirements]
-    return (*lines, f"for {_limit(decision)}", *_emergency(decision))
+        lines = [f"automatic for {_limit(decision)}, by {noun} {spell(rules, 'and')}"]
+    else:
+        lines = [f"needs approval: {asked(each, decision.trace)}" for each in decision.requirements]
+        lines.append(f"for {_limit(decision)}")
+    signing_in = [f"who asks signs in for it{_strength(each)}" for each in decision.step_up]
+    return (*lines, *signing_in, *_emergency(decision))
 
 
 def asked(requirement: Requirement, trace: Sequence[Traced]) -> str:
@@ -38,7 +41,14 @@ def asked(requirement: Requirement, trace: Sequence[Traced]) -> str:
         if entry.matched
     )
     because = f" because {spell(reasons, 'and')}" if reasons else ""
-    return f"{who(requirement)} (rule {requirement.rule}){because}{_later(requirement)}"
+    step_up = requirement.step_up
+    signing_in = "" if step_up is None else f", signing in for it{_strength(step_up)}"
+    return f"{who(requirement)} (rule {requirement.rule}){because}{signing_in}{_later(requirement)}"
+
+
+def _strength(step_up: StepUp) -> str:
+    named = [f"{claim} {spell(values)}" for claim, values in (("acr", step_up.acr), ("amr", step_up.amr)) if values]
+    return f" ({', '.join(named)})" if named else ""
 
 
 def explain_trace(trace: Sequence[Traced]) -> tuple[str, ...]:

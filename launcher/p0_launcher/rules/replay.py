@@ -145,6 +145,8 @@ def _direction(before: Decision, after: Decision) -> Direction | None:
         return None
     if isinstance(before, NeedsApproval) and isinstance(after, NeedsApproval) and _asked(before) != _asked(after):
         return "other"
+    if set(before.step_up) != set(after.step_up):
+        return "wider" if set(after.step_up) < set(before.step_up) else "narrower"
     if before.ttl != after.ttl:
         return "wider" if after.ttl > before.ttl else "narrower"
     return None

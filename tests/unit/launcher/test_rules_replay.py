@@ -100,9 +100,10 @@ def test_what_needs_people_from_now_on_is_narrower() -> None:
         (on("", "approval: {auto: true, max_ttl: 10m}"), "narrower"),
         (on("", "approval: {deny: No.}"), "narrower"),
         (on("", "approval: {auto: true, max_ttl: 2h}"), None),
+        (on("", "approval: {auto: true, step_up: true}"), "narrower"),
     ],
 )
-def test_time_counts(new: str, direction: str | None) -> None:
+def test_time_and_sign_ins_count(new: str, direction: str | None) -> None:
     found = replayed(rules(OPEN), rules(new), ID)
     assert [change.direction for change in found.changes] == ([] if direction is None else [direction])
 

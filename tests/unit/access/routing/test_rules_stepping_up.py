@@ -8,6 +8,7 @@ from fix_routing import DANA, DBA, EMAIL, INSERT, MARKET, NAME, on, question, ru
 from p0_access.errors import ProofError, RulesError
 from p0_access.routing.decide import route
 from p0_access.routing.decision import Automatic, NeedsApproval, Requestor, StepUp
+from p0_access.routing.explain import explain
 from p0_access.routing.stepping_up import check_step_up
 
 ANY = StepUp()
@@ -139,3 +140,12 @@ def test_a_rule_without_pins_gives_a_workload_nothing_but_denials(people: str) -
 def test_pins_that_pin_nothing_are_refused(requestor: str) -> None:
     with pytest.raises(RulesError):
         rules(f"requestor: {{{requestor}}}\n{on('')}")
+
+
+def test_a_decision_tells_who_signs_in_for_it() -> None:
+    asked = rules(approval("{of: [requestor, approvers], acr: [phr, phrh], amr: [hwk]}"))
+    lines = explain(route(asked, question(MARKET)))
+    assert "signing in for it (acr phr or phrh, amr hwk)" in lines[0]
+    assert lines[2] == "who asks signs in for it (acr phr or phrh, amr hwk)"
+    assert "signing in for it" in explain(route(rules(on("", DBA)), question(INSERT)))[0]
+    assert explain(route(rules(approval("true", "auto: true")), question(MARKET)))[1] == "who asks signs in for it"
