@@ -40,8 +40,9 @@ class Requests:
         who = await self.viewer(person)
         request = await self._store.request(rid)
         if request is not None and request.agent in self._agents:
-            reviewer = not who.keys.isdisjoint(await self._store.reviewers(rid))
-            if reviewer or is_mine(who, request):
+            keys = await self._store.reviewers(rid)
+            reviewer = not who.keys.isdisjoint(keys)
+            if reviewer or is_mine(who, request) or not who.ends.isdisjoint(keys):
                 return request, reviewer
         raise NotFoundError(f"there is no request {rid!r}", code="unknown_request", hint="p0 requests lists yours")
 

@@ -59,7 +59,7 @@ def put_together(
         authenticator=authenticator,
         databases=databases,
         requests=requests,
-        submission=Submission(store, authenticator, previewer, databases, requests, clock=clock, random=random),
+        submission=Submission(store, authenticator, previewer, databases, requests, rules, clock=clock, random=random),
         acting=Acting(store, authenticator, requests, signal, clock=clock, random=random),
         mandates=Mandates(settings, store, authenticator, requests, rules, clock=clock, random=random),
         agents=Agents(store, signal, clock=clock, random=random),

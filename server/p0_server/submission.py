@@ -15,6 +15,7 @@ from p0_access.messages.records import Request, What
 from p0_access.messages.views import RequestView, State
 from p0_access.proof import jws
 from p0_access.proof.identity import VerifiedIdentity
+from p0_access.routing.current import CurrentRules
 from p0_server import views
 from p0_server.auth import Authenticator
 from p0_server.config import AgentSettings
@@ -25,7 +26,7 @@ from p0_server.preview.previewer import Previewer
 from p0_server.requests import Requests
 from p0_server.stepping_up import demand_of_request
 from p0_server.store.protocol import NewEvent, NewJob, RidTakenError, Store, StoredCatalog, StoredRequest
-from p0_server.visibility import requestor, reviewer_keys
+from p0_server.visibility import ending_keys, requestor, reviewer_keys
 
 MAX_OPEN: Final = 200
 """Requests that one person may have waiting for a decision."""
@@ -41,6 +42,7 @@ class Submission:
         previewer: Previewer,
         databases: Databases,
         requests: Requests,
+        rules: CurrentRules,
         *,
         clock: Callable[[], float],
         random: Callable[[int], bytes],
@@ -50,6 +52,7 @@ class Submission:
         self._previewer = previewer
         self._databases = databases
         self._requests = requests
+        self._rules = rules
         self._clock = clock
         self._random = random
 
@@ -117,7 +120,8 @@ class Submission:
             created=now,
         )
         try:
-            keys = reviewer_keys(preview.decision, person.subject.iss)
+            iss = person.subject.iss
+            keys = reviewer_keys(preview.decision, iss) | ending_keys(self._rules.rules.defaults.revoke, iss)
             await self._store.create(stored, event, job, reviewers=keys, open_limit=MAX_OPEN)
         except RidTakenError:
             known = await self._store.request(act.rid)

@@ -9,12 +9,15 @@ to decide. Whether an approval counts is the agent's to say.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from p0_access.messages.mandates import Named
 from p0_access.messages.records import Subject
 from p0_access.proof.identity import VerifiedIdentity
 from p0_access.routing.decision import Approvers, Decision, Denied, Escalation, NeedsApproval, Requestor
 from p0_server.store.protocol import LoggedEvent, StoredRequest, Viewer
+
+_ENDS: Final = "ends "
 
 
 def reviewer_keys(decision: Decision | None, requestor_issuer: str) -> frozenset[str]:
@@ -26,6 +29,11 @@ def reviewer_keys(decision: Decision | None, requestor_issuer: str) -> frozenset
     if isinstance(decision, NeedsApproval):
         asked += [way.approvers for requirement in decision.requirements for way in requirement.ways]
     return frozenset(key for approvers in asked for key in _keys(approvers, requestor_issuer))
+
+
+def ending_keys(revoke: Approvers | None, requestor_issuer: str) -> frozenset[str]:
+    """The keys of those who may end any access: they see every request, and review none by that."""
+    return frozenset() if revoke is None else frozenset(_ENDS + key for key in _keys(revoke, requestor_issuer))
 
 
 def escalated_keys(decision: Decision | None, requestor_issuer: str, *, after: int) -> frozenset[str]:
@@ -61,7 +69,7 @@ def viewer(person: VerifiedIdentity) -> Viewer:
         keys.add(f"subject-of {subject.iss} {subject.email.lower()}")
     for group in person.groups:
         keys.add(f"group-of {subject.iss} {group}")
-    return Viewer(iss=subject.iss, sub=subject.sub, keys=frozenset(keys))
+    return Viewer(iss=subject.iss, sub=subject.sub, keys=frozenset(keys), ends=frozenset(_ENDS + key for key in keys))
 
 
 def is_mine(who: Viewer, of: StoredRequest | LoggedEvent | Subject) -> bool:
@@ -69,7 +77,7 @@ def is_mine(who: Viewer, of: StoredRequest | LoggedEvent | Subject) -> bool:
 
 
 def may_see(who: Viewer, logged: LoggedEvent) -> bool:
-    return is_mine(who, logged) or not who.keys.isdisjoint(logged.reviewers)
+    return is_mine(who, logged) or not (who.keys | who.ends).isdisjoint(logged.reviewers)
 
 
 def _keys(approvers: Approvers, requestor_issuer: str) -> Iterator[str]:

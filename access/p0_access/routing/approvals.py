@@ -160,6 +160,11 @@ def demands(decision: NeedsApproval, approval: VerifiedApproval, *, requestor: R
     )
 
 
+def may_revoke(revoke: Approvers | None, person: Requestor, *, requestor: Requestor) -> bool:
+    """Whether `person` is among those who may end any access, by the rules' defaults."""
+    return revoke is not None and _counts(revoke, person, requestor)
+
+
 def may_close(emergency: Emergency, person: Requestor, *, requestor: Requestor) -> bool:
     """Whether `person` may review an emergency: one of those who were told, at the requestor's issuer, and nobody whom
     the requestor might be."""

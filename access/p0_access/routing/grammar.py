@@ -103,6 +103,7 @@ DEFAULTS: Final = Table(
         "max_ttl": duration("The longest access where no rule is stricter; 1h if left out."),
         "require_reason": flag("Every request needs a reason."),
         "step_up_for_writes": flag("Approvals of what may write need a sign-in of their own; true if left out."),
+        "revoke": refer("approvers", "Who may end any access, beside who asked and who could approve it."),
         "pending_for": duration("How long a request may wait for those who are asked; a day if left out."),
         "session": refer("session", "What sessions are set to where no rule is stricter."),
     },

@@ -21,7 +21,7 @@ from p0_access.routing.people import parse_claim, parse_group, parse_issuer, par
 from p0_access.routing.reasons import parse_form
 from p0_access.routing.rule import Access, BreakGlass, Requestors, Resource, Rule
 from p0_access.routing.rules import DEFAULT_MAX_TTL, DEFAULT_PENDING_FOR, Defaults, RuleSet
-from p0_access.routing.verdicts import max_ttl, parse_session, parse_stepping_up, parse_verdict
+from p0_access.routing.verdicts import max_ttl, parse_revokers, parse_session, parse_stepping_up, parse_verdict
 from p0_access.routing.windows import DAYS, MINUTES_A_DAY, Window, parse_days, parse_hours
 
 _NAME: Final = re.compile(rf"{grammar.NAME}\Z")
@@ -58,6 +58,7 @@ def _defaults(root: Fields) -> Defaults:
         max_ttl=fields.duration("max_ttl") or DEFAULT_MAX_TTL,
         require_reason=fields.boolean("require_reason"),
         pending_for=fields.duration("pending_for") or DEFAULT_PENDING_FOR,
+        revoke=parse_revokers(fields),
         step_up_for_writes=fields.boolean("step_up_for_writes", default=True),
         session=parse_session(fields),
     )

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from p0_access.routing.decision import Session
+from p0_access.routing.decision import Approvers, Session
 from p0_access.routing.index import RuleIndex, TagIndex
 from p0_access.routing.patterns import Pattern
 from p0_access.routing.rule import Deny, Rule
@@ -25,6 +25,8 @@ class Defaults(msgspec.Struct, frozen=True, kw_only=True):
     max_ttl: int = DEFAULT_MAX_TTL
     require_reason: bool = False
     pending_for: int = DEFAULT_PENDING_FOR
+    revoke: Approvers | None = None
+    """Who may end any access."""
     step_up_for_writes: bool = True
     session: Session | None = None
 

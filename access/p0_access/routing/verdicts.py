@@ -72,6 +72,12 @@ def parse_stepping_up(approval: Fields) -> SteppingUp | None:
     )
 
 
+def parse_revokers(defaults: Fields) -> Approvers | None:
+    """Who may end any access."""
+    node = defaults.get("revoke")
+    return None if node is None else _approvers(node, defaults.source)
+
+
 def _deny(fields: Fields) -> Deny:
     for key in ("max_ttl", "require_reason", "reason", "step_up"):
         if key in fields:

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final, Literal
 
-from p0_access.routing.decision import Requestor
+from p0_access.routing.decision import Approvers, Requestor
 from p0_access.routing.patterns import Pattern
 from p0_access.routing.people import is_approver, is_meant
-from p0_access.routing.rule import Deny, People, Rule
+from p0_access.routing.rule import BreakGlass, Deny, People, Rule
 from p0_access.routing.rules import RuleSet
 
 Sees = Literal["nothing", "database", "catalog"]
@@ -60,11 +60,15 @@ def _relevant(rules: Iterable[Rule], person: Requestor) -> Iterator[tuple[Rule, 
             if asks and _takes_all(rule):
                 yield rule, False, False
             continue
-        reviews = isinstance(rule.approval, People) and any(
-            is_approver(approvers, person) for quorum in rule.approval.quorums for approvers in quorum.everybody
-        )
+        reviews = any(is_approver(approvers, person) for approvers in _reviewers(rule))
         if asks or reviews:
             yield rule, asks, reviews
+
+
+def _reviewers(rule: Rule) -> tuple[Approvers, ...]:
+    if isinstance(rule.approval, BreakGlass):
+        return (Approvers(groups=rule.approval.notify),)
+    return rule.approval.everybody if isinstance(rule.approval, People) else ()
 
 
 def _takes_all(rule: Rule) -> bool:

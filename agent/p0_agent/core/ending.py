@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from p0_access.messages.job import Job
-from p0_access.messages.records import Cause, Deletion, DroppedSet, End, Request
+from p0_access.messages.records import Admission, Cause, Deletion, DroppedSet, End, Request
 from p0_access.proof import jws
-from p0_access.routing.approvals import Absent, may_review
+from p0_access.routing.approvals import Absent, may_review, may_revoke
+from p0_access.routing.decision import Requestor
 from p0_agent.core.acts import admission_of, known, requestor, verified
 from p0_agent.core.answer import Answer
 from p0_agent.core.context import Context
@@ -98,7 +99,7 @@ async def _entry(job: Job, context: Context) -> Entry:
 
 
 def _allowed(found: VerifiedAct[End], entry: Entry, context: Context, in_place_of: tuple[Absent, ...]) -> Cause:
-    """Who asked may end it, and whoever could have approved it."""
+    """Who asked may end it, whoever could have approved it, and who may end any."""
     if found.act.rh != entry.rh:
         raise RefusedError("this ends another request", step=Step.APPROVALS, code="end_mismatch")
     person = requestor(found.person)
@@ -106,11 +107,16 @@ def _allowed(found: VerifiedAct[End], entry: Entry, context: Context, in_place_o
     if entry.admission is not None:
         admission = admission_of(entry, context)
         own = (admission.subject.iss, admission.subject.sub) == (person.iss, person.sub)
-        after = max(context.now() - admission.iat, 0)
-        if not own and not may_review(
-            admission.rules.decision, person, requestor=asked_by(admission), after=after, in_place_of=in_place_of
-        ):
+        if not own and not _may_end(admission, person, context, in_place_of):
             raise RefusedError("only who asked, or could approve, can end it", step=Step.APPROVALS, code="not_allowed")
     elif not own:
         raise RefusedError("only who asked can take it back", step=Step.APPROVALS, code="not_allowed")
     return "relinquished" if own and found.act.act != "revoke" else "revoked"
+
+
+def _may_end(admission: Admission, person: Requestor, context: Context, in_place_of: tuple[Absent, ...]) -> bool:
+    decision, asker = admission.rules.decision, asked_by(admission)
+    after = max(context.now() - admission.iat, 0)
+    return may_review(decision, person, requestor=asker, after=after, in_place_of=in_place_of) or may_revoke(
+        context.rules.defaults.revoke, person, requestor=asker
+    )

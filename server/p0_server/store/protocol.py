@@ -251,11 +251,12 @@ class Remark(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Viewer(msgspec.Struct, frozen=True, kw_only=True):
-    """Who looks: the subject, and the keys by which they may be a reviewer."""
+    """Who looks: the subject, the keys by which they may be a reviewer, and those by which they may end any access."""
 
     iss: str
     sub: str
     keys: frozenset[str]
+    ends: frozenset[str] = frozenset()
 
 
 ListKind = Literal["mine", "to-review", "all", "mandates"]

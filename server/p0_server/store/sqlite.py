@@ -167,8 +167,8 @@ class SqliteStore:
         return frozenset(row["key"] for row in await _all(self._reading, "reviewers", {"rid": rid}))
 
     async def requests(self, kind: ListKind, viewer: Viewer, limit: int) -> tuple[tuple[StoredRequest, bool], ...]:
-        keys = json_text(sorted(viewer.keys))
-        parameters = {"iss": viewer.iss, "sub": viewer.sub, "keys": keys, "limit": limit}
+        keys, seen = json_text(sorted(viewer.keys)), json_text(sorted(viewer.keys | viewer.ends))
+        parameters = {"iss": viewer.iss, "sub": viewer.sub, "keys": keys, "seen": seen, "limit": limit}
         rows = await _all(self._reading, _LISTS[kind], parameters)
         return tuple((from_row(row, StoredRequest), bool(row["reviewer"])) for row in rows)
 

@@ -133,6 +133,16 @@ async def test_revoked_while_the_login_is_made(bench: Bench) -> None:
                 await bench.connect(bench.open(made, opening))
 
 
+async def test_who_may_end_any_access_ends_an_automatic_one_and_nobody_else_does(bench: Bench) -> None:
+    with_rules(bench, MANDATE_RULES.replace("pending_for: 1h", "revoke: {groups: [security]}"))
+    dana, sam, eve = bench.person("dana", "analysts"), bench.person("sam", "security"), bench.person("eve", "dba")
+    request, _ = bench.ask(dana, MARKETS)
+    assert (await bench.admit(request)).outcome == "active"
+    assert (await bench.end(request, eve, "revoke")).code == "not_allowed"
+    assert (await bench.end(request, sam, "revoke")).outcome == "ended"
+    assert await bench.roles() == []
+
+
 async def test_what_the_sql_needs_is_named_when_it_is_struck(bench: Bench) -> None:
     dana, pat = bench.person("dana", "analysts"), bench.person("pat", "privacy")
     request, admitted = await waiting(bench, dana, "select email, name from enterprise.customers")

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from fix_plane import CUSTOMERS, Caller, Plane, code, new_rid, read
+from fix_plane import CUSTOMERS, RULES, Caller, Plane, code, new_rid, read
 from fix_scripted_agent import AUTOMATIC, PERMISSIONS, by, progress
 from p0_access.messages.identity import SignedAct
 from p0_access.messages.mandates import Extension, Named
@@ -230,6 +230,25 @@ async def test_an_extension_ends_and_the_access_lasts_longer(plane: Plane) -> No
     assert (extension.state, extension.end_cause, extension.extension) == (State.ENDED, "extended", record)
     assert (access.state, access.not_after, access.extension) == (State.ACTIVE, 2**31, record)
     assert (access.events[-1].type, access.events[-1].data["by"]) == ("extended", second.rid)
+
+
+async def test_who_may_end_any_access_sees_it_and_is_not_asked(plane: Plane) -> None:
+    rules = plane.directory / "rules.yaml"
+    changed = RULES.replace("require_reason: true}", "require_reason: true, revoke: {groups: [security]}}")
+    await asyncio.to_thread(rules.write_text, changed)
+    async with plane.running():
+        await plane.agent.announce()
+        await plane.agent.publish()
+        request = await pending(plane)
+        sam = plane.caller("sam", "security")
+        view = await sam.view(request.rid)
+        assert (view.reviewable, view.mine) == (False, False)
+        assert await listed(sam, "to-review") == []
+        assert [each.rid for each in await listed(sam, "all")] == [request.rid]
+        ending = asyncio.create_task(sam.post(f"/v1/requests/{request.rid}/end", sam.ending(view, "revoke"), wait=20))
+        await plane.agent.answer(await plane.agent.the_job("end"), "cancelled")
+        assert read(await ending).state is State.CANCELLED
+        assert (await plane.eve.get(f"/v1/requests/{request.rid}")).status_code == 404
 
 
 async def test_what_was_struck_is_shown(plane: Plane) -> None:

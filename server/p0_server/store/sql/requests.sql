@@ -49,9 +49,10 @@ WHERE (state = 'pending' OR (review_due IS NOT NULL AND reviewed_by IS NULL))
 ORDER BY created DESC, version DESC LIMIT :limit;
 
 -- name: requests_all
-WITH reviewed AS (SELECT rid FROM reviewers WHERE key IN (SELECT value FROM json_each(:keys)))
+WITH reviewed AS (SELECT rid FROM reviewers WHERE key IN (SELECT value FROM json_each(:keys))),
+    seen AS (SELECT rid FROM reviewers WHERE key IN (SELECT value FROM json_each(:seen)))
 SELECT requests.*, rid IN reviewed AS reviewer FROM requests
-WHERE rid IN (SELECT rid FROM reviewed UNION SELECT rid FROM requests WHERE iss = :iss AND sub = :sub)
+WHERE rid IN (SELECT rid FROM seen UNION SELECT rid FROM requests WHERE iss = :iss AND sub = :sub)
   AND kind = 'request'
 ORDER BY created DESC, version DESC LIMIT :limit;
 
