@@ -36,7 +36,7 @@ asyncio_default_fixture_loop_scope = "function"
 source_paths = ["p0_access", "p0_agent"]
 only_mutate = ["p0_access/proof/*.py", "p0_agent/verification/*.py", "p0_access/messages/identity.py"]
 also_copy = ["docs", "p0_launcher", "p0_server"]
-pytest_add_cli_args = ["-p", "no:cacheprovider", "-x", "--deselect", "tests/unit/access/proof/test_vectors.py"]
+pytest_add_cli_args = ["-p", "no:cacheprovider", "-x", "-k", "not of_every_kind and not files_are"]
 pytest_add_cli_args_test_selection = {list(TESTS)}
 use_git_change_detection = false
 """

@@ -87,3 +87,13 @@ def test_what_is_wrong_is_told_by_its_kind_and_place(
 def test_without_a_known_head_the_logs_own_credentials_still_tell_a_fork() -> None:
     assert [each.what for each in examine(reworked(1, "z"), key=KEY.public)] == ["fork"]
     assert examine(LOG[:5], key=KEY.public) == ()
+
+
+def test_every_entry_that_the_agent_did_not_sign_is_told() -> None:
+    said = [BEGIN, deletion("p0_a", STRANGER), deletion("p0_b", STRANGER), deletion("p0_c")]
+    assert [(each.what, each.n) for each in examine(chain(*said), key=KEY.public)] == [("edit", 1), ("edit", 2)]
+
+
+def test_a_head_in_a_gap_is_no_fork() -> None:
+    holed = [entry for entry in LOG if entry.n != 2]
+    assert [each.what for each in examine(holed, key=KEY.public, heads=[head(LOG, 2)])] == ["gap"]

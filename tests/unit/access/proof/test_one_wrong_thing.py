@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import secrets
 from collections.abc import Callable
@@ -504,6 +505,12 @@ def test_a_pasted_session_makes_no_sign_in_for_an_act() -> None:
     original = token()
     identity = Identity(bind=BIND, id_token=original, step_up=token(aud="p1"))
     assert code_of(lambda: known(identity, two)) == "step_up_subject"
+
+
+def test_what_a_sign_in_for_an_act_commits_to() -> None:
+    act = jws.record_hash(collect(PERSON))
+    committed = hashlib.sha256(b64u_decode(BIND)).digest() + b64u_decode(act)
+    assert commitment.step_up_nonce(BIND, act) == b64u(hashlib.sha256(b"p0-stepup-v1\0" + committed).digest())
 
 
 # records, keys, proofs
