@@ -10,6 +10,7 @@ import msgspec
 
 from fix_agent_core import RULES
 from fix_hostile_server import Hostile, Theme
+from fix_mandates import DELETES, allowance, delegation
 from fix_people import CLIENT, Person
 from p0_access.messages.identity import Identity, SignedAct
 from p0_access.messages.job import Result
@@ -132,6 +133,16 @@ async def _(h: Hostile) -> object:
     return await h.bench.admit(h.beside(stepped_up, step_up=None))
 
 
+@STEP_UPS.attack("have somebody else stand in, by a session that was left open", 9, "step_up_required")
+async def _(h: Hostile) -> object:
+    return await h.bench.do("mandate", delegation(h.bench, h.bench.person("ann", "dba"), h.eve))
+
+
+@STEP_UPS.attack("allow writes in advance, by a session that was left open", 9, "step_up_required")
+async def _(h: Hostile) -> object:
+    return await h.bench.do("mandate", allowance(h.bench, h.bench.person("ann", "dba"), h.eve, *DELETES))
+
+
 def pasting(h: Hostile, name: str, *groups: str) -> Person:
     """Who signed in on a machine without a browser, by the client that is for it."""
     trusted = {
@@ -157,6 +168,11 @@ async def _(h: Hostile) -> object:
     pat = pasting(h, "pat", "privacy")
     request, admitted = await h.admitted()
     return await h.bench.do("approval", request, approval(h, pat, admitted))
+
+
+@PASTED.attack("a delegation by who pasted their sign-in", 9, "pasted_session")
+async def _(h: Hostile) -> object:
+    return await h.bench.do("mandate", delegation(h.bench, pasting(h, "ann", "dba"), h.eve))
 
 
 @PASTED.attack("a sign-in for one act, beside a pasted one", 3, "step_up_client")
