@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,7 @@ def channel(bench: Bench, settings: NoticeSettings) -> None:
     bench.context = replace(bench.context, notices=NoticeChannel(settings))
 
 
-def broken(bench: Bench, by: Person, sql: str = EMAILS, **changes: object) -> SignedAct:
+def broken(bench: Bench, by: Person, sql: str = EMAILS, **changes: Any) -> SignedAct:
     """An emergency, signed with a sign-in of its own."""
     return by.stepping_up(bench.ask(by, sql, break_glass=True, **changes)[0])
 

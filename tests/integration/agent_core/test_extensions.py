@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import msgspec
 import pytest
@@ -22,8 +23,8 @@ def _rules(bench: Bench) -> None:
     with_rules(bench)
 
 
-def extending(bench: Bench, by: Person, first: SignedAct, sql: str = MARKETS, **changes: object) -> SignedAct:
-    wanted: dict[str, object] = {"extends": jws.record_hash(first.record), "ttl": 3600}
+def extending(bench: Bench, by: Person, first: SignedAct, sql: str = MARKETS, **changes: Any) -> SignedAct:
+    wanted: dict[str, Any] = {"extends": jws.record_hash(first.record), "ttl": 3600}
     return bench.ask(again(bench, by), sql, **wanted | changes)[0]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import psycopg
 import pytest
@@ -25,7 +26,7 @@ def _rules(bench: Bench) -> None:
     with_rules(bench)
 
 
-async def waiting(bench: Bench, by: Person, sql: str = EMAILS, **changes: object) -> tuple[SignedAct, Result]:
+async def waiting(bench: Bench, by: Person, sql: str = EMAILS, **changes: Any) -> tuple[SignedAct, Result]:
     request, _ = bench.ask(by, sql, **changes)
     result = await bench.admit(request)
     assert result.outcome == "pending", result
