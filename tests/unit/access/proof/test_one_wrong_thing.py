@@ -292,7 +292,8 @@ def test_as_many_claims_as_may_be() -> None:
 def test_a_workload_is_known_by_the_audience_that_commits_to_its_key() -> None:
     text = token(aud=MADE_FOR, repository="corp/app", public=False, nonce=None)
     person = known(Identity(bind=BIND, id_token=text), WORKLOAD)
-    assert (person.client_id, person.subject.claims) == (MADE_FOR, person.subject.claims)
+    pinned = {"iss": URL, "public": "false", "repository": "corp/app", "sub": "dana"}
+    assert (person.client_id, person.subject.claims) == (MADE_FOR, pinned)
     other = commitment.make_bind(KEY.public, secrets.token_bytes)
     assert code_of(lambda: known(Identity(bind=other, id_token=text), WORKLOAD)) == "audience_mismatch"
 
