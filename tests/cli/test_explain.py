@@ -202,6 +202,24 @@ def test_the_connection_s_search_path(capsys: pytest.CaptureFixture[str], over_d
     assert explain(capsys, "--search-path", "shop", "-c", "select name from person", over=("--dsn", own))[0] == 65
 
 
+def test_a_login_that_may_not_look_into_a_schema(
+    capsys: pytest.CaptureFixture[str], over_database: tuple[str, str]
+) -> None:
+    """PostgreSQL does not read it then, and what is said says so."""
+    with psycopg.connect(over_database[1], autocommit=True) as connection:
+        connection.execute("CREATE ROLE explains_nothing LOGIN PASSWORD 'x'")
+    try:
+        own = make_conninfo(over_database[1], user="explains_nothing", password="x")
+        status, out, _ = explain(capsys, "-o", "json", "-c", "select name from hr.person", over=("--dsn", own))
+    finally:
+        with psycopg.connect(over_database[1], autocommit=True) as connection:
+            connection.execute("DROP ROLE explains_nothing")
+    (only,) = objects(out)
+    assert status == 0
+    assert needs(only) == {("column", "hr", "person", "name", "SELECT"), ("schema", None, "hr", None, "USAGE")}
+    assert [each["code"] for each in only["warnings"]] == ["static_only"]
+
+
 def test_a_database_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     dsn = "host=/nowhere password=hush"
     status, out, err = explain(capsys, "-c", "select 1", over=("--dsn", dsn))

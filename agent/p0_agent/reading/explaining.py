@@ -38,7 +38,7 @@ from p0_agent.reading.combined import analysed, beneath, together
 from p0_agent.reading.cutting import Cutter
 from p0_agent.reading.made import MadeTables
 from p0_agent.reading.merging import SECOND_GUESSED, Merged
-from p0_agent.reading.postgres import REFUSED
+from p0_agent.reading.postgres import REFUSED, RefusedByPostgresError
 
 _CLAUSE: Final = "PostgreSQL's reading"
 _DIFFERS: Final = ReadingWarning(
@@ -46,8 +46,7 @@ _DIFFERS: Final = ReadingWarning(
 )
 _SCHEMAS: Final = (
     "SELECT n.nspname::text FROM pg_catalog.pg_namespace n"
-    " WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
-    "   AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') ORDER BY 1"
+    " WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' ORDER BY 1"
 )
 
 
@@ -107,7 +106,7 @@ class DatabaseSession:
 
 @asynccontextmanager
 async def reading_database(dsn: str) -> AsyncIterator[DatabaseReader]:
-    """A reader over the database that a libpq connection string names, with every schema that the login may use."""
+    """A reader over the database that a libpq connection string names, with all of its schemas."""
     try:
         options = f"{conninfo_to_dict(dsn).get('options') or ''} {READER_LIMITS}"
         connection = await psycopg.AsyncConnection.connect(
@@ -155,7 +154,7 @@ def _told(understood: Understood, merged: Merged) -> StatementReading:
 
 def _without_postgres(reading: StatementReading, error: P0Error) -> StatementReading | Refused:
     """What stands where PostgreSQL could not be asked, or said no."""
-    if isinstance(error, ReadingError) and error.code == REFUSED:
+    if isinstance(error, ReadingError) and error.code == REFUSED and not _not_allowed(error):
         line, column = _place(reading)
         line, column = Places("", line=line, column=column).moved(error.line, error.column)
         return Refused(
@@ -169,6 +168,12 @@ def _without_postgres(reading: StatementReading, error: P0Error) -> StatementRea
         )
     warning = ReadingWarning(code="static_only", message=f"PostgreSQL's own reading is not in this: {error}")
     return msgspec.structs.replace(reading, warnings=(*reading.warnings, warning))
+
+
+def _not_allowed(error: ReadingError) -> bool:
+    """Whether PostgreSQL says no for want of USAGE on a schema: then it cannot be asked by this login."""
+    told = error.__cause__
+    return isinstance(told, RefusedByPostgresError) and told.sqlstate == "42501"
 
 
 def _place(reading: StatementReading | Refused) -> tuple[int, int]:
