@@ -13,6 +13,7 @@ import msgspec
 
 from p0_agent.postgres.connections import Connection, Connections
 from p0_agent.postgres.queries import query
+from p0_agent.postgres.settings import PARAMETERS_FROM, SUPERUSERS
 
 ACL_ENTRIES: Final = 1_500
 """An access list fails at little more than 2,100 entries, and then even its owner cannot change the table."""
@@ -32,6 +33,9 @@ async def cluster_gaps(connections: Connections, databases: Sequence[str]) -> tu
     async with connections.control() as connection:
         account = {"maker": connections.powers.maker, "reader": connections.reader_name}
         gaps = await _gaps(connection, "doctor_account", None, account)
+        if connection.info.server_version >= PARAMETERS_FROM:
+            parameters = {"maker": connections.powers.maker, "names": list(SUPERUSERS)}
+            gaps += await _gaps(connection, "doctor_parameters", None, parameters)
         gaps += await _gaps(connection, "doctor_cluster", None, {"databases": list(databases)})
         cursor = await connection.execute(
             "SELECT pg_catalog.has_table_privilege('pg_catalog.pg_hba_file_rules', 'SELECT')"

@@ -9,12 +9,6 @@ SELECT 'other people''s SQL may reach the server''s log: log_min_messages of ' |
 FROM pg_catalog.pg_roles r
 WHERE r.rolname = %(reader)s::name AND NOT coalesce(r.rolconfig @> ARRAY['log_min_messages=panic'], false)
 UNION ALL
-SELECT 'the agent cannot set ' || p.name || ' for the logins that it makes',
-       pg_catalog.format('GRANT SET ON PARAMETER %%I TO %%I;', p.name, %(maker)s::name)
-FROM (VALUES ('log_statement'), ('temp_file_limit')) AS p (name)
-WHERE NOT CASE WHEN pg_catalog.current_setting('server_version_num')::int < 150000 THEN true
-               ELSE pg_catalog.has_parameter_privilege(%(maker)s::name, p.name, 'SET') END
-UNION ALL
 SELECT 'whoever has the agent''s login can make roles and grant all that is managed: it acts as ' || %(maker)s::name,
        '-- mode = "hardened" in [cluster], and the output of p0 agent bootstrap-sql --hardened'
 WHERE %(maker)s::name = current_user
