@@ -6,6 +6,7 @@ It looks and changes nothing. Each part is examined even if another is unfit, as
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Final, Literal
 
 import httpx
@@ -19,7 +20,7 @@ from p0_access.routing.pins import check_pins
 from p0_agent.config import Settings, agent_key
 from p0_agent.errors import ServerUnavailableError
 from p0_agent.link import ServerLink
-from p0_agent.postgres import hardening, selfcheck
+from p0_agent.postgres import differences, hardening, selfcheck
 from p0_agent.postgres.connections import Connections
 from p0_agent.setup import connections_to, current_directory, read_file
 
@@ -50,6 +51,7 @@ async def examine(
         return (*found, _error("cluster", error))
     try:
         found += await _cluster(connections, settings)
+        found += await _readings(connections)
     finally:
         await connections.close()
     return tuple(found)
@@ -149,6 +151,21 @@ async def _cluster(connections: Connections, settings: Settings) -> list[Finding
         place = "cluster" if gap.database is None else f"database {gap.database}"
         found.append(Finding(level="gap", place=place, what=gap.what, fix=gap.fix))
     return found
+
+
+async def _readings(connections: Connections) -> list[Finding]:
+    """How often the two readings of a statement differed; an installation that has no log yet has no say."""
+    try:
+        recent = await differences.recent(connections)
+    except P0Error:
+        return []
+    if recent.last is None:
+        what = f"p0 and PostgreSQL read SQL alike in all {recent.admissions} recent admissions"
+        return [Finding(level="fact", place="readings", what=what)]
+    last = datetime.fromtimestamp(recent.last, UTC).isoformat()
+    what = f"p0 and PostgreSQL read SQL differently in {recent.differing} of {recent.admissions} recent admissions"
+    fix = "nothing: PostgreSQL's counted. Please report it; what differed is in the agent's log (p0.agent.reading)"
+    return [Finding(level="gap", place="readings", what=f"{what}, {last} the latest", fix=fix)]
 
 
 def _error(place: str, error: P0Error) -> Finding:

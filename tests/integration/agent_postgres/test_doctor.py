@@ -7,15 +7,19 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 import tomlkit
 
+from fix_agent_core import Bench
 from fix_postgres import BOTH_MODES, PASSWORDS, Managed, Mode
+from p0_access.permissions.reading import Refused
 from p0_agent.config import Settings, load
 from p0_agent.doctor import Finding, examine
 from p0_agent.postgres.hardening import ACL_ENTRIES
+from p0_agent.reading.child import ReadingChild, Understood
 
 RULES = """
 version: 1
@@ -67,6 +71,39 @@ def config(managed: Managed, mode: Mode, tmp_path: Path) -> Path:
 @pytest.fixture
 def settings(config: Path) -> Settings:
     return load(config)
+
+
+async def test_readings_that_differed_are_counted(
+    settings: Settings, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel is made to say that it cannot tell; PostgreSQL's reading stands in."""
+    understand = ReadingChild.understand
+
+    async def lost(child: ReadingChild, *asked: Any) -> tuple[Understood, ...]:
+        found = await understand(child, *asked)
+        return tuple(Understood(reading=_refused(each.reading.text), piece=each.piece) for each in found)
+
+    async def told() -> list[Finding]:
+        found = await examine(settings, clock=time.time, random=secrets.token_bytes)
+        return [each for each in found if each.place == "readings"]
+
+    dana = bench.person("dana", "analysts")
+    first, _ = bench.ask(dana, "select name from enterprise.markets")
+    await bench.admit(first)
+    (before,) = await told()
+    assert (before.level, before.what) == ("fact", "p0 and PostgreSQL read SQL alike in all 1 recent admissions")
+    monkeypatch.setattr(ReadingChild, "understand", lost)
+    second, _ = bench.ask(dana, "select region from enterprise.markets")
+    await bench.admit(second)
+    (after,) = await told()
+    assert after.level == "gap"
+    for request in (first, second):
+        await bench.end(request, dana)
+    assert after.what.startswith("p0 and PostgreSQL read SQL differently in 1 of 2 recent admissions")
+
+
+def _refused(text: str) -> Refused:
+    return Refused(index=0, text=text, code="unknown_table", message="lost", hint=None, line=1, column=1)
 
 
 async def of_database(settings: Settings, managed: Managed) -> dict[str, str | None]:
