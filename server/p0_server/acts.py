@@ -16,7 +16,7 @@ from p0_access.messages.views import EventType, State
 from p0_access.proof.identity import VerifiedIdentity
 from p0_access.proof.jws import record_hash, unverified_record
 from p0_server.errors import ConflictError, ForbiddenError, UnprocessableError
-from p0_server.stepping_up import demand_of_approval
+from p0_server.stepping_up import demand_of_approval, refuse_pasted
 from p0_server.store.protocol import Change, NewEvent, StoredRequest
 
 
@@ -104,6 +104,7 @@ def _review(request: StoredRequest, who: Actor, act: Review) -> TakenIn:
     if request.reviewed_by is not None:
         raise ConflictError(f"{request.reviewed_by} has reviewed it already", code="already_reviewed")
     _same_admission(request, act.ah)
+    refuse_pasted(who.person)
     return TakenIn(kind="review", change=Change(request=request, events=()))
 
 

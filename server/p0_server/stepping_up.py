@@ -24,7 +24,7 @@ def demand_of_request(decision: Decision | None, signer: VerifiedIdentity) -> No
 
 def demand_of_approval(admission: Admission, act: Approval, signer: VerifiedIdentity, now: int) -> None:
     """The same for an approval, by the agent's verdict; `ForbiddenError` for who pasted their sign-in."""
-    _refuse_pasted(signer)
+    refuse_pasted(signer)
     decision = admission.rules.decision
     if not isinstance(decision, NeedsApproval) or act.decision == "deny":
         return
@@ -39,11 +39,12 @@ def demand_of_approval(admission: Admission, act: Approval, signer: VerifiedIden
 
 def demand_of_mandate(defaults: Defaults, act: Allow | Delegation, signer: VerifiedIdentity) -> None:
     """The same for what is signed in advance, by the server's own rules."""
-    _refuse_pasted(signer)
+    refuse_pasted(signer)
     _demand(of_mandate(defaults, act.permissions if isinstance(act, Allow) else None), signer)
 
 
-def _refuse_pasted(signer: VerifiedIdentity) -> None:
+def refuse_pasted(signer: VerifiedIdentity) -> None:
+    """Whoever decides about others signed in with a browser: `ForbiddenError` otherwise."""
     if signer.pasted:
         raise ForbiddenError(
             "who pasted their sign-in does not approve", code="pasted_session", hint="Approve where your browser is."

@@ -12,6 +12,7 @@ from fix_agent_core import RULES
 from fix_hostile_server import Hostile, Theme
 from fix_mandates import DELETES, allowance, delegation
 from fix_people import CLIENT, Person
+from hostile.mandates import emergency, reviewing
 from p0_access.messages.identity import Identity, SignedAct
 from p0_access.messages.job import Result
 from p0_access.proof import commitment, jws
@@ -173,6 +174,12 @@ async def _(h: Hostile) -> object:
 @PASTED.attack("a delegation by who pasted their sign-in", 9, "pasted_session")
 async def _(h: Hostile) -> object:
     return await h.bench.do("mandate", delegation(h.bench, pasting(h, "ann", "dba"), h.eve))
+
+
+@PASTED.attack("a review of an emergency by who pasted their sign-in", 9, "pasted_session")
+async def _(h: Hostile) -> object:
+    _, request, result = await emergency(h)
+    return await reviewing(h, pasting(h, "sue", "security"), request, result)
 
 
 @PASTED.attack("a sign-in for one act, beside a pasted one", 3, "step_up_client")
