@@ -31,6 +31,10 @@ test-postgres: $(STAMP) ## the tests that face PostgreSQL, on VERSIONS="14 16 17
 fuzz: $(STAMP) ## hostile text against the reading of SQL, for SECONDS="60"
 	@"$(BIN)/python" tests/fuzz/run.py -max_total_time="$(SECONDS)"
 
+SECONDS ?= 60
+soak: $(STAMP) ## random requests while agent and PostgreSQL are killed: make soak SECONDS=600
+	@P0_SOAK_SECONDS="$(SECONDS)" "$(BIN)/python" -m pytest -q -s tests/integration/agent_core/test_soak.py
+
 check: $(STAMP) ## formatting, lint, types, import contracts
 	@"$(BIN)/ruff" format --check .
 	@"$(BIN)/ruff" check .

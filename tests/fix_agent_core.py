@@ -24,8 +24,10 @@ from p0_agent.catalogs import Catalogs
 from p0_agent.config import Advertised, Ceiling
 from p0_agent.core.context import Context
 from p0_agent.core.handle import handle
+from p0_agent.postgres.cluster import Cluster
 from p0_agent.reading.child import ReadingChild
 from p0_agent.reading.combined import CombinedReader
+from p0_demo.postgres import EmbeddedPostgres
 
 NOW = 1_900_000_000
 RULES = """
@@ -156,24 +158,32 @@ class Bench:
             return [str(name) for (name,) in await cursor.fetchall()]
 
 
-@pytest.fixture
-async def bench(managed: Managed) -> AsyncIterator[Bench]:
-    clock, issuer, key = Clock(), Issuer(), AGENT_KEY
-    catalogs = Catalogs(managed.cluster, key, clock=clock)
-    child = ReadingChild(deadline=20)  # what is tested here is not how busy this machine is
-    context = Context(
-        key=key,
+def context_of(
+    cluster: Cluster, child: ReadingChild, *, server: EmbeddedPostgres, issuer: Issuer, clock: Clock, not_before: int
+) -> Context:
+    """All that an agent acts with, on a cluster that was started."""
+    return Context(
+        key=AGENT_KEY,
         rules=load(RULES.encode(), source="rules.yaml"),
         ceiling=Ceiling(privileges=("CONNECT", "USAGE", "SELECT", "DELETE")),
         issuers={issuer.url: issuer.trusted},
         key_source=issuer,
-        reader=CombinedReader(catalogs, child, managed.cluster.connections),
-        cluster=managed.cluster,
-        advertised=Advertised(host=managed.server.host, port=managed.server.port, sslmode="disable"),
+        reader=CombinedReader(Catalogs(cluster, AGENT_KEY, clock=clock), child, cluster.connections),
+        cluster=cluster,
+        advertised=Advertised(host=server.host, port=server.port, sslmode="disable"),
         sslrootcert=None,
-        not_before=NOW - 1000,
+        not_before=not_before,
         clock=clock,
         random=secrets.token_bytes,
+    )
+
+
+@pytest.fixture
+async def bench(managed: Managed) -> AsyncIterator[Bench]:
+    clock, issuer = Clock(), Issuer()
+    child = ReadingChild(deadline=20)  # what is tested here is not how busy this machine is
+    context = context_of(
+        managed.cluster, child, server=managed.server, issuer=issuer, clock=clock, not_before=NOW - 1000
     )
     yield Bench(managed=managed, context=context, clock=clock, issuer=issuer)
     await child.close()

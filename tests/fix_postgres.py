@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 import secrets
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -265,3 +266,33 @@ async def managed(postgres: EmbeddedPostgres, demo_database: str, mode: Mode) ->
     """The demo's database under an agent that has its home there too."""
     async with managing(postgres, demo_database, {demo_database: ("enterprise", "ledger")}, mode) as found:
         yield found
+
+
+MORTAL = "mydatabase"
+BACK_SECONDS = 30.0
+"""How long PostgreSQL may take to be there again."""
+
+
+@pytest.fixture
+async def mortal() -> AsyncIterator[Managed]:
+    """A server of its own, since it dies many times."""
+    named = os.environ.get("P0_TEST_PG_BIN")
+    async with EmbeddedPostgres(binaries=Path(named) if named else None, settings={"fsync": "off"}) as server:
+        async with await superuser_connection(server) as superuser:
+            await superuser.execute(f"CREATE DATABASE {MORTAL}")
+        async with await superuser_connection(server, MORTAL) as superuser:
+            await superuser.execute(DEMO_SQL.read_bytes())
+        async with managing(server, MORTAL, {MORTAL: ("enterprise",)}) as managed:
+            yield managed
+
+
+async def postgres_is_back(server: EmbeddedPostgres, canary: psycopg.AsyncConnection) -> psycopg.AsyncConnection:
+    """The superuser's connection, once `canary` has died with the rest, and as soon as there can be one again."""
+    async with asyncio.timeout(BACK_SECONDS):
+        with suppress(psycopg.OperationalError):
+            while True:
+                await canary.execute("SELECT pg_sleep(0.001)")
+        while True:
+            with suppress(psycopg.OperationalError):
+                return await superuser_connection(server, MORTAL)
+            await asyncio.sleep(0.01)

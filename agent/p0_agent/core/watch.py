@@ -16,8 +16,8 @@ from p0_access.proof import jws
 from p0_agent.core.acts import request_of
 from p0_agent.core.context import Context
 from p0_agent.core.ending import finish, receipt
-from p0_agent.postgres.errors import PostgresError
 from p0_agent.postgres.ledger import Entry
+from p0_agent.postgres.sweep import EndedEntry
 
 log = logging.getLogger("p0.agent")
 
@@ -28,17 +28,16 @@ UNUSED_SECONDS: Final = 60
 async def end_due(context: Context) -> tuple[AgentReport, ...]:
     """One pass of the sweep; safe at any time. What it could not end stays fenced, and the next pass tries again."""
     await context.refusals.tell(context.cluster.evidence, context.now())
-    swept = await context.cluster.sweep(context.now())
+    reports: list[AgentReport] = []
+
+    async def finished(done: EndedEntry) -> None:
+        reports.append(await report_of(await receipt(done.entry, done.ended, context), context))
+
+    swept = await context.cluster.sweep(context.now(), finished)
     for name, error in swept.failed.items():
         log.warning("could not end %s: %s", name, error, extra={"code": error.code})
     for orphan in swept.orphans:
         log.warning("ended %s, which the ledger does not know", orphan.login)
-    reports: list[AgentReport] = []
-    for done in swept.ended:
-        try:
-            reports.append(await report_of(await receipt(done.entry, done.ended, context), context))
-        except PostgresError as error:
-            log.warning("could not end %s: %s", done.ended.login, error, extra={"code": error.code})
     return tuple(reports)
 
 

@@ -6,7 +6,7 @@ it does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Final
 
 import msgspec
@@ -28,7 +28,7 @@ from p0_agent.postgres.passwords import Passwords
 from p0_agent.postgres.provision import Opened, Order
 from p0_agent.postgres.reviews import Reviews
 from p0_agent.postgres.scram import DEFAULT_ITERATIONS
-from p0_agent.postgres.sweep import Swept
+from p0_agent.postgres.sweep import EndedEntry, Swept
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,8 +89,8 @@ class Cluster:
         self._passwords.forget(entry.login or "")
         return await sweeping.end_entry(self.connections, entry)
 
-    async def sweep(self, now: int) -> Swept:
-        swept = await sweeping.sweep(self.connections, self.ledger, now=now)
+    async def sweep(self, now: int, finished: Callable[[EndedEntry], Awaitable[None]] | None = None) -> Swept:
+        swept = await sweeping.sweep(self.connections, self.ledger, now=now, finished=finished)
         for done in swept.ended:
             self._passwords.forget(done.ended.login)
         return swept

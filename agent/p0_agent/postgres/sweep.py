@@ -13,6 +13,7 @@ A login is ours by its name and by the agent being its member; other agents' and
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
@@ -42,9 +43,16 @@ class Swept(msgspec.Struct, frozen=True, kw_only=True):
     failed: dict[str, PostgresError]
 
 
-async def sweep(connections: Connections, ledger: Ledger, *, now: int) -> Swept:
+async def sweep(
+    connections: Connections,
+    ledger: Ledger,
+    *,
+    now: int,
+    finished: Callable[[EndedEntry], Awaitable[None]] | None = None,
+) -> Swept:
     """One pass: first all that is due is fenced, then it is ended, side by side for different databases. A failure of
-    one thing never keeps another from being ended, nor does a database that does not answer."""
+    one thing never keeps another from being ended, nor does a database that does not answer. `finished` is called after
+    each end, so that its receipt does not wait for the others."""
     ended: list[EndedEntry] = []
     orphans: list[Ended] = []
     sets: list[str] = []
@@ -59,7 +67,7 @@ async def sweep(connections: Connections, ledger: Ledger, *, now: int) -> Swept:
             failed[rh] = error
         else:
             by_database.setdefault(entry.database, []).append(entry)
-    await asyncio.gather(*(_end_all(connections, entries, ended, failed) for entries in by_database.values()))
+    await asyncio.gather(*(_end_all(connections, entries, finished, ended, failed) for entries in by_database.values()))
     for login, set_role, database in await _rows(connections, "orphans"):
         try:
             orphans.append(await end_access(connections, database=database, login=login, set_role=set_role))
@@ -75,7 +83,11 @@ async def sweep(connections: Connections, ledger: Ledger, *, now: int) -> Swept:
 
 
 async def _end_all(
-    connections: Connections, entries: list[Entry], ended: list[EndedEntry], failed: dict[str, PostgresError]
+    connections: Connections,
+    entries: list[Entry],
+    finished: Callable[[EndedEntry], Awaitable[None]] | None,
+    ended: list[EndedEntry],
+    failed: dict[str, PostgresError],
 ) -> None:
     """Of one database, one after the other; what does not answer is not asked again in the same pass."""
     away: PostgresError | None = None
@@ -84,7 +96,10 @@ async def _end_all(
             failed[entry.rh] = away
             continue
         try:
-            ended.append(EndedEntry(entry=entry, ended=await end_entry(connections, entry)))
+            done = EndedEntry(entry=entry, ended=await end_entry(connections, entry))
+            ended.append(done)
+            if finished is not None:
+                await finished(done)
         except PostgresError as error:
             failed[entry.rh] = error
             if isinstance(error, TransientError):

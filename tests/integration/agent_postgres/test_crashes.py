@@ -5,32 +5,26 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
-import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import asdict
-from pathlib import Path
 
 import psycopg
 import pytest
 
 from fix_faults import Ending, Interruption, Place, Strike, die, interrupted, live, reconcile
-from fix_postgres import DEMO_SQL, LATER, NOW, PASSWORDS, Managed, Mode, fresh_database, managing, superuser_connection
+from fix_postgres import LATER, NOW, PASSWORDS, Managed, Mode, fresh_database, managing, postgres_is_back
 from p0_access.permissions.permission import connect, relation, usage
 from p0_agent.errors import TransientError
 from p0_agent.postgres.cluster import Cluster
 from p0_agent.postgres.names import LOGIN_PATTERN, SET_PATTERN, login_name
 from p0_agent.postgres.provision import Order
-from p0_demo.postgres import EmbeddedPostgres
 
 STEPS_AT_LEAST = {"end": 15, "sweep": 10}
 """There are more; a number that is much lower says that steps are no longer counted."""
 
 STEPS_AT_MOST = 200
-HOME = "mydatabase"
-SECONDS = 30.0
-"""How long PostgreSQL may take to be back."""
 
 
 @pytest.fixture
@@ -137,31 +131,6 @@ async def test_a_process_that_is_killed(ending: Ending, apart: Managed) -> None:
     pytest.fail("a life has no end")
 
 
-@pytest.fixture
-async def mortal() -> AsyncIterator[Managed]:
-    """A server of its own, since it dies many times."""
-    named = os.environ.get("P0_TEST_PG_BIN")
-    async with EmbeddedPostgres(binaries=Path(named) if named else None, settings={"fsync": "off"}) as server:
-        async with await superuser_connection(server) as superuser:
-            await superuser.execute(f"CREATE DATABASE {HOME}")
-        async with await superuser_connection(server, HOME) as superuser:
-            await superuser.execute(DEMO_SQL.read_bytes())
-        async with managing(server, HOME, {HOME: ("enterprise",)}) as managed:
-            yield managed
-
-
-async def back(server: EmbeddedPostgres, canary: psycopg.AsyncConnection) -> psycopg.AsyncConnection:
-    """The superuser's connection, once `canary` has died with the rest, and as soon as there can be one again."""
-    async with asyncio.timeout(SECONDS):
-        with suppress(psycopg.OperationalError):
-            while True:
-                await canary.execute("SELECT pg_sleep(0.001)")
-        while True:
-            with suppress(psycopg.OperationalError):
-                return await superuser_connection(server, HOME)
-            await asyncio.sleep(0.01)
-
-
 @pytest.mark.parametrize("ending", ["end", "sweep"])
 async def test_postgres_dies_after_each_step(ending: Ending, mortal: Managed) -> None:
     for at in range(1, STEPS_AT_MOST):
@@ -173,7 +142,7 @@ async def test_postgres_dies_after_each_step(ending: Ending, mortal: Managed) ->
             if not interruption.struck:
                 assert at > STEPS_AT_LEAST[ending]
                 return
-            back_again = await back(mortal.server, canary)
+            back_again = await postgres_is_back(mortal.server, canary)
         async with back_again as superuser:
             await assert_recovery(mortal.cluster, superuser, wanted, ending)
     pytest.fail("a life has no end")
