@@ -234,7 +234,7 @@ async def test_the_palette_has_the_commands_with_their_keys(world: World) -> Non
     async with running(world) as pilot:
         await pilot.press("ctrl+p")
         await shows(pilot, "On the access that is ready (F2)")
-        await pilot.press(*"light", "enter")
+        await pilot.press(*"switch theme", "enter")
         await until(pilot, lambda: not pilot.app.current_theme.dark, "the light theme")
 
 

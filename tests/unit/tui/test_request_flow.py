@@ -51,7 +51,7 @@ async def test_from_paste_to_psql_in_three_keys_and_a_reason(world: World, tmp_p
         assert world.submitted == [Draft(database="mydatabase", sql=MARKETS, reason="reports")]
         (rid,) = world.views
         world.activate(rid)
-        await shows(pilot, "✓ ready", "● READY F2 opens psql on mydatabase ⏳ 41:12 left", "2 Mine 1●")
+        await shows(pilot, "✓ ready", "● READY F2 opens psql on mydatabase, F3 runs the SQL ⏳ 41:12 left", "2 Mine 1●")
         assert not marker.exists(), "psql was opened unasked"
         ran: list[tuple[str, ...]] = []
 
@@ -222,9 +222,9 @@ async def test_an_expired_sign_in_is_said_over_a_kept_draft(world: World) -> Non
     async with running(world) as pilot:
         await write(pilot, MARKETS, "✓ AUTO")
         world.sign_out()
-        await shows(pilot, "Sign in again", "Run p0 login in another terminal. Your draft is kept.")
+        await shows(pilot, "Sign in again", "Enter signs in with your browser. Your draft is kept.")
         world.come_back()
-        await pilot.press("enter")
+        await pilot.press("r")
         await shows(pilot, "live ✓", "enterprise.markets")
         assert editor(pilot).text == MARKETS
 
