@@ -144,11 +144,9 @@ class Charges:
 
     def collect(self, *, sequences: bool = True) -> dict[Permission, list[Reason]]:
         """Every permission with its reasons, without those that another one satisfies."""
+        found = {permission: reasons[:] for permission, reasons in self._others.items()}
         if not self._accesses and not self._sequences:
-            return _least(dict(self._others))
-        found: dict[Permission, list[Reason]] = {}
-        for permission, reasons in self._others.items():
-            _extend(found, permission, reasons)
+            return _least(found)
         for access in self._accesses:
             for permission, reasons in access.permissions():
                 _extend(found, permission, reasons)
