@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from fix_identity_vectors import identity_vectors
 from p0_access.encoding import b64u, b64u_decode, encode
-from p0_access.messages.mandates import Allow, Delegation, Extension, Named, Review
+from p0_access.messages.mandates import Allow, Delegation, Extension, Named, Notice, Review
 from p0_access.messages.records import (
     Admission,
     AdmissionRules,
@@ -155,6 +155,14 @@ def _advance(
         (Delegation(**mandate, to=other, groups=("dba",)), PERSON),
         (Review(**act, rh=rh, ah=ah, comment="Looked at it"), PERSON),
         (Extension(rh=rh, extends="x" * 42 + "A", login="p0_ana_x", not_after=NOW + 900, at=NOW), AGENT),
+        (
+            Notice(
+                rh=rh, rid="r-5kq2m7xa", database="mydatabase", requestor="ana@corp.example", reason="Orders are stuck",
+                permissions=("SELECT (id) on enterprise.orders",), rules=("glass",), notify=("security",), ttl=900,
+                review_within=86_400, at=NOW,
+            ),
+            AGENT,
+        ),
     ]  # fmt: skip
 
 
