@@ -11,7 +11,7 @@ class Places:
 
     `line` and `column` say where the text begins, if it is a part of another."""
 
-    __slots__ = ("_column", "_ends", "_line", "_starts", "text")
+    __slots__ = ("_column", "_ends", "_line", "_one_line", "_starts", "text")
 
     def __init__(self, text: str, *, line: int = 1, column: int = 1) -> None:
         self.text = text
@@ -20,6 +20,7 @@ class Places:
         # The byte offset after each character; None where bytes and characters are the same.
         self._ends = None if text.isascii() else _ends(text)
         self._starts: list[int] | None = None
+        self._one_line = self._ends is None and "\n" not in text
 
     def character(self, byte: int) -> int:
         """The character at a byte offset; an offset beyond the end is the end."""
@@ -32,6 +33,12 @@ class Places:
             self._starts = _line_starts(self.text)
         line = bisect_right(self._starts, character)
         return self.moved(line, character - self._starts[line - 1] + 1)
+
+    def of_byte(self, byte: int) -> tuple[int, int]:
+        """The line and column of a byte offset."""
+        if self._one_line and 0 <= byte <= len(self.text):
+            return self._line, byte + self._column
+        return self.line_and_column(self.character(byte))
 
     def moved(self, line: int, column: int) -> tuple[int, int]:
         """A line and column of the text by itself, in the text that it is a part of."""

@@ -157,8 +157,8 @@ def _needs(context: Context, statement: Statement, places: Places) -> tuple[Need
             found = known.get(reason)
             if found is None:
                 clause, location = reason
-                at = places.character(location) if location >= 0 else statement.start
-                line, column = places.line_and_column(at)
+                at_start = location < 0
+                line, column = places.line_and_column(statement.start) if at_start else places.of_byte(location)
                 found = known[reason] = Why(clause=clause, line=line, column=column)
             why.append(found)
         needs.append(Need(permission=permission, why=tuple(why)))
