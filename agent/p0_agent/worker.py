@@ -24,6 +24,7 @@ from p0_access.routing.directory import CurrentDirectory
 from p0_agent.catalogs import Catalogs
 from p0_agent.core import inbox
 from p0_agent.core.context import Context
+from p0_agent.core.deadlines import Deadlines
 from p0_agent.core.drift import end_changed
 from p0_agent.core.handle import handle
 from p0_agent.core.lapse import close_lapsed
@@ -90,6 +91,7 @@ class Worker:
         self._places = asyncio.Semaphore(MAX_JOBS)
         self._watch = OneShotWatch()
         self._redefinitions = Redefinitions()
+        self._deadlines = Deadlines()
         self._swept_at = 0.0
 
     async def run(self) -> None:
@@ -220,7 +222,7 @@ class Worker:
     async def _end_due(self) -> None:
         """Cheap when nothing is due; the whole sweep every `SWEEP_SECONDS` all the same, for what nobody expected."""
         now = self._context.clock()
-        if now - self._swept_at < SWEEP_SECONDS and not await self._context.cluster.ledger.due(int(now)):
+        if 0 <= now - self._swept_at < SWEEP_SECONDS and not await self._context.cluster.ledger.due(int(now)):
             return
         for report in await end_due(self._context):
             self._note(report.head)
@@ -233,7 +235,7 @@ class Worker:
             self._reports.put_nowait(report)
 
     async def _end_used(self) -> None:
-        for report in await self._watch.look(self._context):
+        for report in (*await self._deadlines.look(self._context), *await self._watch.look(self._context)):
             self._note(report.head)
             self._reports.put_nowait(report)
 

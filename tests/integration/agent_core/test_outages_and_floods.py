@@ -9,9 +9,11 @@ import pytest
 
 from fix_agent_core import MARKETS, Bench
 from p0_access.errors import ProofError
+from p0_access.proof import jws
 from p0_access.proof.id_token import KeySet
 from p0_access.proof.issuers import TrustedIssuer
 from p0_agent.core import refusals
+from p0_agent.core.deadlines import Deadlines
 from p0_agent.core.watch import end_due
 from p0_agent.errors import IssuerUnavailableError
 
@@ -65,3 +67,36 @@ async def test_junk_is_refused_each_time_and_fills_the_evidence_only_so_far(benc
     assert (await kinds())[-1] == "refusal"
     assert (await bench.admit(good)).outcome == "active"
     await bench.do("end", good)
+
+
+async def test_a_clock_that_is_set_back_makes_no_access_last_longer(bench: Bench) -> None:
+    passed = 0.0
+    deadlines = Deadlines(steady=lambda: passed)
+    dana = bench.person("dana", "analysts")
+    request, _ = bench.ask(dana, MARKETS, ttl=60)
+    assert (await bench.admit(request)).outcome == "active"
+    assert await deadlines.look(bench.context) == ()
+    bench.clock.now -= 3600
+    passed += 59
+    assert await deadlines.look(bench.context) == ()
+    assert await end_due(bench.context) == ()
+    passed += 1
+    (report,) = await deadlines.look(bench.context)
+    assert report.rh == jws.record_hash(request.record)
+    assert await bench.roles() == []
+
+
+async def test_a_clock_that_is_set_forward_ends_what_it_says_is_over_and_nothing_that_comes_later(bench: Bench) -> None:
+    deadlines = Deadlines(steady=lambda: 0.0)
+    dana = bench.person("dana", "analysts")
+    early, _ = bench.ask(dana, MARKETS, ttl=60)
+    later, _ = bench.ask(dana, MARKETS, ttl=60)
+    assert (await bench.admit(early)).outcome == "active"
+    bench.clock.now += 3600
+    (report,) = await end_due(bench.context)
+    assert report.rh == jws.record_hash(early.record)
+    bench.clock.now -= 3600
+    assert (await bench.admit(later)).outcome == "active"
+    assert await deadlines.look(bench.context) == ()
+    assert await end_due(bench.context) == ()
+    await bench.do("end", later)
