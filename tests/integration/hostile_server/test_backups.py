@@ -127,7 +127,7 @@ async def test_a_ledger_that_is_gone_counts_as_one_that_has_seen_everything(
     record.keep(await managed.cluster.evidence.head())
     await h.stop()
     async with await managed.superuser() as connection:
-        await connection.execute("DROP TABLE p0.mandate_use, p0.mandate, p0.review")
+        await connection.execute("DROP TABLE p0.mandate_use, p0.mandate, p0.review, p0.inbox")
         await connection.execute("DROP TABLE p0.approval, p0.request, p0.migration, p0.chain")
         await connection.execute("DROP FUNCTION p0.refuse")
     await run(managed, ["DELETE FROM p0_evidence.log"])
