@@ -20,6 +20,8 @@ from p0_agent.postgres.ledger import Entry
 
 async def check_extension(request: Request, subject: Subject, context: Context) -> None:
     """Before it is routed: what it extends is a live access of the same person, for exactly the same."""
+    if request.break_glass:
+        raise _refused("an emergency is an access of its own, not longer than the rules say", "extension_emergency")
     first = await _first(request, context)
     admission = admission_of(first, context)
     if (admission.subject.iss, admission.subject.sub) != (subject.iss, subject.sub):

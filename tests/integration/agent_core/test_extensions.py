@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -96,6 +97,8 @@ async def test_only_ones_own_live_access_for_exactly_the_same(bench: Bench) -> N
     other = "select name from enterprise.markets"
     assert (await bench.admit(extending(bench, dana, first, other))).code == "extension_differs"
     assert (await bench.admit(extending(bench, dana, first, extends="x" * 43))).code == "extension_unknown"
+    request, _ = bench.ask(dana, MARKETS, extends=jws.record_hash(first.record), break_glass=True)
+    assert (await bench.admit(dana.stepping_up(request))).code == "extension_emergency"
     await bench.end(first, dana)
     once, _ = bench.ask(dana, MARKETS, ttl=600, one_shot=True)
     await bench.admit(once)
@@ -104,3 +107,16 @@ async def test_only_ones_own_live_access_for_exactly_the_same(bench: Bench) -> N
     waiting, _ = bench.ask(dana, ORDERS)
     await bench.admit(waiting)
     assert (await bench.admit(extending(bench, dana, waiting, ORDERS))).code == "extension_ended"
+
+
+async def test_extended_while_it_ends_it_ends(bench: Bench) -> None:
+    dana = bench.person("dana", "analysts")
+    for _ in range(3):
+        first, _ = bench.ask(dana, MARKETS, ttl=600)
+        await bench.admit(first)
+        longer, ended = await asyncio.gather(
+            bench.admit(extending(bench, dana, first)), bench.end(first, dana, "revoke")
+        )
+        assert ended.outcome == "ended", ended
+        assert longer.outcome == "extended" or longer.code == "extension_ended", longer
+        assert await bench.roles() == []
