@@ -152,6 +152,16 @@ def test_a_token_expires_with_the_second_that_it_names_and_a_minute() -> None:
     assert verified(text, now=NOW + 59).exp == NOW
 
 
+def test_the_clock_is_the_one_that_is_passed_in() -> None:
+    long_ago, some_day = 1_000_000_000, 4_000_000_000
+    assert verified(token(iat=long_ago, exp=long_ago + 300), now=long_ago).iat == long_ago
+    assert verified(token(iat=some_day, nbf=some_day, exp=some_day + 300), now=some_day).iat == some_day
+
+
+def test_what_nothing_depends_on_may_be_anything() -> None:
+    assert verified(token(jti=7)).sub == "dana"
+
+
 @pytest.mark.parametrize(
     ("headers", "expected"),
     [
@@ -214,6 +224,8 @@ def test_the_longest_token() -> None:
 
     text = of(MAX_TOKEN_CHARS - 4)
     assert verified(text).sub == "dana"
+    named = f"{b64u(b'{')}.{'x' * MAX_TOKEN_CHARS}"[:MAX_TOKEN_CHARS]
+    assert code_of(lambda: verified(named)) == "malformed_token"
     assert code_of(lambda: verified(text + "x" * (MAX_TOKEN_CHARS + 1 - len(text)))) == "oversize"
     exactly = "a.b." + "c" * (MAX_TOKEN_CHARS - 4)
     assert code_of(lambda: unverified_issuer(exactly)) != ""
@@ -543,6 +555,8 @@ def test_the_longest_header_and_bind() -> None:
 
 
 def test_any_text_has_a_hash() -> None:
+    signing_input = b"p0-signed-v1\0" + (3).to_bytes(8, "big") + b"x.y"
+    assert jws.record_hash("x.y.z") == b64u(hashlib.sha256(signing_input).digest())
     assert jws.record_hash("\ud800.x.y") != jws.record_hash("\ud801.x.y")
 
 
