@@ -1,6 +1,6 @@
 """The catalog as rows: which are shown, given what is open and what is filtered for. Pure; draws nothing.
 
-Made for 100,000 tables: a relation's row is made once, its columns only when it is opened, and a filter is a
+Made for 100,000 tables: a schema is sorted, and rows are made, only when they are to be seen, and a filter is a
 substring search over names that were joined once. A schema's functions stand behind its tables and views.
 """
 
@@ -35,8 +35,9 @@ class CatalogRows:
     def __init__(self) -> None:
         self._databases: tuple[str, ...] = ()
         self._catalog: Catalog | None = None
-        self._relations: dict[str, list[Row]] = {}
-        self._haystack: list[tuple[str, Row]] | None = None
+        self._items: dict[str, list[Relation | Function]] = {}
+        self._sorted: dict[str, Sequence[Relation | Function]] = {}
+        self._haystack: list[tuple[str, str, Relation | Function]] | None = None
         self._open: set[tuple[str, str | None, str | None]] = set()
         self._words: tuple[str, ...] = ()
         self.rows: Sequence[Row] = ()
@@ -51,18 +52,17 @@ class CatalogRows:
         """Opens the database and, when there are few, its schemas."""
         self._catalog = catalog
         self._haystack = None
-        self._relations = {schema: [] for schema in sorted(catalog.schemas)}
-        for relation in sorted(catalog.relations, key=lambda item: item.name):
+        self._sorted = {}
+        self._items = {schema: [] for schema in sorted(catalog.schemas)}
+        for relation in catalog.relations:
             if relation.kind != "sequence":
-                row = Row("relation", catalog.database, relation.schema, relation)
-                self._relations.setdefault(relation.schema, []).append(row)
-        for function in sorted(catalog.functions, key=lambda item: (item.name, item.arguments)):
-            row = Row("function", catalog.database, function.schema, function=function)
-            self._relations.setdefault(function.schema, []).append(row)
-        self.total = sum(len(rows) for rows in self._relations.values())
+                self._items.setdefault(relation.schema, []).append(relation)
+        for function in catalog.functions:
+            self._items.setdefault(function.schema, []).append(function)
+        self.total = sum(len(items) for items in self._items.values())
         self._open.add((catalog.database, None, None))
         if self.total <= 200:
-            self._open.update((catalog.database, schema, None) for schema in self._relations)
+            self._open.update((catalog.database, schema, None) for schema in self._items)
         self._rebuild()
 
     def filter(self, text: str) -> None:
@@ -99,47 +99,58 @@ class CatalogRows:
         self.rows = found
 
     def _add_schemas(self, found: list[Row], database: str) -> None:
-        matching = self._matching()
-        self.matched = sum(len(rows) for rows in matching.values())
-        for schema, relations in matching.items():
+        matching = self._matching() if self._words else self._items
+        self.matched = sum(len(items) for items in matching.values())
+        for schema in matching:
             row = Row("schema", database, schema)
-            if self._words and not relations:
-                continue
             found.append(row)
             if not self.is_open(row):
                 continue
+            items = matching[schema] if self._words else self._in_order(schema)
+            rows = [_row(database, schema, item) for item in items]
             if not self._any_relation_open:
-                found.extend(relations)
+                found.extend(rows)
                 continue
-            for relation in relations:
+            for relation in rows:
                 found.append(relation)
                 if relation.key in self._open and relation.relation is not None:
                     found.extend(relation._replace(kind="column", column=item) for item in relation.relation.columns)
+
+    def _in_order(self, schema: str) -> Sequence[Relation | Function]:
+        """What is in a schema: relations, then functions, by name. Sorted when it is first looked at."""
+        known = self._sorted.get(schema)
+        if known is None:
+            known = self._sorted[schema] = sorted(self._items[schema], key=_order)
+        return known
 
     @property
     def _any_relation_open(self) -> bool:
         return any(relation is not None for _, _, relation in self._open)
 
-    def _matching(self) -> dict[str, list[Row]]:
-        if not self._words:
-            return self._relations
+    def _matching(self) -> dict[str, list[Relation | Function]]:
+        """By schema, those that hold every word; schemas without any are left out."""
         if self._haystack is None:
             self._haystack = [
-                (f"{schema}.{_name(row)}".casefold(), row) for schema, rows in self._relations.items() for row in rows
+                (f"{schema}.{item.name}".casefold(), schema, item)
+                for schema in self._items
+                for item in self._in_order(schema)
             ]
         first, *others = self._words
-        found: dict[str, list[Row]] = {}
-        for text, row in self._haystack:
+        found: dict[str, list[Relation | Function]] = {}
+        for text, schema, item in self._haystack:
             if first in text and all(word in text for word in others):
-                found.setdefault(row.schema or "", []).append(row)
+                found.setdefault(schema, []).append(item)
         return found
 
 
-def _name(row: Row) -> str:
-    """Of a relation or a function."""
-    if row.relation is not None:
-        return row.relation.name
-    return "" if row.function is None else row.function.name
+def _order(item: Relation | Function) -> tuple[bool, str, str]:
+    return (True, item.name, item.arguments) if isinstance(item, Function) else (False, item.name, "")
+
+
+def _row(database: str, schema: str, item: Relation | Function) -> Row:
+    if isinstance(item, Function):
+        return Row("function", database, schema, function=item)
+    return Row("relation", database, schema, item)
 
 
 _LEVEL: dict[RowKind, int] = {"database": 0, "schema": 1, "relation": 2, "function": 2, "column": 3}
