@@ -145,9 +145,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     def requestor(self, groups: tuple[str, ...]) -> Requestor:
         """As rules see them."""
         claims = None if self.claims is None else tuple(sorted(self.claims.items()))
-        return Requestor(
-            iss=self.iss, sub=self.sub, email=self.email, groups=groups, claims=claims, human=self.human
-        )
+        return Requestor(iss=self.iss, sub=self.sub, email=self.email, groups=groups, claims=claims, human=self.human)
 
 
 class ReachedObject(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
