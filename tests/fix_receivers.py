@@ -11,7 +11,7 @@ from email.message import EmailMessage
 
 import pytest
 
-SECONDS = 10.0
+SECONDS = 60.0
 
 
 @dataclass(kw_only=True)

@@ -83,7 +83,7 @@ async def test_a_bad_file_of_rules_is_told_with_what_the_server_does(
     plane: Plane, caplog: pytest.LogCaptureFixture
 ) -> None:
     (plane.directory / "rules.yaml").write_text("version: 1\nrules: nonsense\n")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             if "the old ones stay" in caplog.text:
                 break
@@ -162,7 +162,7 @@ async def test_dead_notices_are_shown_and_tried_again(
             await receiver.until(_count(receiver, attempt))
             plane.clock.ahead += max(DELAYS)
         found: list[Finding] = []
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while ("gap", "1 could not be delivered") not in about(found, "notices to hook"):
                 found = await examined(plane)
         status, out, _ = await p0_server("notices", *config)
