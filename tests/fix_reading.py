@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 from psycopg import sql
 
-from fix_inference import CASES, SCHEMAS
+from fix_inference import SCHEMAS, schema_for
 from fix_postgres import Managed, fresh_database, managing, superuser_connection
 from p0_access.messages.records import What
 from p0_access.proof.keys import SigningKey
@@ -58,7 +58,7 @@ async def reading(postgres: EmbeddedPostgres) -> AsyncIterator[Reading]:
     log = logging.getLogger("p0.agent.reading")
     async with fresh_database(postgres, template="template1") as name:
         async with await superuser_connection(postgres, name) as connection:
-            await connection.execute((CASES / "schema.sql").read_bytes())
+            await connection.execute(schema_for(connection.info.server_version))
         async with managing(postgres, name, {name: SCHEMAS}) as managed:
             async with await superuser_connection(postgres, name) as connection:
                 await connection.execute(

@@ -178,7 +178,9 @@ async def judging(server: ConnectParameters) -> AsyncIterator[Judge]:
         for name in (names.reader, names.role, names.everything):
             await connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(name)))
         await connection.execute(
-            sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(names.reader), password.reveal())
+            sql.SQL("ALTER ROLE {0} LOGIN PASSWORD {1}; ALTER ROLE {0} SET log_min_messages = panic").format(
+                sql.Identifier(names.reader), password.reveal()
+            )
         )
         await connection.execute(
             sql.SQL("GRANT {} TO {}").format(

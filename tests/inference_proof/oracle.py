@@ -34,7 +34,8 @@ _WHOLE: Final = ((8, "DELETE"), (16, "TRUNCATE"))
 
 
 _SETTINGS: Final = sql.SQL(
-    "SET LOCAL debug_pretty_print = off; SET LOCAL debug_print_plan = on; SET LOCAL client_min_messages = log; "
+    "SET LOCAL log_min_messages = panic; SET LOCAL client_min_messages = log;"
+    " SET LOCAL debug_pretty_print = off; SET LOCAL debug_print_plan = on; "
 )
 
 
