@@ -12,7 +12,7 @@ import termios
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 SECONDS: Final = 30.0
 _SEQUENCES: Final = re.compile(r"\x1b(?:\[[0-9;?<>=$]*[A-Za-z]|[()][A-Z0-9]|[=>78]|\][^\x07]*\x07|P[^\x1b]*\x1b\\)")
@@ -29,7 +29,7 @@ class Terminal:
         self.started = 0.0
         self.last_drawn = 0.0
 
-    async def __aenter__(self) -> Terminal:
+    async def __aenter__(self) -> Self:
         self._master, slave = pty.openpty()
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", 36, 120, 0, 0))
         asyncio.get_running_loop().add_reader(self._master, self._receive)
@@ -73,9 +73,13 @@ class Terminal:
 
     async def still(self, seconds: float = 0.3) -> None:
         """Until nothing was drawn for a while, from now on."""
-        since = time.perf_counter()
-        while (left := max(since, self.last_drawn) + seconds - time.perf_counter()) > 0:
-            await asyncio.sleep(left)
+        while True:
+            self._read.clear()
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._read.wait()
+            except TimeoutError:
+                return
 
     def cpu_seconds(self) -> float:
         """Used by the program so far."""
