@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
 VERSIONS ?= 14 16 17
 SECONDS ?= 60
-.PHONY: help setup demo test test-postgres fuzz check fmt mutants bench pictures lock
+.PHONY: help setup demo test test-postgres fuzz soak check fmt mutants bench pictures lock
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -31,7 +31,6 @@ test-postgres: $(STAMP) ## the tests that face PostgreSQL, on VERSIONS="14 16 17
 fuzz: $(STAMP) ## hostile text against the reading of SQL, for SECONDS="60"
 	@"$(BIN)/python" tests/fuzz/run.py -max_total_time="$(SECONDS)"
 
-SECONDS ?= 60
 soak: $(STAMP) ## random requests while agent and PostgreSQL are killed: make soak SECONDS=600
 	@P0_SOAK_SECONDS="$(SECONDS)" "$(BIN)/python" -m pytest -q -s tests/integration/agent_core/test_soak.py
 
