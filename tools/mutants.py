@@ -86,7 +86,7 @@ def _survivors(place: Path, results: str) -> Iterator[tuple[str, str, str]]:
     parsed: dict[str, dict[str, ast.AST]] = {}
     for line in results.splitlines():
         found = _RESULT.match(line)
-        if found is None:
+        if found is None or found[2] == "timeout":  # a test that never ends is a test that fails
             continue
         module, _, mutant = found[1].rpartition(".")
         if module not in parsed:
