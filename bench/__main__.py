@@ -17,7 +17,9 @@ from bench.harness import Table
 
 def modules() -> list[str]:
     here = [str(Path(__file__).parent)]
-    return sorted(each.name for each in pkgutil.iter_modules(here) if each.name not in {"__main__", "harness", "terminals"})
+    return sorted(
+        each.name for each in pkgutil.iter_modules(here) if each.name not in {"__main__", "harness", "terminals"}
+    )
 
 
 async def main(arguments: list[str]) -> int:
