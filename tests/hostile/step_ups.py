@@ -15,6 +15,7 @@ from fix_people import CLIENT, Person
 from hostile.mandates import emergency, reviewing
 from p0_access.messages.identity import Identity, SignedAct
 from p0_access.messages.job import Result
+from p0_access.messages.records import Approval
 from p0_access.proof import commitment, jws
 from p0_access.routing.load import load
 
@@ -82,6 +83,13 @@ def elsewhere(h: Hostile, ann: Person, act: SignedAct) -> SignedAct:
     return with_token(act, same.stepping_up(act).identity.step_up)
 
 
+def as_old_as_the_session(h: Hostile, ann: Person, act: SignedAct) -> SignedAct:
+    """Whoever has the session key dates the act; the provider knows the browser, and gives a token without asking."""
+    then = int(h.bench.clock()) - 3_600
+    record = msgspec.structs.replace(jws.unverified_record(act.record, Approval), iat=then)
+    return ann.stepping_up(SignedAct(record=jws.sign(record, ann.key), identity=act.identity), auth_time=then)
+
+
 step_up("an approval of a write without one", 9, "step_up_required", lambda h, ann, act: act)
 step_up("one that was made for another act", 5, "step_up_nonce", of_another_act)
 step_up("one that was made in another session of the same person", 5, "step_up_nonce", of_another_session)
@@ -100,6 +108,7 @@ step_up(
     "step_up_older",
     lambda h, ann, act: ann.stepping_up(act, auth_time=int(h.bench.clock()) - 61),
 )
+step_up("one that nobody was asked for, of an act that claims to be as old", 5, "step_up_older", as_old_as_the_session)
 step_up(
     "one that does not say when", 5, "step_up_auth_time", lambda h, ann, act: with_token(act, _without_time(ann, act))
 )

@@ -33,6 +33,10 @@ MAX_PASTED_SESSION: Final = 3_600
 STEP_UP_SLACK: Final = 60
 """Seconds by which a sign-in for an act may seem to come before the act, as far as clocks differ."""
 
+STEP_UP_SECONDS: Final = 300
+"""Seconds that a sign-in for an act may take, from when the person proved who they are to the token: `iat` of an act is
+its signer's word, so it alone does not tell that anybody was asked."""
+
 ActT = TypeVar("ActT", bound=Act)
 
 
@@ -187,7 +191,7 @@ def check_made_for(token: VerifiedToken, *, bind: str, act_hash: str, signed_at:
         raise ProofError("the sign-in was made for something else", code="step_up_nonce")
     if token.auth_time is None:
         raise ProofError("the identity provider does not say when the sign-in was", code="step_up_auth_time")
-    if token.auth_time < signed_at - STEP_UP_SLACK:
+    if token.auth_time < max(signed_at - STEP_UP_SLACK, token.iat - STEP_UP_SECONDS):
         raise ProofError(
             "the identity provider did not ask to sign in for this", code="step_up_older", hint="Sign in anew for it."
         )

@@ -474,10 +474,12 @@ def test_an_act_beside_another_login_than_the_verified_one() -> None:
 # sign-ins for one act
 
 
-def stepped(*, before: int = 0, browser: TrustedIssuer = ISSUER, aud: str = "p0", **changes: Any) -> VerifiedIdentity:
+def stepped(
+    *, before: int = 0, signed: int = NOW, browser: TrustedIssuer = ISSUER, aud: str = "p0", **changes: Any
+) -> VerifiedIdentity:
     original = token(aud=aud)
     person = known(Identity(bind=BIND, id_token=original), browser)
-    record = collect(person)
+    record = collect(person, iat=signed)
     made_for = commitment.step_up_nonce(BIND, jws.record_hash(record))
     said: dict[str, Any] = {"nonce": made_for, "auth_time": NOW - before, "aud": aud}
     identity = Identity(bind=BIND, id_token=original, step_up=token(**said | changes))
@@ -493,12 +495,15 @@ def test_a_sign_in_for_one_act() -> None:
     assert found.current_until == NOW + 100
     assert stepped().stepped_up is not None
     assert stepped(before=60).step_up is not None
+    assert stepped(before=300, signed=NOW - 300).step_up is not None
 
 
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
         ({"before": 61}, "step_up_older"),
+        ({"before": 301, "signed": NOW - 301}, "step_up_older"),
+        ({"before": 301, "signed": NOW - 301, "iat": NOW + 1, "auth_time": NOW - 300}, "step_up_older"),
         ({"auth_time": None}, "step_up_auth_time"),
         ({"nonce": commitment.nonce(BIND)}, "step_up_nonce"),
         ({"nonce": None}, "step_up_nonce"),
