@@ -1,7 +1,8 @@
 """What an agent remembers outside its database: how far its evidence had come when it last worked.
 
 A database that was restored from a backup has forgotten denials, ends and replays since, and brings back accesses that
-were ended. It cannot tell by itself; this file beside the agent's key can. It holds no secret, and is not evidence.
+were ended, and mandates that were used up or withdrawn. It cannot tell by itself; this file beside the agent's key can.
+It holds no secret, and is not evidence.
 """
 
 from __future__ import annotations
@@ -76,8 +77,8 @@ class StartRecord:
 async def reconcile(cluster: Cluster, record: StartRecord, started: Started, now: int) -> int:
     """Holds the ledger against what is remembered; returns the time before which nothing signed is accepted.
 
-    Where the database lacks what was there, all that it holds open is closed, all that it holds live begins to end, and
-    what was signed until now counts as seen.
+    Where the database lacks what was there, all that it holds open is closed, all that it holds live begins to end, no
+    mandate stands any more, and what was signed until now counts as seen.
     """
     kept = record.read()
     if kept is None or await cluster.evidence.holds(kept.head):
@@ -89,6 +90,7 @@ async def reconcile(cluster: Cluster, record: StartRecord, started: Started, now
         await cluster.ledger.close(entry.rh, "lapsed", now)
     for entry in await cluster.ledger.live():
         await cluster.ledger.begin_end(entry.rh, "failed", now)
+    await cluster.mandates.withdraw_all(now)
     not_before = now + SKEW + 1  # an act may be dated as far ahead as clocks may differ
     head = await cluster.evidence.append(REWOUND, encode(kept.head).decode(), now)
     record.keep(head, not_before=not_before)

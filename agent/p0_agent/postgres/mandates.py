@@ -85,6 +85,11 @@ class Mandates:
                 "UPDATE p0.mandate SET withdrawn_at = %s WHERE h = %s AND withdrawn_at IS NULL", (now, h)
             )
 
+    async def withdraw_all(self, now: int) -> None:
+        """As if who signed them had: nothing that was signed in advance counts any more."""
+        async with self._connections.control() as connection:
+            await connection.execute("UPDATE p0.mandate SET withdrawn_at = %s WHERE withdrawn_at IS NULL", (now,))
+
     async def allowances(self, database: str, now: int) -> tuple[Standing, ...]:
         """Those that stand now and have a use left, the oldest first."""
         where = sql.SQL(

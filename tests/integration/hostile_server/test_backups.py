@@ -10,16 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from fix_agent_core import NOW, Bench
+from fix_agent_core import EMAILS, NOW, Bench
 from fix_hostile_server import Hostile
+from fix_mandates import again as anew
+from fix_mandates import allowance, delegation, stands, with_rules, withdrawn
 from fix_postgres import Managed
+from p0_access.permissions.permission import column
 from p0_agent.core.watch import end_due
 from p0_agent.postgres.cluster import Cluster, Started
 from p0_agent.postgres.connections import Connections
 from p0_agent.postgres.errors import EvidenceError
 from p0_agent.start_record import StartRecord, reconcile
 
-TABLES = ("p0.request", "p0.approval", "p0_evidence.log")
+TABLES = ("p0.request", "p0.approval", "p0.mandate", "p0.mandate_use", "p0_evidence.log")
 
 
 @pytest.fixture
@@ -116,6 +119,34 @@ async def test_what_a_backup_brings_back_is_closed_and_what_it_forgot_is_not_bel
         kinds = [entry.kind for entry in await cluster.evidence.entries()]
         assert "rewound" in kinds
         await h.stop()
+
+
+async def test_what_was_signed_in_advance_does_not_come_back_with_a_backup(
+    hostile: Hostile, record: StartRecord
+) -> None:
+    """Uses that were spent, and what was withdrawn, are not in it."""
+    h, managed = hostile, hostile.bench.managed
+    with_rules(h.bench)
+    await restarted(h, managed.cluster, record)
+    dana, pat, sam = (h.bench.person(*each) for each in (("dana", "analysts"), ("pat", "privacy"), ("sam",)))
+    spent = await stands(h.bench, allowance(h.bench, pat, dana, column("enterprise", "customers", "email", "SELECT")))
+    stood_in = await stands(h.bench, delegation(h.bench, pat, sam))
+    await back_up(managed)
+    request, _ = h.bench.ask(dana, EMAILS)
+    assert (await h.bench.admit(request)).outcome == "approved"
+    assert (await withdrawn(h.bench, stood_in, pat)).outcome == "ended"
+    record.keep(await managed.cluster.evidence.head())
+    await restore(managed)
+
+    async with again(managed) as cluster:
+        await restarted(h, cluster, record)
+        h.later(62)
+        request, _ = h.bench.ask(anew(h.bench, dana), EMAILS)
+        admitted = await h.bench.admit(request)
+        assert admitted.outcome == "pending", admitted
+        assert (await h.bench.approve(request, admitted, anew(h.bench, sam))).code == "not_an_approver"
+        for each in (spent, stood_in):
+            assert (await h.bench.do("mandate", each)).outcome == "ended"
 
 
 async def test_a_ledger_that_is_gone_counts_as_one_that_has_seen_everything(
