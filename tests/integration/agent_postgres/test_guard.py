@@ -23,6 +23,7 @@ MARKETS = (usage("enterprise"), relation("enterprise", "markets", "SELECT"))
 SET = "p0_set_" + "a" * 32
 LOGIN = "p0_eve_" + "a" * 16
 OTHER = "p0_eve_" + "d" * 16
+OF_OTHER = f"FROM pg_roles WHERE rolname = '{OTHER}'"
 VERIFIER = verifier(new_password(bytes), b"salt" * 4, 1)
 SETTINGS = {"statement_timeout": ["5s"]}
 
@@ -243,6 +244,18 @@ async def test_nothing_above_the_ceiling_is_granted(held: psycopg.AsyncConnectio
     assert await cursor.fetchone() == (False,)
 
 
+async def test_a_role_that_owns_something_is_not_granted(managed: Managed, held: psycopg.AsyncConnection) -> None:
+    """Also where the ceiling names it, and the broker administers it: its members can do what an owner can."""
+    async with await managed.superuser() as superuser:
+        await superuser.execute("UPDATE p0_guard.ceiling SET roles = ARRAY['mydatabase_owner']")
+        await superuser.execute("GRANT mydatabase_owner TO p0_broker WITH ADMIN OPTION")
+        try:
+            async with refused():
+                await call(held, "grant", SET, Jsonb([["role", None, "mydatabase_owner", None, "MEMBER"]]))
+        finally:
+            await superuser.execute("REVOKE mydatabase_owner FROM p0_broker CASCADE")
+
+
 async def test_objects_are_data(held: psycopg.AsyncConnection) -> None:
     for name in ("markets TO PUBLIC; --", 'markets" TO PUBLIC; --', "markets, ledger.entries", "%I"):
         for column in (None, name):
@@ -276,6 +289,31 @@ async def test_no_end_above_the_ceiling(managed: Managed, held: psycopg.AsyncCon
     await call(held, "restore", OTHER, soon() + 300, Jsonb({}))
     await call(held, "clear", [OTHER])
     await call(held, "close", [OTHER])
+
+
+async def test_no_time_zone_of_the_thiefs_moves_the_end(held: psycopg.AsyncConnection) -> None:
+    """From PostgreSQL 18 on a session's zone says what Z means."""
+    await held.execute("SET timezone = '<Z>+167'")
+    for function, arguments in (
+        ("open", (OTHER, SET, VERIFIER, 2_000_000_000, 1, "", Jsonb({}))),
+        ("restore", (OTHER, 2_000_000_000, Jsonb({}))),
+    ):
+        await call(held, function, *arguments)
+        cursor = await held.execute(f"SELECT extract(epoch FROM rolvaliduntil)::bigint {OF_OTHER}")
+        assert await cursor.fetchone() == (2_000_000_000,)
+    await call(held, "fence", OTHER, SET)
+    await call(held, "enter", OTHER, VERIFIER, "postgres")
+    cursor = await held.execute(f"SELECT rolvaliduntil < now() + interval '2 min' {OF_OTHER}")
+    assert await cursor.fetchone() == (True,)
+    await call(held, "clear", [OTHER])
+    await call(held, "close", [OTHER])
+
+
+async def test_without_a_ceiling_nothing_is_granted(managed: Managed, held: psycopg.AsyncConnection) -> None:
+    async with await managed.superuser() as superuser:
+        await superuser.execute("DELETE FROM p0_guard.ceiling")
+    async with refused():
+        await call(held, "grant", SET, Jsonb([["relation", "enterprise", "markets", None, "SELECT"]]))
 
 
 async def test_no_more_sessions_than_the_ceiling(held: psycopg.AsyncConnection) -> None:

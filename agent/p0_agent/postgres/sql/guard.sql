@@ -4,7 +4,8 @@
 --
 -- For whoever changes this: what the caller passes is data, quoted by format() wherever it becomes SQL. The search path is
 -- pinned, and nothing here may touch what the agent owns (the schema p0): its triggers would run as the broker. Settings of
--- the caller's session are the caller's: no backslash in a string, no ASSERT, no comparison with a bare NULL.
+-- the caller's session are the caller's: no backslash in a string, no ASSERT, no comparison with a bare NULL, no
+-- time with the name of a zone.
 CREATE SCHEMA IF NOT EXISTS p0_guard AUTHORIZATION {broker};
 REVOKE ALL ON SCHEMA p0_guard FROM PUBLIC;
 SET ROLE {broker};
@@ -76,10 +77,11 @@ AS $p0$
   SELECT CASE WHEN current_setting('server_version_num')::int >= 160000 THEN ' WITH INHERIT TRUE, SET FALSE' ELSE '' END
 $p0$;
 
+-- The offset is a number: letters, Z too, are what the session's time zone says (PostgreSQL 18).
 CREATE OR REPLACE FUNCTION p0_guard.timestamp(epoch bigint) RETURNS text LANGUAGE sql IMMUTABLE
   SET search_path = pg_catalog, pg_temp
 AS $p0$
-  SELECT to_char(to_timestamp(epoch) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+  SELECT to_char(to_timestamp(epoch) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"+00"')
 $p0$;
 
 -- Settings that guard against mistakes, and nothing that loads or runs anything. A value is a list of texts.
@@ -125,6 +127,9 @@ DECLARE
   statement text;
 BEGIN
   PERFORM p0_guard.require(ARRAY[role], 'set');
+  IF NOT EXISTS (SELECT FROM p0_guard.ceiling) THEN
+    PERFORM p0_guard.refuse('there is no ceiling');
+  END IF;
   SELECT CASE WHEN count(*) > min(c.max_permissions) THEN count(*) || ' permissions'
          ELSE min(format('%s on %s %s', p.privilege, p.kind, concat_ws('.', p.schema, p.object))) FILTER (WHERE NOT coalesce(
            CASE p.kind
@@ -138,7 +143,9 @@ BEGIN
              WHEN 'role' THEN p.privilege = 'MEMBER' AND p.object = ANY (c.roles) AND NOT EXISTS (
                SELECT FROM pg_roles r
                WHERE pg_has_role(p.object, r.oid, 'MEMBER') AND (r.rolsuper OR r.rolcreaterole OR r.rolcreatedb
-                 OR r.rolreplication OR r.rolbypassrls OR r.rolname ~ '^pg_' OR r.rolname = current_user))
+                 OR r.rolreplication OR r.rolbypassrls OR r.rolname ~ '^pg_' OR r.rolname = current_user
+                 OR EXISTS (SELECT FROM pg_shdepend d WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = r.oid
+                            AND d.deptype = 'o')))
            END AND p.object IS NOT NULL AND p.privilege = ANY (c.privileges || ARRAY['MEMBER']), false)) END
   INTO above
   FROM p0_guard.ceiling c, p0_guard.parts(permissions) p;
