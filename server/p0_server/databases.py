@@ -19,7 +19,6 @@ from p0_access.routing.visibility import Sight
 from p0_server.config import AgentSettings, Settings
 from p0_server.errors import NotFoundError, UnavailableError
 from p0_server.store.protocol import Store, StoredAgent, StoredCatalog
-from p0_server.visibility import requestor
 
 ONLINE_SECONDS: Final = 30
 """An agent that has not been heard of for longer counts as away; one that waits for jobs calls more often."""
@@ -83,7 +82,7 @@ class Databases:
         return StoredCatalog(database=database, agent=agent.thumbprint, version="", at=0, record="", catalog=text)
 
     def _sight(self, person: VerifiedIdentity) -> Sight:
-        return Sight(self._rules.rules, requestor(person))
+        return Sight(self._rules.rules, person.requestor)
 
     def _view(
         self, name: str, agent: AgentSettings, heard: StoredAgent | None, catalog_version: str | None

@@ -26,7 +26,7 @@ from p0_server.preview.previewer import Previewer
 from p0_server.requests import Requests
 from p0_server.stepping_up import demand_of_request
 from p0_server.store.protocol import NewEvent, NewJob, RidTakenError, Store, StoredCatalog, StoredRequest
-from p0_server.visibility import ending_keys, requestor, reviewer_keys
+from p0_server.visibility import ending_keys, reviewer_keys
 
 MAX_OPEN: Final = 200
 """Requests that one person may have waiting for a decision."""
@@ -61,7 +61,7 @@ class Submission:
     ) -> tuple[Preview, StoredCatalog]:
         """What would be read and decided, and over which catalog."""
         catalog = await self._databases.readable(person, database)
-        draft = Draft(what=what, requestor=requestor(person), ttl=ttl, reason=reason, at=self._now())
+        draft = Draft(what=what, requestor=person.requestor, ttl=ttl, reason=reason, at=self._now())
         return await self._previewer.preview(draft, catalog), catalog
 
     async def submit(self, person: VerifiedIdentity, signed: SignedAct, *, wait: int) -> tuple[RequestView, bool]:
@@ -131,7 +131,7 @@ class Submission:
     async def _preview(self, person: VerifiedIdentity, act: Request) -> Preview:
         draft = Draft(
             what=act.what,
-            requestor=requestor(person),
+            requestor=person.requestor,
             ttl=act.ttl,
             reason=act.reason,
             break_glass=act.break_glass,

@@ -14,7 +14,7 @@ from typing import Final
 from p0_access.messages.mandates import Named
 from p0_access.messages.records import Subject
 from p0_access.proof.identity import VerifiedIdentity
-from p0_access.routing.decision import Approvers, Decision, Denied, Escalation, NeedsApproval, Requestor
+from p0_access.routing.decision import Approvers, Decision, Denied, Escalation, NeedsApproval
 from p0_server.store.protocol import LoggedEvent, StoredRequest, Viewer
 
 _ENDS: Final = "ends "
@@ -54,11 +54,6 @@ def named_key(named: Named) -> str:
     if named.sub is not None:
         return f"subject {named.iss}#{named.sub}"
     return f"subject-of {named.iss} {(named.email or '').lower()}"
-
-
-def requestor(person: VerifiedIdentity) -> Requestor:
-    """A person as rules look at them."""
-    return person.requestor
 
 
 def viewer(person: VerifiedIdentity) -> Viewer:

@@ -16,7 +16,7 @@ from p0_access.proof.sealing import SUITE_NAME, seal
 from p0_access.routing.decide import route
 from p0_access.routing.decision import Automatic, Decision, Denied, NeedsApproval, Requestor, Session
 from p0_agent.core import ceiling
-from p0_agent.core.acts import admission_of, known, request_of, requestor, verified
+from p0_agent.core.acts import admission_of, known, request_of, verified
 from p0_agent.core.answer import Answer
 from p0_agent.core.context import Context
 from p0_agent.core.counting import Allowed, granted, progress
@@ -49,7 +49,7 @@ async def collect(job: Job, context: Context) -> Answer:
     if found.act.iat + COLLECT_MAX_AGE <= context.now():
         raise RefusedError("this was signed too long ago", step=Step.COLLECT, code="collect_stale", hint="Try again.")
     if entry.stage in {"approved", "provisioned"}:
-        await _unchanged(entry, admission, requestor(found.person), context)
+        await _unchanged(entry, admission, found.person.requestor, context)
         await context.cluster.evidence.append("collect", found.compact, context.now())
     return await provide(entry, admission, context)
 

@@ -10,7 +10,6 @@ from p0_access.messages.identity import SignedAct
 from p0_access.messages.records import Act, Admission, Request
 from p0_access.proof import jws
 from p0_access.proof.identity import VerifiedIdentity
-from p0_access.routing.decision import Requestor
 from p0_agent.core.context import Context
 from p0_agent.errors import RefusedError, Step, at
 from p0_agent.postgres.ledger import Entry
@@ -74,8 +73,3 @@ def check_signed_in(person: VerifiedIdentity) -> None:
             code="pasted_session",
             hint="Approve where your browser is.",
         )
-
-
-def requestor(person: VerifiedIdentity) -> Requestor:
-    """The person as rules see them."""
-    return person.requestor

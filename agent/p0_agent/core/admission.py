@@ -15,7 +15,7 @@ from p0_access.routing.stepping_up import check_step_up
 from p0_access.routing.visibility import Sight
 from p0_agent.core import supported
 from p0_agent.core.access import provide
-from p0_agent.core.acts import admission_of, request_of, requestor, verified
+from p0_agent.core.acts import admission_of, request_of, verified
 from p0_agent.core.answer import Answer
 from p0_agent.core.approvals import weigh
 from p0_agent.core.context import Context
@@ -87,9 +87,9 @@ async def _claim_and_decide(job: Job, context: Context) -> Entry:
 async def _decide(request: VerifiedAct[Request], entry: Entry, context: Context) -> Entry:
     if request.act.extends is not None:
         await check_extension(request.act, request.person.subject, context)
-    hidden = Sight(context.rules, requestor(request.person)).of(request.act.database) != "catalog"
+    hidden = Sight(context.rules, request.person.requestor).of(request.act.database) != "catalog"
     try:
-        needs = await read(request.act, requestor(request.person), context)
+        needs = await read(request.act, request.person.requestor, context)
     except RefusedError as error:
         if hidden:
             raise _not_covered() from error

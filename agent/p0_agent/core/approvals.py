@@ -10,7 +10,7 @@ from p0_access.proof import jws
 from p0_access.routing.approvals import Tally, demands, may_review
 from p0_access.routing.decision import NeedsApproval
 from p0_access.routing.stepping_up import check_step_up
-from p0_agent.core.acts import admission_of, check_signed_in, known, requestor, verified
+from p0_agent.core.acts import admission_of, check_signed_in, known, verified
 from p0_agent.core.answer import Answer
 from p0_agent.core.context import Context
 from p0_agent.core.counting import Approver, approver, asked_by, count_of, is_needed, progress_of
@@ -35,7 +35,7 @@ async def approve(job: Job, context: Context) -> Answer:
     if entry.stage != "admitted":
         return await _came_late(entry, found.hash, context)
     check_signed_in(found.person)
-    person = approver(found.person, await stood_in_for(requestor(found.person), context))
+    person = approver(found.person, await stood_in_for(found.person.requestor, context))
     _check(found.act, person, admission, context.now())
     if all(other.h != found.hash for other in await context.cluster.ledger.approvals(entry.rh)):
         await context.cluster.evidence.append("approval", found.compact, context.now())

@@ -84,7 +84,7 @@ def count_of(decision: NeedsApproval, admission: Admission, approvals: tuple[App
         decision,
         requestor=asked_by(admission),
         granted=admission.permissions,
-        approvals=[verified_approval(approval, admission) for approval in approvals],
+        approvals=[_verified_approval(approval, admission) for approval in approvals],
     )
 
 
@@ -110,7 +110,7 @@ def progress_of(count: Tally) -> tuple[Progress, ...]:
     )
 
 
-def verified_approval(approval: Approved, admission: Admission) -> VerifiedApproval:
+def _verified_approval(approval: Approved, admission: Admission) -> VerifiedApproval:
     """From the ledger, where it was written after it was verified: given on this admission, or in advance."""
     by = decode(approval.verified, Approver)
     after = max(approval.at - admission.iat, 0)

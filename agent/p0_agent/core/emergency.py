@@ -11,7 +11,7 @@ from p0_access.messages.records import Admission
 from p0_access.proof import jws
 from p0_access.routing.approvals import may_close
 from p0_access.routing.decision import Denied, Emergency
-from p0_agent.core.acts import admission_of, check_signed_in, known, request_of, requestor, verified
+from p0_agent.core.acts import admission_of, check_signed_in, known, request_of, verified
 from p0_agent.core.answer import Answer
 from p0_agent.core.context import Context
 from p0_agent.core.counting import asked_by
@@ -65,7 +65,7 @@ async def review(job: Job, context: Context) -> Answer:
     if (found.act.rh, found.act.ah) != (entry.rh, jws.record_hash(entry.admission or "")):
         raise _refused("this is a review of something else", "review_mismatch")
     check_signed_in(found.person)
-    person = requestor(found.person)
+    person = found.person.requestor
     emergency = emergency_of(admission)
     if emergency is None:
         raise _refused("this was no emergency", "no_review")

@@ -7,7 +7,7 @@ from p0_access.messages.records import Admission, Cause, Deletion, DroppedSet, E
 from p0_access.proof import jws
 from p0_access.routing.approvals import Absent, may_review, may_revoke
 from p0_access.routing.decision import Requestor
-from p0_agent.core.acts import admission_of, known, requestor, verified
+from p0_agent.core.acts import admission_of, known, verified
 from p0_agent.core.answer import Answer
 from p0_agent.core.context import Context
 from p0_agent.core.counting import asked_by
@@ -30,7 +30,7 @@ async def end(job: Job, context: Context) -> Answer:
             await context.cluster.evidence.append("server-end", entry.rh, context.now())
     else:
         found = await verified(job.act, End, context)
-        in_place_of = await stood_in_for(requestor(found.person), context)
+        in_place_of = await stood_in_for(found.person.requestor, context)
         cause = _allowed(found, entry, context, in_place_of)
         await context.cluster.evidence.append("end", found.compact, context.now())
     if entry.stage in OPEN:
@@ -102,7 +102,7 @@ def _allowed(found: VerifiedAct[End], entry: Entry, context: Context, in_place_o
     """Who asked may end it, whoever could have approved it, and who may end any."""
     if found.act.rh != entry.rh:
         raise RefusedError("this ends another request", step=Step.APPROVALS, code="end_mismatch")
-    person = requestor(found.person)
+    person = found.person.requestor
     own = jws.unverified_record(entry.request, Request).idh == found.act.idh
     if entry.admission is not None:
         admission = admission_of(entry, context)

@@ -14,15 +14,15 @@ from p0_access.messages.job import Job
 from p0_access.messages.mandates import Allow, Delegation, Named
 from p0_access.messages.records import Admission, End
 from p0_access.proof import jws
-from p0_access.routing.approvals import Absent, tally
+from p0_access.routing.approvals import Absent
 from p0_access.routing.decision import NeedsApproval, Requestor
 from p0_access.routing.people import is_approver
 from p0_access.routing.rule import People
 from p0_access.routing.stepping_up import check_step_up, of_mandate
-from p0_agent.core.acts import check_signed_in, request_of, requestor, verified
+from p0_agent.core.acts import check_signed_in, request_of, verified
 from p0_agent.core.answer import Answer
 from p0_agent.core.context import Context
-from p0_agent.core.counting import Approver, approver, asked_by, verified_approval
+from p0_agent.core.counting import Approver, approver, count_of
 from p0_agent.errors import RefusedError, Step, at
 from p0_agent.postgres.ledger import Approved, Entry
 from p0_agent.postgres.mandates import Standing
@@ -108,7 +108,7 @@ async def _taken_in(job: Job, context: Context) -> Standing:
                 kind="allow" if isinstance(act, Allow) else "delegation",
                 database=act.database if isinstance(act, Allow) else None,
                 record=found.compact,
-                verified=encode(approver(found.person) if isinstance(act, Allow) else requestor(found.person)).decode(),
+                verified=encode(approver(found.person) if isinstance(act, Allow) else found.person.requestor).decode(),
                 uses=act.uses if isinstance(act, Allow) else None,
                 begins=act.nbf,
                 ends=act.exp,
@@ -120,7 +120,7 @@ async def _taken_in(job: Job, context: Context) -> Standing:
 def _check(found: VerifiedAct[Allow | Delegation], context: Context) -> None:
     """Said now rather than never: what could not count anyway. Whether it counts is found out when it is used."""
     act = found.act
-    person = requestor(found.person)
+    person = found.person.requestor
     if act.nbf >= act.exp:
         raise RefusedError("it would end before it begins", step=Step.SHAPE, code="mandate_window")
     if _named(act).means(iss=person.iss, sub=person.sub, email=person.email):
@@ -170,13 +170,7 @@ async def _helps(
         return False
 
     def left(approvals: tuple[Approved, ...]) -> int:
-        count = tally(
-            decision,
-            requestor=asked_by(admission),
-            granted=admission.permissions,
-            approvals=[verified_approval(each, admission) for each in approvals],
-        )
-        return sum(counted.left for counted in count.counted)
+        return sum(counted.left for counted in count_of(decision, admission, approvals).counted)
 
     return left((*present, approval)) < left(present)
 

@@ -23,7 +23,12 @@ def check(request: Request, *, schemas: Collection[str]) -> None:
     with at(Step.SHAPE):
         check_sealing_key(request.enc)
     if request.what.settings is not UNSET and request.what.settings:
-        raise _unsupported("a setting", "settings_unsupported", hint="Leave the settings out of the request.")
+        raise RefusedError(
+            "this agent does not know a setting",
+            step=Step.SHAPE,
+            code="settings_unsupported",
+            hint="Leave the settings out of the request.",
+        )
     if request.what.search_path is not UNSET:
         _check_search_path(request.what.search_path, schemas)
 
@@ -39,7 +44,3 @@ def _check_search_path(path: tuple[str, ...], schemas: Collection[str]) -> None:
 
 def _unsafe(message: str) -> RefusedError:
     return RefusedError(message, step=Step.SHAPE, code="search_path_unsafe", hint="Write names with their schemas.")
-
-
-def _unsupported(what: str, code: str, *, hint: str) -> RefusedError:
-    return RefusedError(f"this agent does not know {what}", step=Step.SHAPE, code=code, hint=hint)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import msgspec
-from psycopg import sql
 from psycopg.rows import class_row
 
 from p0_agent.postgres.connections import Connections
@@ -13,13 +10,10 @@ from p0_agent.postgres.errors import LedgerError
 
 
 class Reviewed(msgspec.Struct, frozen=True, kw_only=True):
-    """A row; times are seconds since the epoch. `verified` is the caller's own text about who reviewed it."""
+    """`record` is the signed review, once there is one."""
 
     rh: str
-    noticed_at: int
     record: str | None
-    verified: str | None
-    reviewed_at: int | None
 
 
 class Reviews:
@@ -37,21 +31,17 @@ class Reviews:
 
     async def get(self, rh: str) -> Reviewed | None:
         async with self._connections.look() as connection, connection.cursor(row_factory=class_row(Reviewed)) as cursor:
-            await cursor.execute(sql.SQL("SELECT {} FROM p0.review WHERE rh = %s").format(_COLUMNS), (rh,))
+            await cursor.execute("SELECT rh, record FROM p0.review WHERE rh = %s", (rh,))
             return await cursor.fetchone()
 
-    async def close(self, rh: str, record: str, verified: str, now: int) -> Reviewed:
-        """Somebody has looked at it. The first review stands. Raises `LedgerError` where none is waited for."""
+    async def close(self, rh: str, record: str, verified: str, now: int) -> None:
+        """Somebody has looked at it. The first review stands. Raises `LedgerError` where none is waited for. `verified`
+        is the caller's own text about who it was."""
         async with self._connections.look() as connection:
             await connection.execute(
                 "UPDATE p0.review SET record = %s, verified = %s, reviewed_at = %s"
                 " WHERE rh = %s AND reviewed_at IS NULL",
                 (record, verified, now, rh),
             )
-        found = await self.get(rh)
-        if found is None:
+        if await self.get(rh) is None:
             raise LedgerError("no review of this is waited for", code="no_review")
-        return found
-
-
-_COLUMNS: Final = sql.SQL(", ").join(sql.Identifier(field) for field in Reviewed.__struct_fields__)

@@ -81,11 +81,6 @@ class StoredRequest(msgspec.Struct, frozen=True, kw_only=True):
     extension: str | None = None
 
     @property
-    def unreviewed(self) -> bool:
-        """An emergency that nobody has looked at yet."""
-        return self.review_due is not None and self.reviewed_by is None
-
-    @property
     def requestor(self) -> Subject:
         return Subject(iss=self.iss, sub=self.sub, email=self.email)
 
