@@ -24,6 +24,9 @@ MAX_IDENTIFIER_BYTES: Final = 63
 CONNECTIONS_BESIDE_WRITERS: Final = 6
 """The ledger's connection, visits to other databases, and as much again while a broken one is not yet gone."""
 
+PINNED: Final = "SET search_path = pg_catalog, pg_temp;\n"
+"""Begins each script: whoever may make operators in a schema of the path would have them run by the DBA."""
+
 QUOTE: Final = "$p0$"
 """What the bodies of functions are quoted with; names in them must not end it."""
 
@@ -73,10 +76,10 @@ def bootstrap_sql(
     acting = "bootstrap_apart"
     if hardened is None:
         acting = "bootstrap_member_16" if server_version >= 16 else "bootstrap_member"
-    scripts = [Script(database=home, sql=_filled("bootstrap_cluster", parts) + _filled(acting, parts))]
+    scripts = [Script(database=home, sql=PINNED + _filled("bootstrap_cluster", parts) + _filled(acting, parts))]
     for database in dict.fromkeys((home, *databases)):
         schemas = databases.get(database, ())
-        text = _filled("bootstrap_database", parts | {"database": sql.Identifier(database)})
+        text = PINNED + _filled("bootstrap_database", parts | {"database": sql.Identifier(database)})
         for schema in schemas:
             text += _filled(
                 "bootstrap_schema", parts | {"schema": sql.Identifier(schema), "schema_name": sql.Literal(schema)}
@@ -96,7 +99,7 @@ def undo_sql(*, home: str, databases: Iterable[str], roles: Roles | None = None)
     _check_names(roles, home, dict.fromkeys(databases, ()))
     parts = _names(roles)
     places = [*(database for database in databases if database != home), home]
-    scripts = [Script(database=database, sql=_filled("undo_database", parts)) for database in places]
+    scripts = [Script(database=database, sql=PINNED + _filled("undo_database", parts)) for database in places]
     return (*scripts, Script(database=home, sql=_filled("undo_cluster", parts)))
 
 

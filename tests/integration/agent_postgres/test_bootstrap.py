@@ -10,11 +10,11 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from fix_postgres import NOW, THUMBPRINT, Managed, bootstrap, fresh_database, managing, superuser_connection
+from fix_postgres import NOW, THUMBPRINT, Managed, Mode, bootstrap, fresh_database, managing, superuser_connection
 from p0_access.permissions.permission import relation, usage
 from p0_access.secret import Secret
 from p0_agent.postgres import scram
-from p0_agent.postgres.bootstrap import bootstrap_sql, psql_text
+from p0_agent.postgres.bootstrap import bootstrap_sql, psql_text, undo_sql
 from p0_agent.postgres.cluster import Cluster
 from p0_agent.postgres.connections import Connections
 from p0_agent.postgres.errors import DatabaseUnavailableError, GrantError, SelfCheckError
@@ -43,6 +43,39 @@ async def privileges(managed: Managed) -> list[tuple[object, ...]]:
             " ORDER BY 1, 2, 3"
         )
         return list(await cursor.fetchall())
+
+
+@pytest.mark.parametrize("mode", ["broker", "hardened"])
+async def test_operators_that_others_put_in_the_way_are_not_run(mode: Mode, postgres: EmbeddedPostgres) -> None:
+    """Before PostgreSQL 15 anybody may make them in public; the set-up is run by a superuser."""
+    async with fresh_database(postgres) as name:
+        await bootstrap(postgres, name, {name: ("enterprise",)}, mode)
+        async with await superuser_connection(postgres, name) as connection:
+            await connection.execute(
+                """
+                CREATE ROLE mallory;
+                CREATE FUNCTION public.trap(oid, regrole) RETURNS boolean LANGUAGE plpgsql AS
+                  $$BEGIN EXECUTE 'ALTER ROLE mallory SUPERUSER'; RETURN false; END$$;
+                CREATE FUNCTION public.trap(name, name) RETURNS boolean LANGUAGE plpgsql AS
+                  $$BEGIN EXECUTE 'ALTER ROLE mallory SUPERUSER'; RETURN false; END$$;
+                CREATE FUNCTION public.trap(name, text) RETURNS boolean LANGUAGE plpgsql AS
+                  $$BEGIN EXECUTE 'ALTER ROLE mallory SUPERUSER'; RETURN false; END$$;
+                CREATE OPERATOR public.<> (LEFTARG = oid, RIGHTARG = regrole, FUNCTION = public.trap);
+                CREATE OPERATOR public.~ (LEFTARG = name, RIGHTARG = name, FUNCTION = public.trap);
+                CREATE OPERATOR public.= (LEFTARG = name, RIGHTARG = text, FUNCTION = public.trap)
+                """
+            )
+            try:
+                await bootstrap(postgres, name, {name: ("enterprise",)}, mode)
+                for script in undo_sql(home=name, databases=[name])[:-1]:
+                    async with await superuser_connection(postgres, script.database) as dba:
+                        await dba.execute(script.sql.encode())
+                cursor = await connection.execute(
+                    "SELECT rolsuper FROM pg_roles WHERE rolname OPERATOR(pg_catalog.=) 'mallory'"
+                )
+                assert await cursor.fetchone() == (False,)
+            finally:
+                await connection.execute("DROP ROLE mallory")
 
 
 async def test_tables_made_later_by_their_owner_are_covered(managed: Managed) -> None:
