@@ -1,4 +1,8 @@
-"""Shell completion from the server's lists. It never fails and never waits long: no answer means no suggestions."""
+"""Shell completion from the server's lists. It never fails and never waits long: no answer means no suggestions.
+
+What is offered ends on a command line, and zsh evaluates it on the way there, as well as what describes it. So names
+that a shell would want quoted are not offered, and descriptions, whose SQL others wrote, lose what a shell obeys.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,8 @@ if TYPE_CHECKING:
 
 SECONDS: Final = 2.0
 
+_OBEYED: Final = str.maketrans(dict.fromkeys("\\$`\"'", " "))
+
 T = TypeVar("T")
 
 
@@ -21,7 +27,7 @@ def databases(incomplete: str) -> list[str]:
     async def names(connection: Connection) -> list[str]:
         return [view.name for view in await connection.api.databases()]
 
-    return [name for name in _ask(names) if name.startswith(incomplete)]
+    return [name for name in _ask(names) if name.startswith(incomplete) and _is_plain(name)]
 
 
 def request_ids(incomplete: str) -> list[tuple[str, str]]:
@@ -33,7 +39,12 @@ def request_ids(incomplete: str) -> list[tuple[str, str]]:
         found = await connection.api.requests("all", limit=50)
         return [(view.rid, line(f"{view.state} {view.database}: {view.summary}", 60)) for view in found]
 
-    return [item for item in _ask(ids) if item[0].startswith(incomplete)]
+    offered = [(rid, told.translate(_OBEYED)) for rid, told in _ask(ids)]
+    return [item for item in offered if item[0].startswith(incomplete) and _is_plain(item[0])]
+
+
+def _is_plain(word: str) -> bool:
+    return all(character.isalnum() or character in "._-:@+,/" for character in word)
 
 
 def _ask(question: Callable[[Connection], Awaitable[list[T]]]) -> list[T]:
