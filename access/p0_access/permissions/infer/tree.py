@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+import operator
+from collections.abc import Callable
+from typing import Any, Final
 
 from p0_access.permissions.parse import Node
+
+_COMBINING: Final[dict[tuple[str, ...], Callable[[int, int], int]]] = {("|",): operator.or_, ("+",): operator.add}
 
 
 def opened(node: Node) -> tuple[str, Node]:
@@ -48,13 +52,15 @@ def items(node: Node) -> list[Any]:
 
 
 def integer(node: Node) -> int | None:
-    """The value of a number that is written out, be it a string or bits cast to one, or an OR of such; else None."""
+    """The value of a number that is written out, be it a string or bits cast to one, or an OR or sum of such; else
+    None."""
     kind, members = opened(node)
     while kind == "TypeCast":
         kind, members = opened(members["arg"])
-    if kind == "A_Expr" and strings(members.get("name", [])) in (("|",), ("+",)) and "lexpr" in members:
+    combine = _COMBINING.get(strings(members.get("name", []))) if kind == "A_Expr" and "lexpr" in members else None
+    if combine is not None:
         left, right = integer(members["lexpr"]), integer(members["rexpr"])
-        return None if left is None or right is None else left | right
+        return None if left is None or right is None else combine(left, right)
     if kind != "A_Const":
         return None
     if "ival" in members:
