@@ -7,10 +7,10 @@ changes what exists is not inferred (tablecmds.c, createas.c, view.c, namespace.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Final
 
-from p0_access.permissions.catalog import Column, Relation
+from p0_access.permissions.catalog import Column, Relation, RelationKind
 from p0_access.permissions.infer import expressions, names, select, statements
 from p0_access.permissions.infer.charges import Charges, Reason
 from p0_access.permissions.infer.context import TEMPORARY, Context, RefusedError
@@ -52,7 +52,7 @@ def read_into(context: Context, into: Node, columns: Columns) -> None:
 def read_create_as(context: Context, node: Node) -> str:
     """CREATE [TEMPORARY] TABLE … AS query."""
     if node.get("objtype") != "OBJECT_TABLE":
-        raise _ddl("CREATE MATERIALIZED VIEW")
+        raise not_inferred("CREATE MATERIALIZED VIEW")
     kind, query = opened(node["query"])
     with context.charging(Charges()) as charges:
         if kind == "ExecuteStmt":
@@ -72,7 +72,7 @@ def read_create(context: Context, node: Node) -> str:
     """CREATE TEMPORARY TABLE: its types are looked up, its defaults and checks read; LIKE reads the other table."""
     target = node["relation"]
     if target.get("relpersistence") != _TEMPORARY or "inhRelations" in node or "ofTypename" in node:
-        raise _ddl("CREATE")
+        raise not_inferred("CREATE")
     columns: list[Column] = []
     later: list[Node] = []
     for kind, element in map(opened, node.get("tableElts", ())):
@@ -91,7 +91,7 @@ def read_create(context: Context, node: Node) -> str:
 def read_view(context: Context, node: Node) -> str:
     """CREATE TEMPORARY VIEW: what it reads is charged to whoever reads it."""
     if node["view"].get("relpersistence") != _TEMPORARY:
-        raise _ddl("CREATE VIEW")
+        raise not_inferred("CREATE VIEW")
     charges = Charges()
     with context.charging(charges):
         _, columns = select.read_query(context, None, node["query"])
@@ -105,7 +105,7 @@ def read_view(context: Context, node: Node) -> str:
 def read_sequence(context: Context, node: Node) -> str:
     """CREATE TEMPORARY SEQUENCE."""
     if node["sequence"].get("relpersistence") != _TEMPORARY:
-        raise _ddl("CREATE SEQUENCE")
+        raise not_inferred("CREATE SEQUENCE")
     _make(context, node["sequence"], (), "create", kind="sequence")
     return "CREATE SEQUENCE"
 
@@ -130,7 +130,7 @@ def read_drop(context: Context, node: Node) -> str:
         parts = strings(items(each)) if kind == "List" else ()
         found = context.session.made.get(parts[-1]) if parts else None
         if found is None or (len(parts) > 1 and parts[-2] != found.schema):
-            raise _ddl("DROP")
+            raise not_inferred("DROP")
         del context.session.made[found.name]
         context.session.views.pop(found.name, None)
     context.writes = True
@@ -150,7 +150,7 @@ def read_alter(context: Context, node: Node) -> str:
         elif kind == "AT_AlterColumnType":
             names.type_name(context, command["def"]["ColumnDef"]["typeName"], "alter")
         elif kind not in _HARMLESS_CHANGES:
-            raise _ddl("ALTER TABLE")
+            raise not_inferred("ALTER TABLE")
     context.session.made[made.name] = Relation(
         schema=made.schema, name=made.name, kind=made.kind, columns=tuple(columns)
     )
@@ -158,46 +158,14 @@ def read_alter(context: Context, node: Node) -> str:
     return "ALTER TABLE"
 
 
-def read_maintenance(context: Context, tables: Sequence[Node], command: str) -> str:
-    """ANALYZE, VACUUM, CLUSTER, REINDEX TABLE, REFRESH MATERIALIZED VIEW: MAINTAIN, since PostgreSQL 17; before it they
-    are their owner's."""
-    if not tables:
-        raise _ddl(command)
-    context.writes = True
-    for table in tables:
-        found = names.relation(context, table, command.lower())
-        if names.made_here(context, found):
-            continue
-        if context.catalog.server_version < _MAINTAIN_SINCE:
-            raise _ddl(command)
-        place = table.get("location", 0)
-        context.charges.need(relation(found.schema, found.name, "MAINTAIN"), Reason(command.lower(), place))
-    return command
-
-
-_MAINTAIN_SINCE: Final = 17
-
-
-def read_vacuum(context: Context, node: Node) -> str:
-    tables = [each["VacuumRelation"]["relation"] for each in node.get("rels", ())]
-    return read_maintenance(context, tables, "VACUUM" if node.get("is_vacuumcmd") else "ANALYZE")
-
-
-def read_cluster(context: Context, node: Node) -> str:
-    return read_maintenance(context, [node["relation"]] if "relation" in node else (), "CLUSTER")
-
-
-def read_reindex(context: Context, node: Node) -> str:
-    of_table = node.get("kind") == "REINDEX_OBJECT_TABLE"
-    return read_maintenance(context, [node["relation"]] if of_table else (), "REINDEX")
-
-
-def read_refresh(context: Context, node: Node) -> str:
-    return read_maintenance(context, [node["relation"]], "REFRESH MATERIALIZED VIEW")
-
-
 def _make(
-    context: Context, target: Node, columns: Iterable[str], clause: str, *, open_: bool = False, kind: str = "table"
+    context: Context,
+    target: Node,
+    columns: Iterable[str],
+    clause: str,
+    *,
+    open_: bool = False,
+    kind: RelationKind = "table",
 ) -> Relation:
     """A relation of the session's own."""
     place = target.get("location", 0)
@@ -217,7 +185,7 @@ def _make(
     made = Relation(
         schema=schema,
         name=target["relname"],
-        kind="sequence" if kind == "sequence" else "table",
+        kind=kind,
         columns=tuple(Column(name=each, type="?") for each in columns),
     )
     context.session.made[made.name] = made
@@ -257,7 +225,7 @@ def _read_constraints(context: Context, made: Relation, nodes: Iterable[Node]) -
         if members.get("contype") == "CONSTR_FOREIGN" and not names.made_here(
             context, names.relation(context, members["pktable"], "references")
         ):
-            raise _ddl("REFERENCES")
+            raise not_inferred("REFERENCES")
         if "raw_expr" in members:
             expressions.read_expression(context, level, members["raw_expr"])
 
@@ -272,12 +240,13 @@ def _own(context: Context, table: Node, command: str) -> Relation:
     """What the session made; refuses anything else."""
     found = context.session.made.get(table["relname"])
     if found is None or table.get("schemaname", found.schema) not in (found.schema, "pg_temp"):
-        raise _ddl(command)
+        raise not_inferred(command)
     context.writes = True
     return found
 
 
-def _ddl(command: str) -> RefusedError:
+def not_inferred(command: str) -> RefusedError:
+    """The refusal of what only an owner may do."""
     return RefusedError(
         "unsupported_statement",
         f"{command} changes what exists or who may do what, and is not inferred",
@@ -295,8 +264,4 @@ READERS: Final[dict[str, Reader]] = {
     "IndexStmt": read_index,
     "DropStmt": read_drop,
     "AlterTableStmt": read_alter,
-    "VacuumStmt": read_vacuum,
-    "ClusterStmt": read_cluster,
-    "ReindexStmt": read_reindex,
-    "RefreshMatViewStmt": read_refresh,
 }

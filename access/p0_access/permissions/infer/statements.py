@@ -6,7 +6,18 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from p0_access.permissions.infer import copy, dml, making, merge, policies, select, session, settings, utility
+from p0_access.permissions.infer import (
+    copy,
+    dml,
+    maintenance,
+    making,
+    merge,
+    policies,
+    select,
+    session,
+    settings,
+    utility,
+)
 from p0_access.permissions.infer.context import Context, RefusedError
 from p0_access.permissions.parse import Node
 
@@ -75,6 +86,7 @@ _READERS: Final[dict[str, Callable[[Context, Node], str]]] = {
     "UnlistenStmt": session.read_unlisten,
     "NotifyStmt": session.read_notify,
     **making.READERS,
+    **maintenance.READERS,
 }
 
 _OPAQUE: Final = {"DoStmt": "DO"}

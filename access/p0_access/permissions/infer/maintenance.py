@@ -1,0 +1,56 @@
+"""ANALYZE, VACUUM, CLUSTER, REINDEX TABLE, REFRESH MATERIALIZED VIEW: MAINTAIN on what they name, since PostgreSQL 17;
+before it, and without a table, they are their owner's (vacuum.c, cluster.c, indexcmds.c, matview.c)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from p0_access.permissions.infer import making, names
+from p0_access.permissions.infer.charges import Reason
+from p0_access.permissions.infer.context import Context
+from p0_access.permissions.parse import Node
+from p0_access.permissions.permission import relation
+
+_MAINTAIN_SINCE: Final = 17
+
+
+def read_vacuum(context: Context, node: Node) -> str:
+    tables = [each["VacuumRelation"]["relation"] for each in node.get("rels", ())]
+    return _maintain(context, tables, "VACUUM" if node.get("is_vacuumcmd") else "ANALYZE")
+
+
+def read_cluster(context: Context, node: Node) -> str:
+    return _maintain(context, [node["relation"]] if "relation" in node else (), "CLUSTER")
+
+
+def read_reindex(context: Context, node: Node) -> str:
+    of_table = node.get("kind") == "REINDEX_OBJECT_TABLE"
+    return _maintain(context, [node["relation"]] if of_table else (), "REINDEX")
+
+
+def read_refresh(context: Context, node: Node) -> str:
+    return _maintain(context, [node["relation"]], "REFRESH MATERIALIZED VIEW")
+
+
+def _maintain(context: Context, tables: Sequence[Node], command: str) -> str:
+    if not tables:
+        raise making.not_inferred(command)
+    context.writes = True
+    for table in tables:
+        found = names.relation(context, table, command.lower())
+        if names.made_here(context, found):
+            continue
+        if context.catalog.server_version < _MAINTAIN_SINCE:
+            raise making.not_inferred(command)
+        place = table.get("location", 0)
+        context.charges.need(relation(found.schema, found.name, "MAINTAIN"), Reason(command.lower(), place))
+    return command
+
+
+READERS: Final[dict[str, making.Reader]] = {
+    "VacuumStmt": read_vacuum,
+    "ClusterStmt": read_cluster,
+    "ReindexStmt": read_reindex,
+    "RefreshMatViewStmt": read_refresh,
+}
