@@ -21,7 +21,8 @@ from p0_access.routing.decision import (
     Requirement,
     StepUp,
 )
-from p0_access.routing.people import is_approver, qualified, qualified_issuer
+from p0_access.routing.humans import Humans, home
+from p0_access.routing.people import is_approver, qualified
 from p0_access.routing.stepping_up import meets
 
 
@@ -104,7 +105,7 @@ def tally(
     5. What is granted is what every approval with a say allows, for the least time; one more approval never adds to it.
     """
     cast = list(approvals)
-    humans = _Humans([requestor, *(person for item in cast for person in _named_by(item))])
+    humans = Humans([requestor, *(person for item in cast for person in _named_by(item))])
     heard = [
         item
         for item in cast
@@ -139,7 +140,7 @@ def may_review(
     if not isinstance(decision, NeedsApproval):
         return False
     word = VerifiedApproval(by=person, decision="deny", permissions=(), ttl=0, after=after, in_place_of=in_place_of)
-    humans = _Humans([requestor, *_named_by(word)])
+    humans = Humans([requestor, *_named_by(word)])
     return not humans.same(requestor, person) and any(
         _says(word, each, way, requestor, humans) for each in decision.requirements for way in each.ways
     )
@@ -150,7 +151,7 @@ def demands(decision: NeedsApproval, approval: VerifiedApproval, *, requestor: R
     if approval.decision == "deny":
         return ()
     word = msgspec.structs.replace(approval, decision="deny")
-    humans = _Humans([requestor, *_named_by(word)])
+    humans = Humans([requestor, *_named_by(word)])
     return tuple(
         dict.fromkeys(
             each.step_up
@@ -169,7 +170,7 @@ def may_close(emergency: Emergency, person: Requestor, *, requestor: Requestor) 
     """Whether `person` may review an emergency: one of those who were told, at the requestor's issuer, and nobody whom
     the requestor might be."""
     told = Approvers(groups=emergency.notify, issuer=requestor.iss)
-    return is_approver(told, person) and not _Humans([requestor, person]).same(requestor, person)
+    return is_approver(told, person) and not Humans([requestor, person]).same(requestor, person)
 
 
 def who(requirement: Requirement) -> str:
@@ -196,7 +197,7 @@ class _Word(msgspec.Struct, frozen=True):
 
 
 def _says(
-    item: VerifiedApproval, requirement: Requirement, way: Alternative, requestor: Requestor, humans: _Humans
+    item: VerifiedApproval, requirement: Requirement, way: Alternative, requestor: Requestor, humans: Humans
 ) -> _Word | None:
     """What `item` is towards `requirement` by this way of it; None where it is nothing."""
     if item.within is not None and not _covers(item.within, requirement.permissions):
@@ -211,7 +212,7 @@ def _says(
     absent = tuple(
         each.person
         for each in item.in_place_of
-        if _home(each.person) == _home(item.by)
+        if home(each.person) == home(item.by)
         and not humans.same(each.person, requestor)
         and any(_counts(_as(approvers, each), each.person, requestor) for approvers in asked)
     )
@@ -244,11 +245,11 @@ def _counts(approvers: Approvers, person: Requestor, requestor: Requestor) -> bo
     if not is_approver(approvers, person):
         return False
     named = approvers.issuer == person.iss or qualified(person) in approvers.subjects
-    return named or _home(person) == _home(requestor)
+    return named or home(person) == home(requestor)
 
 
 def _nearest(
-    requirement: Requirement, approving: Sequence[VerifiedApproval], requestor: Requestor, humans: _Humans
+    requirement: Requirement, approving: Sequence[VerifiedApproval], requestor: Requestor, humans: Humans
 ) -> Counted:
     ways = []
     for way in requirement.ways:
@@ -258,7 +259,7 @@ def _nearest(
     return min(ways, key=lambda counted: (counted.left, -len(counted.by)))
 
 
-def _count(words: Sequence[_Word], humans: _Humans) -> tuple[Requestor, ...]:
+def _count(words: Sequence[_Word], humans: Humans) -> tuple[Requestor, ...]:
     """Different people of one issuer. Who stands in comes after those who speak for themselves, and counts only where
     neither they nor whom they stand in for has been counted."""
     by_issuer: dict[str, dict[int, Requestor]] = {}
@@ -268,7 +269,7 @@ def _count(words: Sequence[_Word], humans: _Humans) -> tuple[Requestor, ...]:
         free = [own] if not word.absent else [humans.of(each) for each in word.absent if humans.of(each) not in taken]
         if own not in taken and free:
             taken.update({own, free[0]})
-            by_issuer.setdefault(_home(word.by), {})[own] = word.by
+            by_issuer.setdefault(home(word.by), {})[own] = word.by
     most = max(by_issuer.values(), key=len, default={})
     return tuple(most.values())
 
@@ -286,37 +287,3 @@ def _allowed(granted: Sequence[Permission], approving: Sequence[VerifiedApproval
         return bool(kept)
 
     return canonical(item for item in granted if item in kept or (item not in carrying and follows(item)))
-
-
-def _home(person: Requestor) -> str:
-    """The issuer within which this person can be told from others: their own, or that of whom they are joined with."""
-    return person.iss if person.human is None else qualified_issuer(person.human)
-
-
-class _Humans:
-    """Which names are one human's: those with the same (issuer, subject), or the same verified address, and so on."""
-
-    def __init__(self, people: Iterable[Requestor]) -> None:
-        self._of_name: dict[tuple[str, ...], int] = {}
-        for number, person in enumerate(people):
-            names = _names(person)
-            same = {self._of_name[name] for name in names if name in self._of_name}
-            for name, known in self._of_name.items():
-                if known in same:
-                    self._of_name[name] = number
-            self._of_name.update(dict.fromkeys(names, number))
-
-    def of(self, person: Requestor) -> int:
-        return self._of_name["subject", person.iss, person.sub]
-
-    def same(self, one: Requestor, other: Requestor) -> bool:
-        return self.of(one) == self.of(other)
-
-
-def _names(person: Requestor) -> list[tuple[str, ...]]:
-    names: list[tuple[str, ...]] = [("subject", person.iss, person.sub)]
-    if person.email is not None:
-        names.append(("email", person.email.lower()))
-    if person.human is not None:
-        names.append(("subject", *person.human.partition("#")[::2]))
-    return names
