@@ -94,6 +94,10 @@ async def _decide(request: VerifiedAct[Request], entry: Entry, context: Context)
         if hidden:
             raise _not_covered() from error
         raise
+    with at(Step.RULES):
+        decision = route(context.rules, needs.question)
+    if hidden and isinstance(decision, Denied):
+        raise _not_covered()  # before anything else that depends on what is there
     problem = reason_problem(context.rules, needs.question)
     if problem is not None:
         raise RefusedError(
@@ -102,11 +106,8 @@ async def _decide(request: VerifiedAct[Request], entry: Entry, context: Context)
             code="reason_required",
             hint='Say why: --reason "Generating reports"',
         )
-    with at(Step.RULES):
-        decision = route(context.rules, needs.question)
-        if isinstance(decision, Denied) and hidden:
-            raise _not_covered()
-        if not isinstance(decision, Denied):
+    if not isinstance(decision, Denied):
+        with at(Step.RULES):
             check_step_up(decision.step_up, request.person.stepped_up)
     signed = jws.sign(_admission(request, needs, decision, context), context.key)
     await context.cluster.evidence.append("request", request.compact, context.now())

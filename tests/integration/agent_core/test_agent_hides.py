@@ -38,6 +38,19 @@ async def test_what_is_there_is_refused_as_what_is_not(ruled: Bench) -> None:
     assert answers == [("refused", "not_covered", "no rule could grant you this here", None)] * 3
 
 
+async def test_nor_does_what_rules_want_of_a_reason_or_a_sign_in_tell_them_apart(ruled: Bench) -> None:
+    """What there is to connect with depends on the SQL, and that on what is there."""
+    strict = RULES.replace("{auto: true}", "{auto: true, step_up: true, require_reason: true}", 1)
+    for text in (strict, strict.replace("rules:", "defaults: {require_reason: true}\nrules:", 1)):
+        ruled.context = dataclasses.replace(ruled.context, rules=load(text.encode(), source="rules.yaml"))
+        eve = ruled.person("eve")
+        answers = set()
+        for sql in ("select email from enterprise.customers", "select email from enterprise.nothing"):
+            result = await ruled.admit(ruled.ask(eve, sql, reason="")[0])
+            answers.add((result.outcome, result.code, result.message, result.hint))
+        assert answers == {("refused", "not_covered", "no rule could grant you this here", None)}
+
+
 async def test_who_could_get_something_is_told_what_is_wrong(ruled: Bench) -> None:
     dana = ruled.person("dana", "analysts")
     missing = await ruled.admit(ruled.ask(dana, "select id from enterprise.market")[0])
