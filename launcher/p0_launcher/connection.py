@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -20,7 +21,8 @@ from p0_launcher.storage import open_store
 from p0_launcher.wallet import Wallet
 from p0_launcher.workflow import Workflow
 
-ShowUrl = Callable[[str, int], None]
+if TYPE_CHECKING:
+    from p0_launcher.login.authorization import ShowUrl
 
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True):

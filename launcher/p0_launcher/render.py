@@ -136,7 +136,10 @@ def request_lines(view: RequestView, *, trace: bool = False) -> str:
     ]
     if request.break_glass:
         facts.append(
-            ("emergency", "not reviewed yet" if view.reviewed_by is None else f"reviewed by {view.reviewed_by}")
+            (
+                "emergency",
+                "not reviewed yet" if view.reviewed_by is None else f"reviewed by {line(view.reviewed_by, 60)}",
+            )
         )
     if request.extends is not None:
         facts.append(("extends", "an earlier access, for so long in all"))

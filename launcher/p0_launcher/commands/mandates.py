@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -42,7 +42,8 @@ Yes = Annotated[bool, typer.Option("--yes", help="Sign without being asked.")]
 Listing = Annotated[bool, typer.Option("--list", help="List those you signed or are named in.")]
 Withdraw = Annotated[str | None, typer.Option("--revoke", metavar="ID", help="Withdraw one that you signed.")]
 
-KINDS = ("statement", "grant", "role")
+Kind = Literal["statement", "grant"]
+KINDS: Final[tuple[Kind, ...]] = ("statement", "grant")
 
 
 def allow(
@@ -204,18 +205,11 @@ def _named(user: str, connection: Connection) -> Named:
     return Named(iss=own, sub=None, email=user) if "@" in user else Named(iss=own, sub=user, email=None)
 
 
-def _kinds(text: str) -> tuple[Literal["statement", "role", "grant"], ...]:
-    found = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
-    if not set(found) <= set(KINDS):
+def _kinds(text: str) -> tuple[Kind, ...]:
+    found = {part.strip() for part in text.split(",")}
+    if not found <= set(KINDS):
         raise UsageError(f"--kinds: one or more of {', '.join(KINDS)}", code="usage")
-    chosen: list[Literal["statement", "role", "grant"]] = []
-    if "statement" in found:
-        chosen.append("statement")
-    if "grant" in found:
-        chosen.append("grant")
-    if "role" in found:
-        chosen.append("role")
-    return tuple(chosen)
+    return tuple(kind for kind in KINDS if kind in found)
 
 
 def _lifetime(text: str) -> int:

@@ -60,9 +60,7 @@ class _TokenError(msgspec.Struct, frozen=True, kw_only=True):
 class IdentityProvider:
     """The profile's issuer, spoken to as the public client that the profile names."""
 
-    def __init__(
-        self, profile: Profile, *, clock: Callable[[], float], transport: httpx.AsyncBaseTransport | None = None
-    ) -> None:
+    def __init__(self, profile: Profile, *, clock: Callable[[], float]) -> None:
         self._issuer = profile.issuer
         self._people = TrustedIssuer(
             issuer=profile.issuer,
@@ -76,7 +74,6 @@ class IdentityProvider:
             workloads=Workloads(claims={"iss": (profile.issuer,)}),  # this machine's own: there is nothing more to pin
         )
         self._clock = clock
-        self._transport = transport
         self._metadata: Metadata | None = None
 
     async def metadata(self) -> Metadata:
@@ -191,14 +188,21 @@ class IdentityProvider:
 
     async def _send(self, method: str, url: str, form: dict[str, str] | None = None) -> httpx.Response:
         client = httpx.AsyncClient(
-            transport=self._transport,
             timeout=_SECONDS,
             follow_redirects=False,
             trust_env=not is_loopback(httpx.URL(url).host),
         )
         try:
-            async with client:
-                return await client.request(method, url, data=form, headers={"Accept": "application/json"})
+            async with (
+                client,
+                client.stream(method, url, data=form, headers={"Accept": "application/json"}) as response,
+            ):
+                content = b""
+                async for chunk in response.aiter_bytes():
+                    content += chunk
+                    if len(content) > _MAX_BYTES:
+                        raise self._unavailable(f"answered with more than {_MAX_BYTES} bytes")
+                return httpx.Response(response.status_code, content=content)
         except httpx.TimeoutException as error:
             raise self._unavailable("did not answer in time") from error
         except httpx.HTTPError as error:

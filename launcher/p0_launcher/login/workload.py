@@ -38,12 +38,20 @@ def check_source(source: str) -> None:
     """`UsageError` for a source that is none."""
     if source == "github":
         return
-    if not source.startswith(COMMAND) or PLACE not in source:
+    if not source.startswith(COMMAND) or not any(PLACE in word for word in _words(source)[1:]):
         raise UsageError(
             f"{source!r} is no source of identity tokens",
             code="token_source_unknown",
             hint="github, or command:ARGUMENTS with {audience} among them",
         )
+
+
+def _words(source: str) -> list[str]:
+    """Of a command, as a shell would split it; none where quotes do not match."""
+    try:
+        return shlex.split(source.removeprefix(COMMAND))
+    except ValueError:
+        return []
 
 
 async def identity_token(source: str, audience: str, environ: Mapping[str, str] = os.environ) -> str:
@@ -52,7 +60,7 @@ async def identity_token(source: str, audience: str, environ: Mapping[str, str] 
     if source == "github":
         token = await _from_github(audience, environ)
     else:
-        token = await _from_command(source.removeprefix(COMMAND), audience)
+        token = await _from_command(_words(source), audience)
     if not token or len(token) > MAX_TOKEN_CHARS:
         raise ConfigurationError("the platform gave no identity token", code="token_source_failed")
     return token
@@ -85,9 +93,9 @@ async def _from_github(audience: str, environ: Mapping[str, str]) -> str:
         raise UnavailableError("GitHub's answer is not a token", code="token_source_failed") from error
 
 
-async def _from_command(command: str, audience: str) -> str:
-    """No shell: the words are split as a shell would, and run as they are."""
-    words = [word.replace(PLACE, audience) for word in shlex.split(command)]
+async def _from_command(command: list[str], audience: str) -> str:
+    """No shell: the words are run as they are."""
+    words = [word.replace(PLACE, audience) for word in command]
     try:
         process = await asyncio.create_subprocess_exec(
             *words, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE

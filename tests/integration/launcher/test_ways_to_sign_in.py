@@ -278,6 +278,7 @@ async def test_a_program_signs_in_with_a_token_that_commits_to_its_key(
         ("github", ConfigurationError, "token_source_missing"),
         ("gitlab", LauncherError, "token_source_unknown"),
         ("command:cat /dev/null", LauncherError, "token_source_unknown"),
+        ("command:print 'a {audience}", LauncherError, "token_source_unknown"),
         ("command:/not/there {audience}", ConfigurationError, "token_source_failed"),
         ("command:false {audience}", UnavailableError, "token_source_failed"),
         ("command:true {audience}", ConfigurationError, "token_source_failed"),
@@ -291,6 +292,14 @@ async def test_a_source_that_gives_no_token(
     with pytest.raises(error) as caught:
         await sign_in_as_workload(provider, source=source, random=secrets.token_bytes)
     assert caught.value.code == code
+
+
+async def test_a_provider_s_answer_has_a_cap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with served_issuer() as published:
+        provider = IdentityProvider(profile_of(published.issuer.url, tmp_path), clock=time.time)
+        monkeypatch.setattr(published, "document", lambda _: {"padding": "x" * 300_000})
+        with pytest.raises(UnavailableError, match="more than 262144 bytes"):
+            await provider.metadata()
 
 
 # Signing out
