@@ -89,7 +89,7 @@ class CatalogUpload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class HandedOver(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An act that comes to the agent past the server, in a file or its inbox; `request` is the record that it is about."""
+    """An act that comes to the agent past the server, in a file or its inbox; `request` is the record it is about."""
 
     v: Literal[1] = 1
     kind: Literal["approval", "end"]
