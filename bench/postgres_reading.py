@@ -16,6 +16,7 @@ from p0_access.secret import Secret
 from p0_agent.postgres.connections import Account, Connection, Connections
 from p0_agent.reading import names, postgres
 from p0_agent.reading.cutting import pieces
+from p0_agent.reading.made import MadeTables
 from p0_agent.reading.piece import Piece
 from p0_demo.postgres import EmbeddedPostgres
 
@@ -56,16 +57,16 @@ async def _measure(table: Table, connection: Connection) -> None:
         await connection.wait(generators.execute(connection.pgconn))
 
     async def analysed(piece: Piece) -> None:
-        await postgres.analyse(connection, piece, PATH)
+        await postgres.analyse(connection, piece, PATH, MadeTables())
 
     async def named(piece: Piece) -> None:
         await postgres.check_search_path(connection, PATH)
         catalog = Catalog(database="postgres", version="", server_version=18, schemas=SCHEMAS, relations=())
-        await names.lookup(connection, catalog, [await postgres.analyse(connection, piece, PATH)])
+        await names.lookup(connection, catalog, [await postgres.analyse(connection, piece, PATH, MadeTables())])
 
     async def known_names(piece: Piece) -> None:
         await postgres.check_search_path(connection, PATH)
-        await names.lookup(connection, remembering, [await postgres.analyse(connection, piece, PATH)])
+        await names.lookup(connection, remembering, [await postgres.analyse(connection, piece, PATH, MadeTables())])
 
     remembering = Catalog(database="postgres", version="", server_version=18, schemas=SCHEMAS, relations=())
 
@@ -86,7 +87,7 @@ def _pieces() -> list[Piece]:
 
 async def _reads(connection: Connection, piece: Piece) -> bool:
     try:
-        await postgres.analyse(connection, piece, PATH)
+        await postgres.analyse(connection, piece, PATH, MadeTables())
     except postgres.RefusedByPostgresError:
         return False
     return True

@@ -176,11 +176,7 @@ def _serve(pipe: Connection) -> None:
 
 
 def _with_pieces(text: str, readings: Reading, cutter: Cutter) -> list[Understood]:
-    found: tuple[Piece | None, ...]
-    try:
-        found = cutter.pieces(text)
-    except (LookupError, RecursionError, ValueError):  # a tree of a shape that nobody thought of
-        found = ()
+    found: tuple[Piece | None, ...] = cutter.pieces(text)
     if len(found) != len(readings):
         found = (None,) * len(readings)
     return [Understood(reading=reading, piece=piece) for reading, piece in zip(readings, found, strict=True)]

@@ -28,7 +28,8 @@ MAX_CUTS: Final = 32
 
 
 def pieces(text: str) -> tuple[Piece, ...]:
-    """One piece for each statement of a text, in order; none for a text that the guard or the parser refuses."""
+    """One piece for each statement of a text, in order; none for a text that the guard or the parser refuses, or whose
+    tree has a shape that nobody thought of."""
     return Cutter().pieces(text)
 
 
@@ -42,17 +43,16 @@ class Cutter:
         """As the function of that name."""
         try:
             sql = guard(text)
-            found = parse(sql, Places(sql))
-        except ReadingError:
+            return tuple(
+                _piece(sql[each.start : each.end].strip(), each.kind, each.node, self._prepared)
+                for each in parse(sql, Places(sql))
+            )
+        except (ReadingError, LookupError, RecursionError, ValueError):
             return ()
-        return tuple(_piece(sql[each.start : each.end].strip(), each.kind, each.node, self._prepared) for each in found)
 
     def piece(self, statement: str) -> Piece | None:
         """The piece of one statement; None if that cannot be told."""
-        try:
-            found = self.pieces(statement)
-        except (LookupError, RecursionError, ValueError):  # a tree of a shape that nobody thought of
-            return None
+        found = self.pieces(statement)
         return found[0] if len(found) == 1 else None
 
 

@@ -76,12 +76,9 @@ class _Notice(msgspec.Struct, frozen=True, kw_only=True):
     detail: str | None
 
 
-async def analyse(
-    connection: Connection, piece: Piece, search_path: Sequence[str], made: MadeTables | None = None
-) -> tree.Tree:
+async def analyse(connection: Connection, piece: Piece, search_path: Sequence[str], made: MadeTables) -> tree.Tree:
     """The tree of a piece's `analysed` text, after what made the temporary tables `made`, to which it adds its own.
     Raises `RefusedByPostgresError`, `ForgedTreeError`, `TreeError`."""
-    before = MadeTables() if made is None else made
     said: list[_Notice] = []
 
     def listen(diagnostic: psycopg.errors.Diagnostic) -> None:
@@ -96,15 +93,15 @@ async def analyse(
                 )
             )
 
-    async with _alone(connection, search_path, before):
+    async with _alone(connection, search_path, made):
         types = await _type_oids(connection, piece.types)
         connection.add_notice_handler(listen)
         try:
             await _parse(connection, piece.analysed or "", types)
         finally:
             connection.remove_notice_handler(listen)
-        own = await _temporary(connection) if before else frozenset()
-        before.after(piece, await _described(connection) if piece.makes is not None else ())
+        own = await _temporary(connection) if made else frozenset()
+        made.after(piece, await _described(connection) if piece.makes is not None else ())
     found = tree.read(_only_tree(said), connection.info.server_version // 10_000)
     if found.command not in (None, piece.command):
         raise ForgedTreeError(f"PostgreSQL read {found.command} where {piece.command} stands", code="readings_disagree")
@@ -116,7 +113,7 @@ async def relations(
 ) -> tuple[tuple[str, str], ...]:
     """Schema and name of the relations that PostgreSQL finds by these names; those that it doesn't find are missing."""
     written = [".".join('"' + part.replace('"', '""') + '"' for part in name if part is not None) for name in names]
-    async with _alone(connection, search_path):
+    async with _alone(connection, search_path, MadeTables()):
         cursor = await connection.execute(
             "SELECT n.nspname::text, c.relname::text FROM pg_catalog.unnest(%s::text[]) AS w (name)"
             " JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(w.name)"
@@ -146,9 +143,7 @@ async def check_search_path(connection: Connection, search_path: Sequence[str]) 
 
 
 @asynccontextmanager
-async def _alone(
-    connection: Connection, search_path: Sequence[str], made: MadeTables | None = None
-) -> AsyncIterator[None]:
+async def _alone(connection: Connection, search_path: Sequence[str], made: MadeTables) -> AsyncIterator[None]:
     """A read-only transaction with the settings of a reading, of which nothing is left afterwards. Before it becomes
     read-only, the temporary tables are made."""
     wanted = _SETTINGS | {"search_path": _path(search_path)}
@@ -156,7 +151,7 @@ async def _alone(
         sql.SQL("pg_catalog.set_config({}, {}, true)").format(sql.Literal(name), sql.Literal(value))
         for name, value in wanted.items()
     )
-    making = made.statements() if made is not None else []
+    making = made.statements()
     begin = sql.SQL("BEGIN READ WRITE" if making else "BEGIN READ ONLY")
     try:
         try:

@@ -11,6 +11,7 @@ from fix_reading import Reading
 from p0_access.errors import P0Error
 from p0_agent.postgres.errors import DatabaseBusyError
 from p0_agent.reading import postgres
+from p0_agent.reading.made import MadeTables
 from p0_agent.reading.piece import Piece
 from p0_agent.reading.tree import Tree
 
@@ -43,7 +44,7 @@ async def refused(reading: Reading, *sql: str) -> P0Error:
 async def analyse_lured(reading: Reading, sql: str = LURED) -> Tree:
     """PostgreSQL's part alone: what the kernel makes of the domain doesn't stand before it."""
     async with reading.managed.cluster.connections.reader(reading.managed.database) as connection:
-        return await postgres.analyse(connection, Piece(analysed=sql, command="SELECT"), ("public",))
+        return await postgres.analyse(connection, Piece(analysed=sql, command="SELECT"), ("public",), MadeTables())
 
 
 async def attack(reading: Reading, code: str) -> P0Error:
