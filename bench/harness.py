@@ -124,9 +124,9 @@ def spell(seconds: float, unit: str = "") -> str:
     """Three digits: `1.23 ms`, or in a unit of its own."""
     if unit:
         return f"{seconds:.3g} {unit}"
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+    for name, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
         if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
+            return f"{seconds / size:.3g} {name}"
     return f"{seconds / 1e-9:.3g} ns"
 
 

@@ -1,4 +1,4 @@
-"""Issue 6, point 9: routed automatic requests through the HTTP API, and what 100,000 past ones change.
+"""Routed automatic requests through the HTTP API, and what 100,000 past ones change.
 
 A request is one POST: the caller's proof, the act's signature, the reading of its SQL by the preview's child, routing,
 and a durable commit. Client and server share one process, and so do they in the baseline: a Starlette endpoint under

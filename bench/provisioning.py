@@ -1,4 +1,4 @@
-"""Issue 5, point 9: opening and ending through the agent's cluster, against the same SQL run bare."""
+"""Opening and ending through the agent's cluster, against the same SQL run bare."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Issue 4, point 8: what it costs the agent to verify who asks and who approves, against the bare signatures in it."""
+"""What it costs the agent to verify who asks and who approves, against the bare signatures in it."""
 
 from __future__ import annotations
 

@@ -144,7 +144,7 @@ def _change(before: ast.AST, after: ast.AST) -> str:
 
 def _report(survivors: list[tuple[str, str, str]], log: str) -> int:
     table = ROOT / "tests" / "mutants.toml"
-    known = tomllib.loads(table.read_text(encoding="utf-8")).get("mutant", []) if table.exists() else []
+    known = tomllib.loads(table.read_text(encoding="utf-8")).get("mutant", [])
     reasons = {(each["function"], each["change"]) for each in known}
     told = sorted({each for each in survivors if (each[0], each[2]) not in reasons})
     stale = sorted(reasons - {(function, change) for function, _, change in survivors})
