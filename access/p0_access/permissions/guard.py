@@ -15,7 +15,6 @@ from p0_access.permissions.lexer import BACKSLASH, COLON, MAX_COMMENT_DEPTH, OPE
 from p0_access.permissions.places import Places
 
 MAX_TEXT_BYTES: Final = 64 * 1024
-_MAX_CHARACTER_BYTES: Final = 4
 MAX_BRACKET_DEPTH: Final = 256
 MAX_OPERATORS: Final = 2_000
 """In one expression, together with the expressions around it."""
@@ -38,7 +37,9 @@ _NOTED: Final = _SET_OPERATIONS | _DEEPENING | _ENDING | _JSON_OBJECTS | {"case"
 
 def guard(text: str) -> str:
     """The SQL of `text`, as long as it, with psql's harmless commands blanked; raises ReadingError for the rest."""
-    if len(text) * _MAX_CHARACTER_BYTES > MAX_TEXT_BYTES < len(text.encode("utf-8", "surrogatepass")):
+    if len(text) > MAX_TEXT_BYTES or (
+        not text.isascii() and len(text.encode("utf-8", "surrogatepass")) > MAX_TEXT_BYTES
+    ):
         raise ReadingError(
             f"the text is longer than {MAX_TEXT_BYTES // 1024} KB",
             code="too_long",

@@ -10,6 +10,7 @@ from typing import Any, Final, get_args
 
 import msgspec
 
+from p0_access.routing.decision import LOGGED
 from p0_access.routing.rule import RequestKind, Signer
 from p0_access.routing.windows import DAYS
 
@@ -128,7 +129,7 @@ SESSION: Final = Table(
             "description": "MiB of temporary files; from PostgreSQL 15 on, where the agent may set it.",
         },
         "log_statement": {
-            "enum": ["none", "ddl", "mod", "all"],
+            "enum": list(LOGGED),
             "description": "What the server logs; from PostgreSQL 15 on, where the agent may set it.",
         },
     },
