@@ -200,7 +200,7 @@ def _says(
     item: VerifiedApproval, requirement: Requirement, way: Alternative, requestor: Requestor, humans: Humans
 ) -> _Word | None:
     """What `item` is towards `requirement` by this way of it; None where it is nothing."""
-    if item.within is not None and not _covers(item.within, requirement.permissions):
+    if item.within is not None and not covers(item.within, requirement.permissions):
         return None
     if item.decision == "approve" and requirement.step_up is not None and not meets(requirement.step_up, item.step_up):
         return None
@@ -227,7 +227,7 @@ def _as(approvers: Approvers, absent: Absent) -> Approvers:
     return Approvers(groups=groups, issuer=approvers.issuer)
 
 
-def _covers(allowed: Sequence[Permission], needed: Sequence[Permission]) -> bool:
+def covers(allowed: Sequence[Permission], needed: Sequence[Permission]) -> bool:
     """Whether `needed` is all in `allowed`, where a permission on a relation is one on each of its columns."""
     known = set(allowed)
     return all(

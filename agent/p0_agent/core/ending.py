@@ -32,7 +32,8 @@ async def end(job: Job, context: Context) -> Answer:
         found = await verified(job.act, End, context)
         in_place_of = await stood_in_for(found.person.requestor, context)
         cause = _allowed(found, entry, context, in_place_of)
-        await context.cluster.evidence.append("end", found.compact, context.now())
+        if entry.stage in (*OPEN, *LIVE):
+            await context.cluster.evidence.append("end", found.compact, context.now())
     if entry.stage in OPEN:
         entry = await _cancelled(entry, context)
     if entry.stage in LIVE:

@@ -1,8 +1,9 @@
 """What people sign in advance: taken in like an approval, while its tokens are fresh; used when a request comes.
 
 An allowance counts towards a request only as its signer's own approval would, for requirements that are all within its
-permissions, and only where it brings the request forward. Each request that it counts for spends one use, whatever
-becomes of the request. Withdrawn, it counts for no further request.
+permissions, and only where it brings the request forward. What people are asked about because the request reaches it
+must be among its permissions, too: who signed knew the names, not what would be behind them. Each request that it
+counts for spends one use, whatever becomes of the request. Withdrawn, it counts for no further request.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from p0_access.messages.job import Job
 from p0_access.messages.mandates import Allow, Delegation, Named
 from p0_access.messages.records import Admission, End
 from p0_access.proof import jws
-from p0_access.routing.approvals import Absent
+from p0_access.routing.approvals import Absent, covers
 from p0_access.routing.decision import NeedsApproval, Requestor
 from p0_access.routing.people import is_approver
 from p0_access.routing.rule import People
@@ -45,8 +46,10 @@ async def withdraw(job: Job, context: Context) -> Answer:
         known = await context.cluster.mandates.get(h)
     if known is None:
         raise RefusedError("this agent does not know it", step=Step.APPROVALS, code="ledger_unknown")
+    news = known.withdrawn_at is None
     if job.act is None:
-        await context.cluster.evidence.append("server-end", h, context.now())
+        if news:
+            await context.cluster.evidence.append("server-end", h, context.now())
     else:
         found = await verified(job.act, End, context)
         person, signer = found.person.subject, decode(known.verified, Approver)
@@ -54,7 +57,8 @@ async def withdraw(job: Job, context: Context) -> Answer:
             raise RefusedError("this ends something else", step=Step.APPROVALS, code="end_mismatch")
         if (person.iss, person.sub) != (signer.iss, signer.sub):
             raise RefusedError("only who signed it can withdraw it", step=Step.APPROVALS, code="not_allowed")
-        await context.cluster.evidence.append("end", found.compact, context.now())
+        if news:
+            await context.cluster.evidence.append("end", found.compact, context.now())
     with at(Step.APPROVALS):
         await context.cluster.mandates.withdraw(h, context.now())
     return Answer(outcome="ended")
@@ -63,14 +67,16 @@ async def withdraw(job: Job, context: Context) -> Answer:
 async def use_allowances(entry: Entry, admission: Admission, context: Context) -> tuple[str, ...]:
     """Counts what was allowed in advance towards a request that waits for people: the ids of what was added."""
     decision = admission.rules.decision
-    if not isinstance(decision, NeedsApproval):
+    if not isinstance(decision, NeedsApproval) or admission.exp <= context.now():
         return ()
     added: list[str] = []
     with at(Step.APPROVALS):
         for standing in await context.cluster.mandates.allowances(entry.database, context.now()):
             approval = _as_approval(standing, entry, context.now())
             allow = jws.unverified_record(standing.record, Allow)  # verified when it was taken in
-            if not _is_for(allow, entry, admission) or not await _helps(decision, approval, entry, admission, context):
+            if not _is_for(allow, entry, admission, decision):
+                continue
+            if not await _helps(decision, approval, entry, admission, context):
                 continue
             if await context.cluster.mandates.use(standing.h, entry.rh, approval):
                 used = encode({"rh": entry.rh, "allow": standing.h}).decode()
@@ -153,11 +159,13 @@ def _approves_something(person: Requestor, context: Context) -> bool:
     )
 
 
-def _is_for(allow: Allow, entry: Entry, admission: Admission) -> bool:
+def _is_for(allow: Allow, entry: Entry, admission: Admission, decision: NeedsApproval) -> bool:
     subject = admission.subject
+    asked_about = [each.permission for each in decision.trace if each.reached and each.outcome == "approvers"]
     return (
         allow.subject.means(iss=subject.iss, sub=subject.sub, email=subject.email)
         and request_of(entry).what.kind in allow.kinds
+        and covers(allow.permissions, asked_about)
     )
 
 

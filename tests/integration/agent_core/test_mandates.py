@@ -12,6 +12,7 @@ from p0_access.messages.records import What
 from p0_access.permissions.permission import canonical, column, connect, relation, usage
 from p0_access.proof import commitment
 from p0_access.routing.decision import NeedsApproval
+from p0_agent.core.lapse import close_lapsed
 
 EMAIL = column("enterprise", "customers", "email", "SELECT")
 
@@ -93,6 +94,53 @@ async def test_the_servers_own_withdrawal_is_obeyed(bench: Bench) -> None:
     mandate = await stands(bench, allowance(bench, pat, dana, EMAIL))
     assert (await bench.do("withdraw", mandate)).outcome == "ended"
     assert (await bench.admit(bench.ask(dana, EMAILS)[0])).outcome == "pending"
+
+
+async def test_what_was_allowed_is_not_what_a_view_became(bench: Bench) -> None:
+    """An allowance names what is asked for. What that reaches is not in it, unless it is named as well."""
+    dana, pat = bench.person("dana", "analysts"), bench.person("pat", "privacy")
+    view = relation("enterprise", "directory", "SELECT")
+    async with await bench.managed.superuser() as connection:
+        await connection.execute("SET ROLE mydatabase_owner")
+        await connection.execute("CREATE VIEW enterprise.directory AS SELECT name FROM enterprise.customers")
+    await stands(bench, allowance(bench, pat, dana, view, EMAIL))
+    await stands(bench, allowance(bench, pat, dana, view))
+    async with await bench.managed.superuser() as connection:
+        await connection.execute("SET ROLE mydatabase_owner")
+        await connection.execute(
+            "CREATE OR REPLACE VIEW enterprise.directory AS SELECT email AS name FROM enterprise.customers"
+        )
+    outcomes = [
+        (await bench.admit(bench.ask(dana, "select name from enterprise.directory")[0])).outcome for _ in range(2)
+    ]
+    assert outcomes == ["approved", "pending"]
+
+
+async def test_it_does_not_bring_back_what_has_waited_too_long(bench: Bench) -> None:
+    dana, pat = bench.person("dana", "analysts"), bench.person("pat", "privacy")
+    request, _ = bench.ask(dana, EMAILS)
+    assert (await bench.admit(request)).outcome == "pending"
+    bench.clock.now += 3600
+    await stands(bench, allowance(bench, again(bench, pat), dana, EMAIL))
+    assert (await bench.admit(request)).outcome == "pending"
+    await close_lapsed(bench.context)
+    assert (await bench.admit(request)).outcome == "lapsed"
+
+
+async def test_what_is_withdrawn_or_ended_already_is_not_noted_again(bench: Bench) -> None:
+    """Who delivers the same job again and again fills no evidence."""
+    dana, pat = bench.person("dana", "analysts"), bench.person("pat", "privacy")
+    mandate = await stands(bench, allowance(bench, pat, dana, EMAIL))
+    markets, _ = bench.ask(dana, MARKETS)
+    assert (await bench.admit(markets)).outcome == "active"
+    await bench.end(markets, dana)
+    assert (await withdrawn(bench, mandate, pat)).outcome == "ended"
+    head = await bench.managed.cluster.evidence.head()
+    for _ in range(2):
+        assert (await withdrawn(bench, mandate, pat)).outcome == "ended"
+        assert (await bench.do("withdraw", mandate)).outcome == "ended"
+        await bench.end(markets, dana)
+    assert await bench.managed.cluster.evidence.head() == head
 
 
 async def test_who_may_approve_nothing_allows_nothing_and_nobody_for_themselves(bench: Bench) -> None:
