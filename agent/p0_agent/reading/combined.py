@@ -102,7 +102,7 @@ class CombinedReader:
                 for each, tree in zip(understood, trees, strict=True)
             ]
             for each in understood:
-                await check_names(connection, each, path)
+                await _check_names(connection, each, path, made)
         merged = [self._merged(each, part, catalog) for each, part in zip(understood, shown, strict=True)]
         return _request(understood, merged, shown, catalog)
 
@@ -200,14 +200,16 @@ def _written(reading: StatementReading | Refused) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-async def check_names(connection: Connection, understood: Understood, path: Sequence[str]) -> None:
-    """PostgreSQL must find the relations that a utility statement names where the kernel found them."""
+async def _check_names(connection: Connection, understood: Understood, path: Sequence[str], made: MadeTables) -> None:
+    """PostgreSQL must find the relations that a utility statement names where the kernel found them; it may miss only
+    temporary tables that the text makes itself."""
     reading, piece = understood.reading, understood.piece
     if piece is None or not piece.relations or isinstance(reading, Refused):
         return
     theirs = await postgres.relations(connection, piece.relations, path)
     ours = {(each.schema, each.object) for each in reading.permissions}
-    if len(theirs) != len(piece.relations) or not set(theirs) <= ours:
+    own = sum(made.named(each) for each in piece.relations)
+    if len(theirs) + own < len(piece.relations) or not set(theirs) <= ours:
         raise ReadingError(
             f"PostgreSQL finds other relations by the names in this {reading.command}",
             code="readings_disagree",

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from psycopg import sql
 
-from p0_agent.reading.piece import Made, MadeColumn, Piece
+from p0_agent.reading.piece import Made, MadeColumn, Name, Piece
 
 
 class MadeTables:
@@ -18,9 +18,15 @@ class MadeTables:
 
     def __init__(self) -> None:
         self._tables: dict[str, Made] = {}
+        self._names: set[str] = set()
 
     def __bool__(self) -> bool:
         return bool(self._tables)
+
+    def named(self, name: Name) -> bool:
+        """Whether a name may be that of a table which the text made, be it dropped since."""
+        schema, table = name
+        return schema in (None, "pg_temp") and table in self._names
 
     def after(self, piece: Piece, columns: Sequence[MadeColumn] = ()) -> None:
         """Takes note of what a statement made or dropped; `columns` are those of the query that it analysed."""
@@ -28,6 +34,7 @@ class MadeTables:
             self._tables.pop(name, None)
         if piece.makes is not None:
             found = tuple(columns) if piece.makes.columns is None else piece.makes.columns
+            self._names.add(piece.makes.name)
             self._tables[piece.makes.name] = Made(name=piece.makes.name, columns=found)
 
     def statements(self) -> list[sql.Composed]:

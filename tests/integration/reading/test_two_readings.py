@@ -19,9 +19,6 @@ THEMES: Final = ("select", "writing", "views_and_functions", "session", "utility
 # SQL that servers before 18 (or 16, 17) do not know: they refuse it, which is right.
 TOO_NEW: Final = "42601", "42P01", "42883", "0A000"
 
-# What the kernel refuses and PostgreSQL shows whole.
-KNOWN_BETTER: Final[frozenset[str]] = frozenset()
-
 
 async def test_the_two_readings_agree_on_every_case(reading: Reading) -> None:
     version = (await reading.catalogs.current(reading.managed.database)).server_version
@@ -52,9 +49,8 @@ async def _told(reading: Reading, sql: str) -> str | None:
 
 async def test_what_the_kernel_refuses_stays_refused(reading: Reading) -> None:
     for case in cases("refused"):
-        if case.sql not in KNOWN_BETTER:
-            with pytest.raises(P0Error):
-                await reading.read(case.sql)
+        with pytest.raises(P0Error):
+            await reading.read(case.sql)
 
 
 async def test_the_union_over_statements(reading: Reading) -> None:
