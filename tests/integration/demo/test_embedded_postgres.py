@@ -21,9 +21,10 @@ from p0_demo import keeper
 from p0_demo.postgres import EmbeddedPostgres, EmbeddedPostgresError, embedded_binaries
 
 HOLD = """
-import asyncio, psycopg, sys
+import asyncio, psycopg, signal, sys
 from p0_demo import keeper
 from p0_demo.postgres import EmbeddedPostgres
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests may have it ignored
 async def main():
     async with EmbeddedPostgres() as server:
         print(server.port, server.directory, flush=True)
