@@ -3,7 +3,8 @@
     changed by others                                      then
     VALID UNTIL and settings of a login                    as they were made
     privileges added to a set role                         revoked, if that is the agent's to do
-    memberships, attributes, a login made anew, a password, privileges that are gone or that only others can revoke
+    memberships, attributes, a login made anew, a password, privileges of a login's own, such that are gone or that
+    only others can revoke
                                                            the access is to be ended, by the caller
 
 What cannot be looked at or put right just now is left to the next look. Passwords are looked at where a superuser made

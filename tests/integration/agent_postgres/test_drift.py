@@ -113,6 +113,21 @@ async def test_what_cannot_be_put_right_ends_the_access(change: str, what: str, 
         assert (await managed.cluster.sweep(NOW)).sets == (opened.set_role,)
 
 
+async def test_a_login_that_holds_something_itself_is_to_be_ended(managed: Managed) -> None:
+    entry, opened = await managed.open(*MARKETS)
+    for what in (
+        "SELECT ON enterprise.customers",
+        "UPDATE (name) ON enterprise.markets",
+        "CREATE ON SCHEMA enterprise",
+    ):
+        await act(managed, opened, f"GRANT {what} TO {{login}}")
+        (drift,) = await managed.cluster.drift()
+        assert (drift.rh, drift.what, drift.mended) == (entry.rh, "the login was given privileges of its own", False)
+        await act(managed, opened, f"REVOKE {what} FROM {{login}}")
+        assert await managed.cluster.drift() == ()
+    await managed.end(entry)
+
+
 async def test_a_set_role_that_changed_concerns_everybody_who_has_it(managed: Managed) -> None:
     first, one = await managed.open(*MARKETS)
     second, _ = await managed.open(*MARKETS)

@@ -21,6 +21,10 @@ WITH live AS (
   UNION ALL
   SELECT rh, 'the login was given attributes of a role' FROM live WHERE powers
   UNION ALL
+  SELECT rh, 'the login was given privileges of its own' FROM live l
+  WHERE EXISTS (SELECT FROM pg_catalog.pg_shdepend d
+                WHERE d.refclassid = 'pg_catalog.pg_authid'::regclass AND d.refobjid = l.oid AND d.deptype = 'a')
+  UNION ALL
   SELECT rh, 'the login is no longer a member of its set role' FROM live l
   WHERE NOT EXISTS (SELECT FROM membership m WHERE m.member = l.oid AND m.role_name = l.set_role)
   UNION ALL
