@@ -84,12 +84,17 @@ def test_a_sign_in_that_is_strong_enough() -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["deny: No., step_up: true", "auto: true, step_up: {of: [approvers]}", "auto: true, step_up: {acr: []}",
-     "auto: true, step_up: yes", "auto: true, step_up: {max_age: 60s}"],
-)  # fmt: skip
-def test_what_means_nothing_is_refused(text: str) -> None:
-    with pytest.raises(RulesError):
+    ("text", "says"),
+    [
+        ("deny: No., step_up: true", '"step_up" means nothing beside deny'),
+        ("auto: true, step_up: {of: [approvers]}", "nobody approves by this rule"),
+        ("auto: true, step_up: {acr: []}", '"acr" is empty'),
+        ("auto: true, step_up: yes", '"step_up" is true or false'),
+        ("auto: true, step_up: {max_age: 60s}", 'step_up has no "max_age"'),
+    ],
+)
+def test_what_means_nothing_is_refused(text: str, says: str) -> None:
+    with pytest.raises(RulesError, match=says):
         rules(on("", f"approval: {{{text}}}"))
 
 
@@ -133,12 +138,17 @@ def test_a_rule_without_pins_gives_a_workload_nothing_but_denials(people: str) -
 
 
 @pytest.mark.parametrize(
-    "requestor",
-    ["claims: {ref: main}", f'issuer: "{CI}", claims: {{}}', f'issuer: "{CI}", claims: {{ref: "refs/*"}}',
-     f'issuer: "{CI}", claims: {{ref: []}}', f'issuer: "{CI}", claims: {{ref: main}}, emails: ["*@ci.example"]'],
-)  # fmt: skip
-def test_pins_that_pin_nothing_are_refused(requestor: str) -> None:
-    with pytest.raises(RulesError):
+    ("requestor", "says"),
+    [
+        ("claims: {ref: main}", "claims are those of a workload's token"),
+        (f'issuer: "{CI}", claims: {{}}', '"claims" pins nothing'),
+        (f'issuer: "{CI}", claims: {{ref: "refs/*"}}', "is not the value of a claim"),
+        (f'issuer: "{CI}", claims: {{ref: []}}', '"ref" is empty'),
+        (f'issuer: "{CI}", claims: {{ref: main}}, emails: ["*@ci.example"]', "claims are those of a workload's token"),
+    ],
+)
+def test_pins_that_pin_nothing_are_refused(requestor: str, says: str) -> None:
+    with pytest.raises(RulesError, match=says):
         rules(f"requestor: {{{requestor}}}\n{on('')}")
 
 
