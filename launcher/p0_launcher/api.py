@@ -147,7 +147,10 @@ class Api:
     async def request(self, rid: str, *, wait: int = 0, after: int | None = None) -> RequestView:
         """With `wait` and `after`: as soon as the request has an event later than the event number `after`."""
         params: dict[str, str | int] = {} if after is None else {"wait": wait, "after": after}
-        return await self._get(RequestView, _path(rid), params, wait=wait)
+        view = await self._get(RequestView, _path(rid), params, wait=wait)
+        if view.rid != rid:
+            raise UnverifiedError("the server shows something else under this name", code="request_mismatch")
+        return view
 
     async def request_events(self, rid: str) -> tuple[Event, ...]:
         return (await self._get(_Events, _path(rid, "/events"))).events

@@ -14,10 +14,9 @@ from typing import Literal
 from p0_access.encoding import encode
 from p0_access.messages.job import HandedOver
 from p0_access.messages.views import RequestView
-from p0_access.proof import jws
 from p0_launcher.access import pinned_key
 from p0_launcher.errors import UsageError
-from p0_launcher.review import Review
+from p0_launcher.review import Review, named
 from p0_launcher.session import Session
 
 
@@ -31,7 +30,7 @@ async def end(
 ) -> HandedOver:
     pinned_key(view.agent, pins)
     signer = await session.signer()
-    signed = signer.sign_end(agent=view.agent.thumbprint, rh=jws.record_hash(view.request), act=act, comment=comment)
+    signed = signer.sign_end(agent=view.agent.thumbprint, rh=named(view), act=act, comment=comment)
     return HandedOver(kind="end", request=view.request, act=signed)
 
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from functools import partial
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
+from p0_access.messages.mandates import Allow, Delegation
 from p0_access.messages.records import Admission, Request
-from p0_access.messages.views import RequestView
+from p0_access.messages.views import RequestKind, RequestView
 from p0_access.permissions.permission import Permission
 from p0_access.proof import jws
 from p0_access.routing.decision import Denied, NeedsApproval, StepUp
@@ -26,6 +27,12 @@ from p0_launcher.api import MAX_WAIT, Api
 from p0_launcher.errors import UnverifiedError, UsageError
 from p0_launcher.session import Session
 from p0_launcher.stepping_up import handed_in
+
+_SIGNED: Final[dict[RequestKind, type[Request | Allow | Delegation]]] = {
+    "request": Request,
+    "allow": Allow,
+    "delegation": Delegation,
+}
 
 
 class Review(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +65,32 @@ def admitted(view: RequestView, *, pins: Collection[str]) -> jws.Verified[Admiss
     if verified.record.rh != jws.record_hash(view.request):
         raise UnverifiedError("the server shows another request than the agent admitted", code="admission_request")
     return verified
+
+
+def as_signed(view: RequestView, admission: Admission) -> RequestView:
+    """`view` with who, where and why as requestor and agent signed it, and without what is the server's word alone, as
+    far as it could be taken for that. `admission` is verified, and of this request."""
+    request = jws.unverified_record(view.request, Request)
+    if request.rid != view.rid:
+        raise UnverifiedError("the server shows this request under another name", code="admission_request")
+    return msgspec.structs.replace(
+        view,
+        kind="request",
+        database=request.database,
+        requestor=admission.subject,
+        reason=request.reason,
+        login=None,
+        message=None,
+        hint=None,
+        struck=(),
+    )
+
+
+def named(view: RequestView) -> str:
+    """The hash of what stands under this id, for an act on it; `UnverifiedError` if that is something else."""
+    if jws.unverified_record(view.request, _SIGNED[view.kind]).rid != view.rid:
+        raise UnverifiedError("the server shows something else under this name", code="request_mismatch")
+    return jws.record_hash(view.request)
 
 
 def review(view: RequestView, *, pins: Collection[str], now: int) -> Review:

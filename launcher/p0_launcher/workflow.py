@@ -33,7 +33,7 @@ from p0_launcher.api import MAX_WAIT, Api
 from p0_launcher.errors import LauncherError, UnavailableError, UnverifiedError, UsageError
 from p0_launcher.outcome import ended_badly, still_waiting
 from p0_launcher.progress import Changed, OnProgress, Retrying, Reused, Submitted, silent
-from p0_launcher.review import admitted
+from p0_launcher.review import admitted, named
 from p0_launcher.session import Session
 from p0_launcher.stepping_up import handed_in
 from p0_launcher.wallet import Awaited, Held, Wallet
@@ -273,9 +273,7 @@ class Workflow:
         if view.state.final:
             raise UsageError(f"{view.rid} is over already: {view.end_cause or view.state}", code="already_ended")
         signer = await self._session.signer()
-        signed = signer.sign_end(
-            agent=view.agent.thumbprint, rh=jws.record_hash(view.request), act=act, comment=comment
-        )
+        signed = signer.sign_end(agent=view.agent.thumbprint, rh=named(view), act=act, comment=comment)
         return await self._api.end(view.rid, signed, wait=MAX_WAIT)
 
     async def as_grant(self, intent: Intent) -> Intent:

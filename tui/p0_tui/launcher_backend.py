@@ -57,7 +57,7 @@ class LauncherBackend:
         from p0_launcher.errors import UnavailableError
 
         api = (await self._connected()).api
-        known = self._catalogs.get(database)
+        known, fetched = self._catalogs.get(database), False
         try:
             view = await api.catalog(database, known_version=None if known is None else known.version)
         except UnavailableError:
@@ -65,11 +65,12 @@ class LauncherBackend:
             if known is None and view is None:
                 raise
         else:
-            if view is not None:
-                self._cache.keep(database, view)
+            fetched = view is not None
         if view is not None:
             known = verified_catalog(view, database=database, pins=self._profile.agents)
             self._catalogs[database] = known
+            if fetched:  # only what holds takes the place of what is there for when the server is away
+                self._cache.keep(database, view)
         if known is None:
             raise TuiError(f"the server has no catalog of {database}", code="catalog_missing")
         return known
@@ -165,9 +166,8 @@ class LauncherBackend:
 
         profile = self._profile
         provider = IdentityProvider(profile, clock=time.time)
-        port = profile.port or 0
         session = await self._browser.during(
-            sign_in(profile, provider, show_url=self._browser.show_url, random=secrets.token_bytes, port=port)
+            sign_in(profile, provider, show_url=self._browser.show_url, random=secrets.token_bytes, port=profile.port)
         )
         await keep_session(open_wallet(profile), session)
         await self.close()

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import msgspec
 
 from p0_access.messages.job import Progress
-from p0_access.messages.records import Subject
+from p0_access.messages.records import Id, Subject
 from p0_access.permissions.reading import Refused, StatementReading
 from p0_access.proof.keys import PublicKey
 from p0_access.routing.decision import Decision, StepUp
@@ -65,7 +65,7 @@ class Event(View, frozen=True, kw_only=True):
     """One row of the append-only log. `seq` grows over all requests; `at` is in seconds; `actor` is for people."""
 
     seq: int
-    rid: str
+    rid: Id
     at: int
     type: EventType
     state: State
@@ -78,7 +78,7 @@ class RequestSummary(View, frozen=True, kw_only=True):
     grant. `used` counts the requests that an allowance served; an emergency with `review_due` and no `reviewed_by`
     waits for somebody to look at it; `struck` is what approvers took away, in words."""
 
-    rid: str
+    rid: Id
     database: str
     state: State
     end_cause: str | None

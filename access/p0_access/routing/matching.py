@@ -90,11 +90,13 @@ def match_reason(rule: Rule, permission: Permission, column: str | None, tags: f
 
 
 def spell(items: Iterable[object], conjunction: str = "or") -> str:
-    """`a`, `a or b`, `a, b, c or 4 more`."""
+    """`a`, `a or b`, `a, b, c or 4 more`; nothing at all, which a server may say, is `nothing`."""
     names = [str(item) for item in items]
     if len(names) > MAX_NAMED + 1:
         names = [*names[:MAX_NAMED], f"{len(names) - MAX_NAMED} more"]
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {conjunction} {names[-1]}"
+    if len(names) < 2:
+        return names[0] if names else "nothing"
+    return f"{', '.join(names[:-1])} {conjunction} {names[-1]}"
 
 
 def _relation_misfit(rule: Rule, permission: Permission) -> str | None:

@@ -67,12 +67,12 @@ def review(
         from p0_launcher.api import MAX_WAIT
         from p0_launcher.connection import connect
         from p0_launcher.render import request_lines
-        from p0_launcher.review import admitted
+        from p0_launcher.review import admitted, as_signed
 
         async with connect(profile()) as connection:
             view = await connection.api.request(rid)
             admission = admitted(view, pins=connection.profile.agents)
-            note(request_lines(view))
+            note(request_lines(as_signed(view, admission.record)))
             if not yes and ask(f"\nType y, or {rid}, to sign that you have looked at it:") not in {"y", "yes", rid}:
                 note("p0: nothing was signed")
                 return None

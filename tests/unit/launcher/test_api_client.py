@@ -88,7 +88,7 @@ async def test_trouble_names_the_server(
     assert SERVER in str(caught.value)
 
 
-EVENT = '{"seq":7,"rid":"r-1","at":1,"type":"approval","state":"pending","actor":"a\u2028b"}'
+EVENT = '{"seq":7,"rid":"r-aaaa1","at":1,"type":"approval","state":"pending","actor":"a\u2028b"}'
 
 
 class Chunks(httpx.AsyncByteStream):

@@ -81,6 +81,14 @@ async def test_no_reason_and_no_sql_can_pass_for_what_is_signed(dana: Machine, p
     assert "⟨U+001B⟩" in texts[1][0]
 
 
+async def test_nor_can_who_reviewed_an_emergency(dana: Machine, peer: Peer) -> None:
+    emergency = Intent(database=DATABASE, what=What(statement=("select 1",)), reason="r", break_glass=True)
+    view = await (await dana.workflow()).submit(emergency)
+    text = request_lines(msgspec.structs.replace(view, reviewed_by=HOSTILE))
+    assert "\x1b" not in text
+    assert len(headings(text)) == len(headings(request_lines(view)))
+
+
 async def test_a_review_says_what_the_signature_means(dana: Machine, peer: Peer) -> None:
     peer.decision = BY_PRIVACY
     view = await (await dana.workflow()).submit(

@@ -10,14 +10,16 @@ import pytest
 
 from fix_launcher import AUTOMATIC, BY_PRIVACY, DATABASE, DENIED, PERMISSIONS, Machine, Peer
 from p0_access.errors import P0Error
-from p0_access.messages.records import Admission, Approval, Credential, Request, What
+from p0_access.messages.records import Admission, Approval, Credential, Request, Subject, What
 from p0_access.messages.views import AgentView, CatalogView, RequestView, State
 from p0_access.proof import jws
 from p0_access.proof.keys import SigningKey
 from p0_access.proof.sealing import OpeningKey, seal
 from p0_launcher.catalogs import matching, verified_catalog
 from p0_launcher.errors import exit_code_of
-from p0_launcher.review import decide, review
+from p0_launcher.handing_over import end
+from p0_launcher.render import request_lines
+from p0_launcher.review import admitted, as_signed, decide, review
 from p0_launcher.workflow import Intent
 
 INTENT = Intent(database=DATABASE, what=What(statement=("select 1",)), reason="r")
@@ -149,6 +151,46 @@ async def test_what_is_not_proven_cannot_be_reviewed(dana: Machine, peer: Peer, 
     with pytest.raises(P0Error) as caught:
         review(lie(view, peer), pins=dana.pins, now=int(peer.clock()))
     assert caught.value.code == code
+
+
+async def test_who_reviews_an_emergency_reads_what_was_signed(dana: Machine, peer: Peer) -> None:
+    view = await (await dana.workflow()).submit(msgspec.structs.replace(INTENT, break_glass=True))
+    told = admitted(view, pins=dana.pins).record
+    lie = msgspec.structs.replace(
+        view,
+        database="another",
+        reason="nothing",
+        requestor=Subject(iss="https://id.example", sub="eve", email=None),
+        login="x",
+    )
+    assert request_lines(as_signed(lie, told)) == request_lines(as_signed(view, told))
+    with pytest.raises(P0Error) as caught:
+        as_signed(msgspec.structs.replace(view, rid="r-another"), told)
+    assert caught.value.code == "admission_request"
+
+
+@pytest.mark.parametrize("act", ["give_back", "revoke"])
+async def test_nothing_else_is_ended_than_what_was_named(dana: Machine, peer: Peer, act: str) -> None:
+    workflow = await dana.workflow()
+    named = await workflow.submit(INTENT)
+    other = await workflow.submit(INTENT)
+    peer.lies = lambda view: msgspec.structs.replace(other, rid=view.rid)
+    acts = len(peer.acts)
+    with pytest.raises(P0Error) as caught:
+        await getattr(workflow, act)(named.rid)
+    assert (caught.value.code, len(peer.acts)) == ("request_mismatch", acts)
+    with pytest.raises(P0Error) as caught:
+        await end(await dana.session(), peer.lies(named), "revoke", pins=dana.pins, comment="")
+    assert caught.value.code == "request_mismatch"
+
+
+@pytest.mark.parametrize("rid", ["r-\x1b]0;title\x07", "r-another\nrequest", "../../v1/me", ""])
+async def test_an_id_is_an_id(dana: Machine, peer: Peer, rid: str) -> None:
+    view = await (await dana.workflow()).submit(INTENT)
+    peer.lies = lambda view: msgspec.structs.replace(view, rid=rid)
+    async with await dana.api() as api:
+        with pytest.raises(P0Error):
+            await api.request(view.rid)
 
 
 async def test_a_decision_names_the_admission_that_was_read(dana: Machine, grace: Machine, peer: Peer) -> None:
