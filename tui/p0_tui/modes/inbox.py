@@ -38,7 +38,8 @@ class InboxMode(Reviewing):
         Binding("n", "narrow", "Approve less", show=False),
         Binding("space", "mark", "Mark", show=False),
     ]
-    _asked: Mapping[str, Review] = {}
+    _asked: Mapping[str, tuple[Review, Narrowed | None]] = {}
+    """What the box says, by hash: the reviews, and what is left of them."""
 
     def action_mark(self) -> None:
         listed = self.query_one(RequestList)
@@ -97,22 +98,23 @@ class InboxMode(Reviewing):
             self.post_message(Tell(safe("; ".join(left_out)), bad=True))
 
     def _ask(self, choice: Choice, reviews: Sequence[Review], left_out: Sequence[str]) -> None:
-        self._asked = {review.ah: review for review in reviews}
+        asked = [(review, self._narrowed_of(review) if choice == "approve" else None) for review in reviews]
+        self._asked = {review.ah: (review, narrowed) for review, narrowed in asked}
         head = "Approve" if choice == "approve" else "Deny, so not"
         lines: list[Content] = []
-        if len(reviews) > 1:
-            lines.append(safe(f"{head} {len(reviews)} requests, each signed by itself, with one comment:", "bold"))
-            lines.extend(safe(f"· {restated(review)}") for review in reviews)
+        if len(asked) > 1:
+            lines.append(safe(f"{head} {len(asked)} requests, each signed by itself, with one comment:", "bold"))
+            lines.extend(safe(f"· {restated(review, narrowed)}") for review, narrowed in asked)
         else:
-            (review,) = reviews
-            narrowed = self._narrowed if choice == "approve" and self._is_shown(review) else None
+            ((review, narrowed),) = asked
             lines.append(safe(f"{head}: {restated(review, narrowed)}", "bold"))
             lines.append(safe(f"reason given: {review.request.reason or 'none'}"))
         lines.extend(safe(f"left out: {text}", "$text-warning") for text in left_out)
         self.query_one(DecisionBox).open(choice, stacked(lines), tuple(self._asked))
 
-    def _is_shown(self, review: Review) -> bool:
-        return self._review is not None and self._review.ah == review.ah
+    def _narrowed_of(self, review: Review) -> Narrowed | None:
+        """What is left of it, if it is the one that is shown."""
+        return self._narrowed if self._review is not None and self._review.ah == review.ah else None
 
     @on(DecisionBox.Decided)
     def _decided(self, message: DecisionBox.Decided) -> None:
@@ -124,11 +126,10 @@ class InboxMode(Reviewing):
         self.screen.set_focus(self.query_one(RequestList))
 
     @work(group="sign")
-    async def _sign_all(self, choice: Choice, comment: str, reviews: Sequence[Review]) -> None:
+    async def _sign_all(self, choice: Choice, comment: str, asked: Sequence[tuple[Review, Narrowed | None]]) -> None:
         """One signed record each. What fails is said and does not keep the others from being signed; a later decision
         cancels nothing."""
-        for review in reviews:
-            narrowed = self._narrowed if choice == "approve" and self._is_shown(review) else None
+        for review, narrowed in asked:
             try:
                 decided = await self._sign(choice, comment, review, narrowed)
             except P0Error as error:
