@@ -126,7 +126,7 @@ async def _standing(
         return [Finding(level="gap", place="server", what=str(error), fix="[[agents]] in the server's configuration")]
     finally:
         await link.close()
-    if theirs is None or theirs == sha256:
+    if theirs == sha256:
         return [Finding(level="fact", place="server", what="knows this agent, and goes by the same rules")]
     what = f"goes by other rules, with SHA-256 {theirs}: what people are told is not what is decided here"
     return [Finding(level="gap", place="server", what=what, fix="give both the same file")]

@@ -31,7 +31,7 @@ class _Claimed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Announced(msgspec.Struct, frozen=True, kw_only=True):
-    rules_sha256: str | None = None
+    rules_sha256: str
 
 
 class ServerLink:
@@ -50,11 +50,11 @@ class ServerLink:
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def announce(self, announcement: Announcement) -> str | None:
-        """The SHA-256 of the rules by which the server tells people what to expect; None from an older server."""
+    async def announce(self, announcement: Announcement) -> str:
+        """The SHA-256 of the rules by which the server tells people what to expect."""
         return _rules(await self._call("POST", "/v1/agent/announce", announcement))
 
-    async def standing(self) -> str | None:
+    async def standing(self) -> str:
         """The same, without saying anything. Raises where the server doesn't know this agent."""
         return _rules(await self._call("GET", "/v1/agent/standing", None))
 
@@ -105,12 +105,12 @@ class ServerLink:
         return response.content
 
 
-def _rules(answer: bytes) -> str | None:
+def _rules(answer: bytes) -> str:
     """Only for people to compare."""
     try:
         return msgspec.json.decode(answer, type=_Announced).rules_sha256
-    except msgspec.MsgspecError:
-        return None
+    except msgspec.MsgspecError as error:
+        raise ServerUnavailableError("the server does not say its rules", code="server_answer") from error
 
 
 def _reason(response: httpx.Response) -> str:

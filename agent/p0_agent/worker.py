@@ -177,10 +177,10 @@ class Worker:
         if self._announced not in {None, self._context.rules.sha256}:
             await self._announce()
 
-    def _compare(self, theirs: str | None) -> None:
+    def _compare(self, theirs: str) -> None:
         """Says so once when the server goes by other rules: people are then told one thing, and get another."""
         ours = self._context.rules.sha256
-        if theirs not in {None, ours, self._other_rules}:
+        if theirs not in {ours, self._other_rules}:
             log.warning("the server goes by other rules, with SHA-256 %s; these here have %s", theirs, ours)
         self._other_rules = None if theirs == ours else theirs
 

@@ -20,7 +20,7 @@ from p0_agent.postgres.drift import Drift, find_drift
 from p0_agent.postgres.ending import Ended
 from p0_agent.postgres.errors import PostgresError
 from p0_agent.postgres.evidence import Evidence
-from p0_agent.postgres.extending import Extended, extend
+from p0_agent.postgres.extending import extend
 from p0_agent.postgres.inbox import Inbox
 from p0_agent.postgres.ledger import Entry, Ledger
 from p0_agent.postgres.mandates import Mandates
@@ -80,9 +80,9 @@ class Cluster:
         self._passwords.remember(opened.login, opened.verifier)
         return opened
 
-    async def extend(self, rh: str, *, extends: str, not_after: int, now: int) -> Extended:
+    async def extend(self, rh: str, *, extends: str, not_after: int, now: int) -> None:
         """The login of `extends` lasts until `not_after`, by the approved request `rh`."""
-        return await extend(self.connections, rh, extends=extends, not_after=not_after, now=now)
+        await extend(self.connections, rh, extends=extends, not_after=not_after, now=now)
 
     async def end(self, entry: Entry) -> Ended:
         """Of a row at `ending` (`Ledger.begin_end`); `Ledger.end` follows with the receipt."""

@@ -4,7 +4,6 @@ transaction of the home database. Whether it may is not looked at here.
 
 from __future__ import annotations
 
-import msgspec
 from psycopg import sql
 
 from p0_agent.postgres.connections import Connections
@@ -12,15 +11,9 @@ from p0_agent.postgres.drift import settings_as_noted
 from p0_agent.postgres.errors import LedgerError
 
 
-class Extended(msgspec.Struct, frozen=True, kw_only=True):
-    """`not_after` is the login's end now, in seconds since the epoch."""
-
-    login: str
-    not_after: int
-
-
-async def extend(connections: Connections, rh: str, *, extends: str, not_after: int, now: int) -> Extended:
-    """Repeated after a crash it finds the request `extended` and changes nothing.
+async def extend(connections: Connections, rh: str, *, extends: str, not_after: int, now: int) -> None:
+    """`not_after` is the login's new end, in seconds since the epoch. Repeated after a crash it finds the request
+    `extended` and changes nothing.
 
     Raises `LedgerError` when the access is not live any more, has come to its end, or would not last longer.
     """
@@ -36,7 +29,7 @@ async def extend(connections: Connections, rh: str, *, extends: str, not_after: 
             raise LedgerError("there is no such request", code="ledger_unknown")
         login, end, settings, stage = str(first[0]), int(str(first[1] or 0)), first[2], str(first[3])
         if second[0] == "extended":
-            return Extended(login=login, not_after=end)
+            return
         if stage != "sealed" or end <= now:
             raise LedgerError("the access has ended", code="extension_ended", hint="Ask for a new one.")
         if second[0] != "approved":
@@ -55,4 +48,3 @@ async def extend(connections: Connections, rh: str, *, extends: str, not_after: 
         await connection.execute(
             sql.SQL("UPDATE p0.request SET stage = 'extended', updated_at = %s WHERE rh = %s"), (now, rh)
         )
-    return Extended(login=login, not_after=not_after)
