@@ -6,13 +6,14 @@ What is read back is untrusted like what comes from the server: the caller verif
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from p0_access.encoding import decode, encode, sha256_b64u
 from p0_access.errors import MalformedError
 from p0_access.messages.views import CatalogView
 from p0_tui.private_file import write_private
 
-MAX_BYTES = 80 * 1024 * 1024
+MAX_BYTES: Final = 80 * 1024 * 1024
 
 
 class CatalogCache:

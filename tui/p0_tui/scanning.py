@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 
@@ -45,14 +46,12 @@ def scan(sql: str) -> Scan:
     )
 
 
+@cache
 def _names() -> tuple[dict[int, str], dict[int, str]]:
-    """The scanner's numbers of tokens and of keyword kinds, by name."""
-    if not _KNOWN:
-        from postgast import pg_query_pb2
+    """The names of tokens and of keyword kinds, by the scanner's numbers."""
+    from postgast import pg_query_pb2
 
-        _KNOWN.append({number: name for name, number in pg_query_pb2.Token.items()})
-        _KNOWN.append({number: name for name, number in pg_query_pb2.KeywordKind.items()})
-    return _KNOWN[0], _KNOWN[1]
-
-
-_KNOWN: list[dict[int, str]] = []
+    return (
+        {number: name for name, number in pg_query_pb2.Token.items()},
+        {number: name for name, number in pg_query_pb2.KeywordKind.items()},
+    )

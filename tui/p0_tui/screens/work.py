@@ -49,11 +49,11 @@ from p0_tui.widgets.header import HeaderBar, Mode, Target
 from p0_tui.widgets.key_hints import KeyHints
 from p0_tui.widgets.prose import Prose
 
-FULL_NAMES_FROM: Final = 78
 if TYPE_CHECKING:  # they are loaded after the first paint
     from p0_tui.modes.history import HistoryMode
     from p0_tui.modes.inbox import InboxMode
 
+FULL_NAMES_FROM: Final = 78
 MIN_WIDTH: Final = 60
 MIN_HEIGHT: Final = 18
 
