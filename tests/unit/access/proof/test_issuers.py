@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from p0_access.errors import MalformedError, ProofError
+from p0_access.errors import MalformedError, ProofError, RulesError
 from p0_access.proof.issuers import (
     Alias,
     GroupMapping,
@@ -165,6 +165,6 @@ def test_a_rule_for_workloads_pins_claims(requestor: str, fine: bool) -> None:
     if fine:
         check_pins(rules, workload_issuers={"https://ci.example"})
         return
-    with pytest.raises(Exception, match=r"rules.yaml:3: rule .* pins no claims") as caught:
+    with pytest.raises(RulesError, match=r"rules.yaml:3: rule .* pins no claims") as caught:
         check_pins(rules, workload_issuers={"https://ci.example"})
-    assert getattr(caught.value, "code", None) == "rules_unpinned"
+    assert caught.value.code == "rules_unpinned"
