@@ -25,16 +25,20 @@ _NOT_NEEDED: Final = Identity(bind="", id_token="")
 
 
 async def empty(context: Context) -> tuple[AgentReport, ...]:
-    """Answers all that waits. What ended by it is for the server to hear of. What is transient is tried again."""
+    """Answers all that waits. What ended by it is for the server to hear of. What is transient is tried again, and
+    keeps nothing behind it waiting."""
     reports: list[AgentReport] = []
-    for n, body in await context.cluster.inbox.waiting():
-        try:
-            result, ended = await _answer(n, body, context)
-        except TransientError as error:
-            log.warning("what was handed over waits: %s", error, extra={"code": error.code})
-            continue
-        reports += ended
-        await context.cluster.inbox.answer(n, encode(result).decode(), context.now())
+    last = 0
+    while waiting := await context.cluster.inbox.waiting(after=last):
+        for n, body in waiting:
+            last = n
+            try:
+                result, ended = await _answer(n, body, context)
+            except TransientError as error:
+                log.warning("what was handed over waits: %s", error, extra={"code": error.code})
+                continue
+            reports += ended
+            await context.cluster.inbox.answer(n, encode(result).decode(), context.now())
     return tuple(reports)
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from p0_agent.postgres.connections import Connections
 
 AT_ONCE: Final = 20
-"""So many are taken in one look; the others are there at the next."""
+"""So many are taken in one look."""
 
 
 class Inbox:
@@ -24,11 +24,11 @@ class Inbox:
         assert row is not None  # RETURNING
         return int(str(row[0]))
 
-    async def waiting(self) -> tuple[tuple[int, str], ...]:
-        """Those without an answer, in the order they came."""
+    async def waiting(self, *, after: int = 0) -> tuple[tuple[int, str], ...]:
+        """The first of those without an answer that came `after` another, in the order they came."""
         async with self._connections.look() as connection:
             cursor = await connection.execute(
-                "SELECT n, body FROM p0.inbox WHERE answer IS NULL ORDER BY n LIMIT %s", (AT_ONCE,)
+                "SELECT n, body FROM p0.inbox WHERE answer IS NULL AND n > %s ORDER BY n LIMIT %s", (after, AT_ONCE)
             )
             return tuple((int(str(n)), str(body)) for n, body in await cursor.fetchall())
 
