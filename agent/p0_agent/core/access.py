@@ -121,6 +121,8 @@ def _no_harder(now: Decision, admitted: Decision) -> bool:
         return False
     if not set(now.step_up) <= set(admitted.step_up):
         return False
+    if now.emergency not in {None, admitted.emergency}:  # others would be told of it, or look at it sooner
+        return False
     if isinstance(now, Automatic):
         return True
     return isinstance(admitted, NeedsApproval) and now.requirements == admitted.requirements

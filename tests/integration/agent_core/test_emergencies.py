@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 
 from fix_agent_core import EMAILS, Bench
-from fix_mandates import MANDATE_RULES, with_rules
+from fix_mandates import MANDATE_RULES, again, with_rules
 from fix_people import Person
 from p0_access.messages.identity import SignedAct
 from p0_access.messages.job import Result
 from p0_access.messages.mandates import Notice
 from p0_access.proof import jws
 from p0_agent.config import NoticeSettings
+from p0_agent.core.admission import COLLECTS_ITSELF
 from p0_agent.notice import NoticeChannel
 from p0_agent.postgres.evidence import MAX_PAGE
 
@@ -112,6 +113,18 @@ async def test_an_explicit_denial_wins_and_a_reason_and_a_sign_in_are_needed(ben
     assert (await bench.admit(broken(bench, bench.person("dana", "analysts")))).outcome == "pending"
     with_rules(bench, MANDATE_RULES + denied)
     assert (await bench.admit(broken(bench, olga))).outcome == "denied"
+    assert told() == []
+
+
+async def test_who_is_told_is_who_the_rules_of_now_say(bench: Bench, told: Told) -> None:
+    """An emergency that was admitted, and is collected under rules that want others told of it."""
+    olga = bench.person("olga", "oncall")
+    request = broken(bench, olga)
+    bench.clock.now += COLLECTS_ITSELF
+    admitted = await bench.admit(request)
+    assert admitted.outcome == "approved", admitted
+    with_rules(bench, MANDATE_RULES.replace("notify: [security]", "notify: [board]"))
+    assert (await bench.collect(request, admitted, again(bench, olga))).code == "changed"
     assert told() == []
 
 
