@@ -7,12 +7,13 @@ import contextlib
 import shlex
 import signal
 import sys
+import sysconfig
 from typing import Annotated, Final
 
 import typer
 
 from p0_access.errors import P0Error
-from p0_demo.stage import DANA, PAT, Stage
+from p0_demo.stage import DANA, PAT, PEOPLE, Stage
 from p0_demo.tour import Tour, say
 
 EX_SOFTWARE: Final = 70
@@ -76,11 +77,16 @@ async def _show(*, keep: bool) -> None:
             )
             return
         say("It all stays up until Ctrl-C. In other terminals:")
-        for person in (DANA, PAT):
+        commands = shlex.quote(sysconfig.get_path("scripts"))
+        for person in PEOPLE:
             exports = " ".join(
                 f"{name}={shlex.quote(value)}"
                 for name, value in stage.environment(person).items()
                 if name in {"P0_CONFIG", "P0_DEMO_USER", "BROWSER"}
             )
-            sys.stderr.write(f"   export {exports}   # be {person.sub}\n   p0 tui\n")
+            known = "" if person in (DANA, PAT) else "; first: p0 login"
+            sys.stderr.write(
+                f"   export {exports} PATH={commands}:$PATH   # be {person.sub}, of {person.groups[-1]}{known}\n"
+            )
+        sys.stderr.write("   p0 tui   # as any of them\n")
         await asyncio.get_running_loop().create_future()

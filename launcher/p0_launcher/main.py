@@ -94,11 +94,18 @@ def _main(arguments: list[str]) -> int:
     return ended if isinstance(ended, int) else Exit.OK
 
 
-def _common(
-    *, version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)] = False
-) -> None:
-    if version:
+def _tell_version(*, wanted: bool) -> None:
+    if wanted:
         from importlib.metadata import version as version_of
 
         sys.stdout.write(f"p0 {version_of('p0')}\n")
         raise typer.Exit
+
+
+def _common(
+    *,
+    version: Annotated[  # eager, or the lack of a command would be told first
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_tell_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass

@@ -27,6 +27,7 @@ from p0_server.store.protocol import (
     RidTakenError,
     Settled,
     StaleLeaseError,
+    StandIn,
     Store,
     StoredAgent,
     StoredCatalog,
@@ -395,6 +396,17 @@ async def test_the_file_is_its_owners_alone_and_as_durable_as_sqlite_can_be(open
     connection = sqlite3.connect(opened.path)
     try:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    finally:
+        connection.close()
+
+
+async def test_a_store_with_delegations_is_whole_to_sqlite(opened: Opened) -> None:
+    stand_ins = (StandIn(key="sam", as_key="pat", until=NOW + 100),)
+    await opened.store.create(request(), event(), job(), reviewers=frozenset(), open_limit=100, stand_ins=stand_ins)
+    connection = sqlite3.connect(opened.path)
+    try:
+        assert connection.execute("SELECT key, as_key, until FROM stand_ins").fetchall() == [("sam", "pat", NOW + 100)]
+        assert connection.execute("PRAGMA quick_check").fetchall() == [("ok",)]
     finally:
         connection.close()
 

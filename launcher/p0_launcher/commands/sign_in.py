@@ -42,6 +42,7 @@ def login(
 
     On a machine without a browser, forward a port to it, and open the printed URL where the browser is:
 
+    \b
         ssh -L 8765:127.0.0.1:8765 host
         p0 login --no-browser --port 8765
 
@@ -50,6 +51,7 @@ def login(
 
     A program signs in with a token of the platform that it runs on:
 
+    \b
         p0 login --identity-token-from github
         p0 login --identity-token-from "command:kubectl create token deployer --audience {audience}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -57,3 +58,8 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
     )
     assert ran.stderr == ""
     assert f"p0 {command}" in ran.stdout.partition("Options:")[0].partition("Usage:")[2].partition("\n")[2]
+
+
+def test_the_version_is_told_without_a_command() -> None:
+    ran = subprocess.run([sys.executable, "-m", "p0_launcher", "--version"], capture_output=True, text=True, check=True)
+    assert (ran.stdout, ran.stderr) == (f"p0 {version('p0')}\n", "")
