@@ -14,12 +14,12 @@ from pathlib import Path
 
 from bench.harness import Table
 
+_NO_BENCHES = {"__main__", "cases", "harness", "terminals"}
+
 
 def modules() -> list[str]:
     here = [str(Path(__file__).parent)]
-    return sorted(
-        each.name for each in pkgutil.iter_modules(here) if each.name not in {"__main__", "harness", "terminals"}
-    )
+    return sorted(each.name for each in pkgutil.iter_modules(here) if each.name not in _NO_BENCHES)
 
 
 async def main(arguments: list[str]) -> int:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 import psycopg
 from psycopg import sql
 
+from bench import cases
 from bench.harness import Table
 from p0_demo.postgres import EmbeddedPostgres
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 TITLE: Final = "Accuracy: what is read from SQL against what PostgreSQL checks"
 
 TESTS: Final = Path(__file__).parent.parent / "tests"
-CASES: Final = TESTS / "inference_cases"
 THEMES: Final = ("select", "writing", "views_and_functions", "utility")
 EVERY: Final = 3
 """One in so many statements of the regression tests."""
@@ -60,14 +60,12 @@ async def _cases(server: EmbeddedPostgres) -> AsyncIterator[Judged]:
 
     await _create(server, "mydb")  # some of them name it
     async with await psycopg.AsyncConnection.connect(**server.superuser("mydb"), autocommit=True) as connection:
-        await connection.execute((CASES / "schema.sql").read_bytes())
+        await connection.execute((cases.CASES / "schema.sql").read_bytes())
     async with judging(server.superuser("mydb")) as judge:
-        for theme in THEMES:
-            for block in (CASES / f"{theme}.txt").read_text(encoding="utf-8").strip().split("\n\n"):
-                statement = "\n".join(line for line in block.split("\n") if not line.startswith("    "))
-                found = await judge.judge(statement)
-                if found is not None:
-                    yield found
+        for statement in cases.statements(*THEMES):
+            found = await judge.judge(statement)
+            if found is not None:
+                yield found
 
 
 async def _regression(server: EmbeddedPostgres) -> AsyncIterator[Judged]:

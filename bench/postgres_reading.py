@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Final
 
 import psycopg
 from psycopg import generators, sql
 
+from bench import cases
 from bench.harness import Table
 from p0_access.permissions.catalog import Catalog
 from p0_access.secret import Secret
@@ -22,8 +22,6 @@ from p0_demo.postgres import EmbeddedPostgres
 
 TITLE: Final = "PostgreSQL's reading: a statement analysed by the server, and its tree decoded"
 
-CASES: Final = Path(__file__).parent.parent / "tests" / "inference_cases"
-THEMES: Final = ("select", "session", "utility", "views_and_functions", "writing")
 SCHEMAS: Final = ("hr", "public", "shop", "util")
 PATH: Final = ("public",)
 ROUNDS: Final = 5
@@ -34,7 +32,7 @@ async def run(table: Table) -> None:
     password = Secret("bench")
     async with EmbeddedPostgres(settings={"fsync": "off"}) as server:
         superuser = await psycopg.AsyncConnection.connect(**server.superuser(), autocommit=True)
-        await superuser.execute((CASES / "schema.sql").read_bytes())
+        await superuser.execute((cases.CASES / "schema.sql").read_bytes())
         await superuser.execute(sql.SQL("CREATE ROLE bench LOGIN PASSWORD {}").format(password.reveal()))
         await superuser.execute(
             sql.SQL("GRANT USAGE ON SCHEMA {} TO bench").format(sql.SQL(", ").join(map(sql.Identifier, SCHEMAS)))
@@ -77,12 +75,7 @@ async def _measure(table: Table, connection: Connection) -> None:
 
 
 def _pieces() -> list[Piece]:
-    found: list[Piece] = []
-    for theme in THEMES:
-        for block in (CASES / f"{theme}.txt").read_text(encoding="utf-8").strip().split("\n\n"):
-            text = "\n".join(line for line in block.split("\n") if not line.startswith("    "))
-            found += [each for each in pieces(text) if each.analysed is not None]
-    return found
+    return [each for text in cases.statements() for each in pieces(text) if each.analysed is not None]
 
 
 async def _reads(connection: Connection, piece: Piece) -> bool:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import resource
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 import msgspec
 import postgast
 
+from bench import cases
 from bench.harness import Table
 from p0_access.permissions.catalog import Catalog, Relation
 from p0_access.permissions.guard import guard
@@ -19,15 +19,13 @@ from p0_access.permissions.reading import Refused
 
 TITLE: Final = "reading: permissions from SQL, one statement at a time"
 
-CASES: Final = Path(__file__).parent.parent / "tests" / "inference_cases"
-THEMES: Final = ("select", "session", "utility", "views_and_functions", "writing")
 ROUNDS: Final = 7
 TABLES: Final = 100_000
 LOAD: Final = 1.0
 
 
 async def run(table: Table) -> None:
-    catalog = msgspec.json.decode((CASES / "catalog.json").read_bytes(), type=Catalog)
+    catalog = msgspec.json.decode((cases.CASES / "catalog.json").read_bytes(), type=Catalog)
     statements = [sql for sql in _statements() if not any(isinstance(one, Refused) for one in read(sql, catalog))]
     table.add("bare parse (protobuf)", _times(statements, postgast.parse), baseline=True)
     table.add("kernel's reading", _times(statements, lambda sql: read(sql, catalog)))
@@ -51,14 +49,8 @@ def _memory() -> int:
 
 
 def _statements() -> list[str]:
-    """The SQL of the cases, without what is psql's; what follows indented is what it needs."""
-    found = []
-    for theme in THEMES:
-        blocks = (CASES / f"{theme}.txt").read_text(encoding="utf-8").strip().split("\n\n")
-        found += [
-            guard("\n".join(line for line in block.split("\n") if not line.startswith("    "))) for block in blocks
-        ]
-    return found
+    """Without what is psql's, which the bare parse does not know."""
+    return [guard(each) for each in cases.statements()]
 
 
 def _many(catalog: Catalog) -> tuple[Relation, ...]:
