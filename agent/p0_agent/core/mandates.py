@@ -20,6 +20,7 @@ from p0_access.routing.decision import NeedsApproval, Requestor
 from p0_access.routing.people import is_approver
 from p0_access.routing.rule import People
 from p0_access.routing.stepping_up import check_step_up, of_mandate
+from p0_access.routing.visibility import Sight
 from p0_agent.core.acts import check_signed_in, request_of, verified
 from p0_agent.core.answer import Answer
 from p0_agent.core.context import Context
@@ -138,7 +139,8 @@ def _check(found: VerifiedAct[Allow | Delegation], context: Context) -> None:
     if not _approves_something(person, context):
         raise RefusedError("no rule asks you to approve anything", step=Step.APPROVALS, code="not_an_approver")
     if isinstance(act, Allow):
-        if act.database not in context.cluster.databases:
+        unseen = Sight(context.rules, person).of(act.database) == "nothing"
+        if unseen or act.database not in context.cluster.databases:
             raise RefusedError(
                 f"this agent does not serve the database {act.database!r}", step=Step.CLAIM, code="unknown_database"
             )

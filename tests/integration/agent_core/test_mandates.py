@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from fix_agent_core import EMAILS, MARKETS, Bench
-from fix_mandates import DELETES, ORDERS, again, allowance, delegation, stands, with_rules, withdrawn
+from fix_mandates import DELETES, MANDATE_RULES, ORDERS, again, allowance, delegation, stands, with_rules, withdrawn
 from p0_access.messages.records import What
 from p0_access.permissions.permission import canonical, column, connect, relation, usage
 from p0_access.proof import commitment
@@ -151,6 +151,17 @@ async def test_who_may_approve_nothing_allows_nothing_and_nobody_for_themselves(
         "unknown_database"
     )
     assert (await bench.do("mandate", delegation(bench, dana, pat))).code == "not_an_approver"
+
+
+async def test_who_may_know_nothing_of_a_database_is_told_that_it_is_not_there(bench: Bench) -> None:
+    with_rules(bench, MANDATE_RULES.replace('databases: ["*"]', 'databases: ["others"]'))
+    dana, pat = bench.person("dana", "analysts"), bench.person("pat", "privacy")
+    answers = [
+        await bench.do("mandate", allowance(bench, pat, dana, EMAIL, database=name))
+        for name in (bench.managed.database, "elsewhere")
+    ]
+    assert [each.code for each in answers] == ["unknown_database"] * 2
+    assert (answers[0].message or "").replace(bench.managed.database, "elsewhere") == answers[1].message
 
 
 async def test_a_second_name_of_the_signer_gets_nothing(bench: Bench) -> None:
