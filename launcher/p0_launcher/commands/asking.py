@@ -167,6 +167,10 @@ def obtain(settings: Profile, wanted: Intent | str, patience: int, *, as_grant: 
                 access = await flow.resume(wanted, patience=patience, on_progress=teller)
                 return access, await flow.asked(access)
             intent = await flow.as_grant(wanted) if as_grant else wanted
+            if intent.what != wanted.what:  # the server's reading, which its person should see before it is signed
+                from p0_launcher.render import what_lines
+
+                note("\n".join(["p0: by its SQL this asks for", *what_lines(intent.what)[1:]]))
             return await flow.obtain(intent, patience=patience, on_progress=teller), intent.what
 
     teller = Teller()
