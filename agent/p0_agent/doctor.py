@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Final, Literal
+from typing import Final
 
 import httpx
-import msgspec
 
 from p0_access.errors import P0Error
+from p0_access.findings import Finding, fact, failed
 from p0_access.proof.issuers import workload_issuers
 from p0_access.routing.lint import lint
 from p0_access.routing.load import load as load_rules
@@ -26,18 +26,6 @@ from p0_agent.setup import connections_to, current_directory, read_file
 
 SERVER_SECONDS: Final = 5.0
 
-Level = Literal["error", "gap", "fact"]
-
-
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """An `error` keeps the agent from working, a `gap` is the installation's to judge, a `fact` is only told. `fix` is
-    SQL, or what else to do."""
-
-    level: Level
-    place: str
-    what: str
-    fix: str | None = None
-
 
 async def examine(
     settings: Settings, *, clock: Callable[[], float], random: Callable[[int], bytes]
@@ -48,24 +36,13 @@ async def examine(
     try:
         connections = connections_to(settings)
     except P0Error as error:
-        return (*found, _error("cluster", error))
+        return (*found, failed("cluster", error))
     try:
         found += await _cluster(connections, settings)
         found += await _readings(connections)
     finally:
         await connections.close()
     return tuple(found)
-
-
-def text(findings: tuple[Finding, ...]) -> str:
-    """For a terminal: a line for each finding, and what mends it below."""
-    lines: list[str] = []
-    for finding in findings:
-        lines.append(f"{finding.level:<6}{finding.place}: {finding.what}")
-        if finding.fix is not None:
-            lines.append(f"      {finding.fix}")
-    errors, gaps = (sum(finding.level == level for finding in findings) for level in ("error", "gap"))
-    return "\n".join([*lines, f"{errors} errors, {gaps} gaps", ""])
 
 
 def _rules(settings: Settings) -> tuple[str | None, list[Finding]]:
@@ -75,18 +52,18 @@ def _rules(settings: Settings) -> tuple[str | None, list[Finding]]:
         rules = load_rules(read_file(path), source=str(path))
         check_pins(rules, workload_issuers=workload_issuers(settings.issuers))
     except P0Error as error:
-        return None, [_error("rules", error)]
-    found = [Finding(level="fact", place="rules", what=f"SHA-256 {rules.sha256}")]
+        return None, [failed("rules", error)]
+    found = [fact("rules", f"SHA-256 {rules.sha256}")]
     groups: frozenset[str] | None = None
     try:
         directory = current_directory(settings).value
     except P0Error as error:
-        found.append(_error("groups", error))
+        found.append(failed("groups", error))
     else:
         if settings.groups is not None:
             groups = directory.groups
             what = f"SHA-256 {directory.sha256}, {len(groups)} groups; the server's must be the same"
-            found.append(Finding(level="fact", place="groups", what=what))
+            found.append(fact("groups", what))
     told = lint(rules, groups=groups)
     found += [Finding(level="gap", place="rules", what=f"line {each.line}: {each.message}") for each in told]
     return rules.sha256, found
@@ -105,7 +82,7 @@ async def _server(url: str) -> list[Finding]:
         return [Finding(level="gap", place="server", what=f"{url} does not answer as a p0 server", fix=hint)]
     if not url.startswith("https://"):
         return [Finding(level="gap", place="server", what=f"{url} answers, without TLS", fix="put it behind HTTPS")]
-    return [Finding(level="fact", place="server", what=f"{url} answers")]
+    return [fact("server", f"{url} answers")]
 
 
 async def _standing(
@@ -117,7 +94,7 @@ async def _standing(
             return [Finding(level="gap", place="server", what="this agent has no key yet", fix="p0 agent key makes it")]
         link = ServerLink(settings.server, agent_key(settings.path(settings.key), random), clock=clock, random=random)
     except P0Error as error:
-        return [_error("key", error)]
+        return [failed("key", error)]
     try:
         theirs = await link.standing()
     except ServerUnavailableError as error:
@@ -127,7 +104,7 @@ async def _standing(
     finally:
         await link.close()
     if theirs == sha256:
-        return [Finding(level="fact", place="server", what="knows this agent, and goes by the same rules")]
+        return [fact("server", "knows this agent, and goes by the same rules")]
     what = f"goes by other rules, with SHA-256 {theirs}: what people are told is not what is decided here"
     return [Finding(level="gap", place="server", what=what, fix="give both the same file")]
 
@@ -141,12 +118,12 @@ async def _cluster(connections: Connections, settings: Settings) -> list[Finding
         )
         found += [Finding(level="gap", place="cluster", what=warning) for warning in warnings]
     except P0Error as error:
-        found.append(_error("cluster", error))
+        found.append(failed("cluster", error))
     try:
         gaps = await hardening.cluster_gaps(connections, tuple(databases))
         gaps += await hardening.database_gaps(connections, databases)
     except P0Error as error:
-        return found or [_error("cluster", error)]
+        return found or [failed("cluster", error)]
     for gap in gaps:
         place = "cluster" if gap.database is None else f"database {gap.database}"
         found.append(Finding(level="gap", place=place, what=gap.what, fix=gap.fix))
@@ -161,12 +138,8 @@ async def _readings(connections: Connections) -> list[Finding]:
         return []
     if recent.last is None:
         what = f"p0 and PostgreSQL read SQL alike in all {recent.admissions} recent admissions"
-        return [Finding(level="fact", place="readings", what=what)]
+        return [fact("readings", what)]
     last = datetime.fromtimestamp(recent.last, UTC).isoformat()
     what = f"p0 and PostgreSQL read SQL differently in {recent.differing} of {recent.admissions} recent admissions"
     fix = "nothing: PostgreSQL's counted. Please report it; what differed is in the agent's log (p0.agent.reading)"
     return [Finding(level="gap", place="readings", what=f"{what}, {last} the latest", fix=fix)]
-
-
-def _error(place: str, error: P0Error) -> Finding:
-    return Finding(level="error", place=place, what=str(error), fix=error.hint)

@@ -159,7 +159,8 @@ def doctor(
     Example: p0 agent doctor --config agent.toml
     """
     from p0_access.encoding import encode
-    from p0_agent.doctor import examine, text
+    from p0_access.findings import text
+    from p0_agent.doctor import examine
 
     try:
         findings = asyncio.run(examine(load(config), clock=time.time, random=secrets.token_bytes))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 from urllib.parse import quote
 
 import httpx
@@ -19,6 +19,7 @@ import msgspec
 from cryptography import x509
 
 from p0_access.errors import P0Error
+from p0_access.findings import Finding, Level, fact, failed
 from p0_access.proof.issuers import workload_issuers
 from p0_access.routing.directory import Directory, load_directory
 from p0_access.routing.lint import lint
@@ -35,18 +36,6 @@ from p0_server.store.sqlite import SqliteStore
 
 CERTIFICATE_DAYS: Final = 21
 
-Level = Literal["error", "gap", "fact"]
-
-
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """An `error` keeps the server from working, a `gap` is the installation's to judge, a `fact` is only told. `fix`
-    says what to do."""
-
-    level: Level
-    place: str
-    what: str
-    fix: str | None = None
-
 
 async def examine(
     settings: Settings, clock: Callable[[], float], *, transport: httpx.AsyncBaseTransport | None = None
@@ -62,24 +51,13 @@ async def examine(
     )
 
 
-def text(findings: tuple[Finding, ...]) -> str:
-    """For a terminal: a line for each finding, and what mends it below."""
-    lines: list[str] = []
-    for finding in findings:
-        lines.append(f"{finding.level:<6}{finding.place}: {finding.what}")
-        if finding.fix is not None:
-            lines.append(f"      {finding.fix}")
-    errors, gaps = (sum(finding.level == level for finding in findings) for level in ("error", "gap"))
-    return "\n".join([*lines, f"{errors} errors, {gaps} gaps", ""])
-
-
 def _listening(settings: Settings, clock: Callable[[], float]) -> Iterator[Finding]:
     try:
         check_exposure(settings)
     except P0Error as error:
-        yield _error("listen", error)
+        yield failed("listen", error)
     if settings.behind_proxy:
-        yield _fact("listen", f"{settings.listen}, without TLS of its own: a proxy on a trusted network adds it")
+        yield fact("listen", f"{settings.listen}, without TLS of its own: a proxy on a trusted network adds it")
     if settings.tls is None:
         return
     path = settings.path(settings.tls.certificate)
@@ -103,17 +81,17 @@ def _rules(settings: Settings) -> tuple[str | None, list[Finding]]:
         try:
             directory = load_directory(_bytes(path), source=str(path))
         except P0Error as error:
-            found.append(_error("groups", error))
+            found.append(failed("groups", error))
         else:
             what = f"SHA-256 {directory.sha256}, {len(directory.groups)} groups; each agent's must be the same"
-            found.append(_fact("groups", what))
+            found.append(fact("groups", what))
     path = settings.path(settings.rules)
     try:
         rules = load_rules(_bytes(path), source=str(path))
         check_pins(rules, workload_issuers=workload_issuers(settings.issuers))
     except P0Error as error:
-        return None, [*found, _error("rules", error)]
-    found.append(_fact("rules", f"{len(rules.rules)} rules, SHA-256 {rules.sha256}"))
+        return None, [*found, failed("rules", error)]
+    found.append(fact("rules", f"{len(rules.rules)} rules, SHA-256 {rules.sha256}"))
     told = lint(rules, groups=None if directory is None else directory.groups)
     found += [Finding(level="gap", place="rules", what=f"line {each.line}: {each.message}") for each in told]
     return rules.sha256, found
@@ -124,7 +102,7 @@ def _notices(settings: Settings) -> Iterator[Finding]:
         try:
             outbox.check(msgspec.structs.replace(settings, notices=(target,)))
         except P0Error as error:
-            yield _error(f"notices to {target.name}", error)
+            yield failed(f"notices to {target.name}", error)
 
 
 async def _issuers(
@@ -140,7 +118,7 @@ async def _issuers(
                 fix = "who has signed in stays; nobody new is known until it answers"
                 found.append(Finding(level="gap", place=f"issuer {issuer.issuer}", what=str(error), fix=fix))
             else:
-                found.append(_fact(f"issuer {issuer.issuer}", "publishes its keys"))
+                found.append(fact(f"issuer {issuer.issuer}", "publishes its keys"))
     return found
 
 
@@ -154,16 +132,16 @@ async def _store(settings: Settings, sha256: str | None, clock: Callable[[], flo
     try:
         store = await SqliteStore.open(path)
     except P0Error as error:
-        return [_error("store", error)]
+        return [failed("store", error)]
     try:
         return [
-            _fact("store", f"{path} is whole, {path.stat().st_size // 1024} KiB"),
+            fact("store", f"{path} is whole, {path.stat().st_size // 1024} KiB"),
             *await _running(store, sha256, clock),
             *await _agents(settings, store, sha256, clock),
             *await _undelivered(settings, store),
         ]
     except P0Error as error:
-        return [_error("store", error)]
+        return [failed("store", error)]
     finally:
         await store.close()
 
@@ -198,7 +176,7 @@ async def _running(store: Store, sha256: str | None, clock: Callable[[], float])
     if in_use != sha256 and not found:
         what = f"uses rules with SHA-256 {in_use}, which are not those in the file"
         found.append(Finding(level="gap", place="server", what=what, fix="kill -HUP, or start it"))
-    return [*found, _fact("server", f"uses rules with SHA-256 {in_use}, said {since}")]
+    return [*found, fact("server", f"uses rules with SHA-256 {in_use}, said {since}")]
 
 
 async def _agents(settings: Settings, store: Store, sha256: str | None, clock: Callable[[], float]) -> list[Finding]:
@@ -226,7 +204,7 @@ def _agent(
     if clock() - heard.seen >= ONLINE_SECONDS:
         yield Finding(level="gap", place=place, what=f"away, heard of {since}", fix="p0 agent doctor, on its machine")
     head = "" if heard.head is None else f", head {heard.head.n} {heard.head.h} of its evidence log"
-    yield _fact(place, f"{heard.software or 'unknown software'}, heard of {since}{head}")
+    yield fact(place, f"{heard.software or 'unknown software'}, heard of {since}{head}")
     if heard.rules_sha256 is not None and heard.rules_sha256 != sha256:
         what = f"goes by other rules, with SHA-256 {heard.rules_sha256}: what it decides is not what people are told"
         yield Finding(level="gap", place=place, what=what, fix="give both the same file")
@@ -244,7 +222,7 @@ async def _undelivered(settings: Settings, store: Store) -> list[Finding]:
             what = f"{count.notices} could not be delivered"
             found.append(Finding(level="gap", place=place, what=what, fix="p0 server notices"))
         else:
-            found.append(_fact(place, f"{count.notices} are on their way"))
+            found.append(fact(place, f"{count.notices} are on their way"))
     return found
 
 
@@ -261,11 +239,3 @@ def _ago(at: int, clock: Callable[[], float]) -> str:
         if seconds >= 2 * size:
             return f"{seconds // size} {unit} ago"
     return f"{seconds} s ago"
-
-
-def _fact(place: str, what: str) -> Finding:
-    return Finding(level="fact", place=place, what=what)
-
-
-def _error(place: str, error: P0Error) -> Finding:
-    return Finding(level="error", place=place, what=str(error), fix=error.hint)

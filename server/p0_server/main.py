@@ -86,7 +86,8 @@ def doctor(config: Config, *, json: Json = False) -> None:
 
     Example: p0 server doctor --config server.toml
     """
-    from p0_server.doctor import examine, text
+    from p0_access.findings import text
+    from p0_server.doctor import examine
 
     try:
         findings = asyncio.run(examine(load(config), time.time))

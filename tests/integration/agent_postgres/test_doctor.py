@@ -15,9 +15,10 @@ import tomlkit
 
 from fix_agent_core import Bench
 from fix_postgres import BOTH_MODES, PASSWORDS, Managed, Mode
+from p0_access.findings import Finding
 from p0_access.permissions.reading import Refused
 from p0_agent.config import Settings, load
-from p0_agent.doctor import Finding, examine
+from p0_agent.doctor import examine
 from p0_agent.postgres.hardening import ACL_ENTRIES
 from p0_agent.reading.child import ReadingChild, Understood
 

@@ -21,8 +21,9 @@ from fix_plane import CUSTOMERS, RULES, Plane
 from fix_receivers import Receiver
 from fix_scripted_agent import AUTOMATIC, by
 from p0_access.encoding import sha256_b64u
+from p0_access.findings import Finding, text
 from p0_server.config import Settings, Tls
-from p0_server.doctor import Finding, examine, text
+from p0_server.doctor import examine
 from p0_server.notices.outbox import DELAYS
 from p0_server.notices.settings import Webhook
 
