@@ -123,6 +123,10 @@ def _no_harder(now: Decision, admitted: Decision) -> bool:
         return False
     if now.emergency not in {None, admitted.emergency}:  # others would be told of it, or look at it sooner
         return False
+    if now.not_after is not None and (admitted.not_after is None or now.not_after < admitted.not_after):
+        return False
+    if now.session not in {None, admitted.session}:
+        return False
     if isinstance(now, Automatic):
         return True
     return isinstance(admitted, NeedsApproval) and now.requirements == admitted.requirements

@@ -278,6 +278,28 @@ async def test_what_was_approved_in_time_is_not_opened_after_the_hours_of_its_ru
     assert await bench.roles() == []
 
 
+@pytest.mark.parametrize(
+    ("before", "stricter"),
+    [
+        ("", 'when: {hours: "00:00-17:50", timezone: UTC}'),
+        ('when: {hours: "00:00-17:50", timezone: UTC}', 'when: {hours: "00:00-17:48", timezone: UTC}'),
+        ("", "session: {log_statement: all}"),
+    ],
+)
+async def test_hours_and_sessions_that_became_stricter_hold(before: str, stricter: str, bench: Bench) -> None:
+    def follow(more: str) -> None:
+        text = RULES.replace('"*"], tags: [pii]}', f'"*"], tags: [pii]}}\n    {more}')
+        bench.context = dataclasses.replace(bench.context, rules=load(text.encode(), source="rules.yaml"))
+
+    follow(before)
+    dana, pat = bench.person("dana", "analysts"), bench.person("pat", "privacy")
+    request, _ = bench.ask(dana, EMAILS, ttl=60)
+    admitted = await bench.admit(request)
+    assert (await bench.approve(request, admitted, pat, ttl=60)).outcome == "approved"
+    follow(stricter)
+    assert (await bench.collect(request, admitted, dana)).code == "changed"
+
+
 async def test_what_changes_between_admission_and_collection_goes_back_to_review(bench: Bench) -> None:
     dana, pat = bench.person("dana", "analysts"), bench.person("pat", "privacy")
     request, _ = bench.ask(dana, "select * from enterprise.customers")
