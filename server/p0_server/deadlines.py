@@ -39,9 +39,10 @@ def escalated(request: StoredRequest, now: int) -> tuple[StoredRequest, NewEvent
     """Its escalation is due: the request, the row that says so, and the keys of those who may approve from now on."""
     admission = jws.unverified_record(request.admission or "", Admission)
     decision = admission.rules.decision
-    keys = escalated_keys(decision, request.iss, after=now - admission.iat)
+    after = now - admission.iat
+    keys = escalated_keys(decision, request.iss, after=after)
     changed = msgspec.structs.replace(request, updated=now, escalate_at=_next_escalation(decision, admission.iat, now))
-    to = sorted({group for each in escalations(decision) for group in each.to.groups})
+    to = sorted({group for each in escalations(decision) if each.after <= after for group in each.to.groups})
     return changed, NewEvent(at=now, type="escalated", state=request.state, data={"to": to}), keys
 
 

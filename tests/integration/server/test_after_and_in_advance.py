@@ -157,9 +157,14 @@ async def once(caller: Caller, rid: str, ready: Callable[[httpx.Response], bool]
 
 async def test_more_people_see_it_once_its_escalation_is_due(plane: Plane) -> None:
     asked = by("privacy")
-    escalate = Escalation(after=60, to=Approvers(groups=("oncall",)))
     decision = msgspec.structs.replace(
-        asked, requirements=(msgspec.structs.replace(asked.requirements[0], escalate=escalate),)
+        asked,
+        requirements=tuple(
+            msgspec.structs.replace(
+                asked.requirements[0], escalate=Escalation(after=after, to=Approvers(groups=(group,)))
+            )
+            for after, group in ((60, "oncall"), (600, "security"))
+        ),
     )
     request = await pending(plane, decision)
     olga = plane.caller("olga", "oncall")

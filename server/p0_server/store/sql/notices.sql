@@ -22,7 +22,7 @@ WHERE number = :number AND state = 'waiting';
 
 -- name: revive_notices
 UPDATE notices SET state = 'waiting', attempts = 0, due = :now, settled = NULL
-WHERE state <> 'sent' AND state = 'dead';
+WHERE state <> 'sent' AND state = 'dead';  -- the first for the index, which is of all that were not sent
 
 -- name: forget_notices
 DELETE FROM notices WHERE state = 'sent' AND settled < :before;
