@@ -41,7 +41,7 @@ class Redefinitions:
         for database, entries in live.items():
             try:
                 found += await self._database(database, entries, context)
-            except TransientError as error:
+            except P0Error as error:  # whatever it is, it keeps no other change from being seen
                 log.warning("%s: not looked at for redefinitions: %s", database, error, extra={"code": error.code})
         return tuple(found)
 

@@ -35,6 +35,15 @@ async def test_what_is_put_right_is_in_the_evidence_and_what_cannot_be_ends_the_
     assert kinds[-3:] == ["drift", "drift", "deletion"]
 
 
+async def test_a_database_that_cannot_be_looked_at_hides_nothing_else(bench: Bench) -> None:
+    result = await bench.admit(bench.ask(bench.person("dana", "analysts"), MARKETS)[0])
+    async with await bench.managed.superuser() as superuser:
+        await superuser.execute("REVOKE SELECT ON pg_catalog.pg_policy FROM PUBLIC")
+        await superuser.execute(sql.SQL("GRANT pg_read_all_data TO {}").format(sql.Identifier(result.login or "")))
+    assert len(await end_changed(bench.context, Redefinitions())) == 1
+    assert await bench.roles() == []
+
+
 REACHING = """
 CREATE FUNCTION enterprise.open_markets() RETURNS bigint LANGUAGE sql STABLE
   RETURN (SELECT count(*) FROM enterprise.markets);
