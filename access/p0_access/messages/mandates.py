@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from p0_access.messages.records import Act, Hash, Id, Name, Permissions, Record, Seconds, Text, Ttl
+from p0_access.plain import unmarked
 
 MAX_USES = 1_000
 MAX_NAMED = 20
@@ -108,7 +109,9 @@ class Notice(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     @property
     def text(self) -> str:
+        """A sentence that chat systems may show as it is: whoever asks wrote some of it."""
         return (
-            f"p0: {self.requestor} breaks the glass on {self.database} ({self.rid}): {self.reason}. "
+            f"p0: {unmarked(self.requestor)} breaks the glass on {unmarked(self.database)} ({self.rid}): "
+            f"{unmarked(self.reason)}. "
             f"For {', '.join(self.notify)}: p0 show {self.rid}, then p0 review {self.rid}"
         )

@@ -5,18 +5,15 @@ It says no more than its target's `include` allows, and never a token, a credent
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Iterable
 from typing import Final
 
 import msgspec
 
 from p0_access.messages.views import Event, State
+from p0_access.plain import plain
 from p0_server.notices.settings import AnyTarget, NoticeKind
 from p0_server.store.protocol import NewEvent, StoredRequest
-
-MAX_TEXT: Final = 300
-"""Characters of whatever somebody else wrote."""
 
 _HEADLINES: Final[dict[NoticeKind, str]] = {
     "waiting": "{who} asks for access to {database}",
@@ -102,14 +99,3 @@ def notice(request: StoredRequest, event: Event, target: AnyTarget) -> Notice:
         comment=included("comment", comment),
         review=f"p0 show {request.rid}",
     )
-
-
-def plain(text: str) -> str:
-    """One line without control characters, nor those that turn the direction of what follows."""
-    line = " ".join("".join(_visible(each) for each in text).split())
-    return line if len(line) <= MAX_TEXT else line[: MAX_TEXT - 1] + "…"
-
-
-def _visible(character: str) -> str:
-    category = unicodedata.category(character)
-    return " " if category in {"Cc", "Zl", "Zp"} else "" if category in {"Cf", "Cs"} else character
