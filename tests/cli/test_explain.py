@@ -225,4 +225,11 @@ def test_a_database_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> Non
     status, out, err = explain(capsys, "-c", "select 1", over=("--dsn", dsn))
     assert (status, out) == (69, "")
     assert "the database does not answer" in err
+    assert "/nowhere/" in err
+    assert "hush" not in err
+
+
+def test_a_dsn_whose_password_has_an_at_sign_is_not_repeated(capsys: pytest.CaptureFixture[str]) -> None:
+    status, _, err = explain(capsys, "-c", "select 1", over=("--dsn", "postgresql://ada:pass@hush@127.0.0.1/x"))
+    assert status == 69
     assert "hush" not in err

@@ -64,8 +64,9 @@ class SelfCheckError(PostgresError):
 
 
 def translated(error: psycopg.Error) -> PostgresError:
-    """Ours for psycopg's, by SQLSTATE and class, never by text. The server's first line is kept: it names objects."""
-    told = error.diag.message_primary or type(error).__name__
+    """Ours for psycopg's, by SQLSTATE and class, never by text. The server's first line is kept: it names objects; that
+    of a connection that was not made, too: it names host, port and cause."""
+    told = _told(error)
     state = error.sqlstate or ""
     if isinstance(error, sqlstate.LockNotAvailable | sqlstate.DeadlockDetected):
         return DatabaseBusyError(
@@ -86,3 +87,13 @@ def translated(error: psycopg.Error) -> PostgresError:
     if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and state[:2] not in {"53", "54", "55"}:
         return DatabaseUnavailableError(f"the database does not answer: {told}", code="database_unavailable")
     return PostgresError(f"the database refused ({state or 'no SQLSTATE'}): {told}", code="database_error")
+
+
+def _told(error: psycopg.Error) -> str:
+    if error.diag.message_primary:
+        return error.diag.message_primary
+    if isinstance(error, psycopg.OperationalError) and error.pgconn is not None:
+        return str(error).partition("\n")[
+            0
+        ]  # libpq's; psycopg's own words may hold a piece of a mistyped DSN's password
+    return type(error).__name__
