@@ -2,7 +2,8 @@
 
 An access is read again when something in its database's catalog has changed, with the same SQL: it must reach the same
 objects, with the same definitions. What is reached through others is also read once after it was opened, since the
-change may have come between its collection and the login.
+change may have come between its collection and the login. What comes with a role that was asked for by name is no part
+of that catalog, and is looked at every time.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import logging
 from typing import Final
 
 from p0_access.errors import P0Error
-from p0_access.messages.records import ReachedObject
+from p0_access.messages.records import Admission
 from p0_agent.core.acts import admission_of, request_of
 from p0_agent.core.context import Context
 from p0_agent.errors import TransientError
@@ -54,9 +55,10 @@ class Redefinitions:
         complete = True
         for entry in entries:
             admission = admission_of(entry, context)
-            if entry.rh not in before and (admission.objects or fingerprint != known):
+            by_role = request_of(entry).what.kind == "role"
+            if by_role or (entry.rh not in before and (admission.objects or fingerprint != known)):
                 try:
-                    what = await _redefined(entry, admission.objects, context)
+                    what = await _redefined(entry, admission, context)
                 except TransientError:
                     complete = False
                     continue
@@ -70,8 +72,8 @@ class Redefinitions:
         return found
 
 
-async def _redefined(entry: Entry, admitted: tuple[ReachedObject, ...], context: Context) -> str | None:
-    """In words, how what the request's SQL reaches differs from what was admitted."""
+async def _redefined(entry: Entry, admission: Admission, context: Context) -> str | None:
+    """In words, how what the request's SQL or role reaches differs from what was admitted."""
     request = request_of(entry)
     try:
         reading = await context.reader.read(request.database, request.what)
@@ -81,8 +83,11 @@ async def _redefined(entry: Entry, admitted: tuple[ReachedObject, ...], context:
         if error.code in NOT_NOW:
             raise TransientError(str(error), code=error.code) from error
         return f"its SQL is not read as it was: {error}"
-    if reading.objects == admitted:
+    if request.what.kind == "role":
+        more = sorted(map(str, set(reading.reached).difference(admission.reached)))
+        return f"with the role comes more: {', '.join(more)}" if more else None
+    if reading.objects == admission.objects:
         return None
-    changed = set(reading.objects).symmetric_difference(admitted)
+    changed = set(reading.objects).symmetric_difference(admission.objects)
     names = sorted({f"{each.kind} {each.name}" for each in changed})
     return f"what it reaches was redefined: {', '.join(names)}"

@@ -14,6 +14,8 @@ from p0_access.messages.records import What
 from p0_access.permissions.permission import Kind, Permission, column, relation, usage
 from p0_access.routing.load import load
 from p0_agent.config import Ceiling
+from p0_agent.core.drift import end_changed
+from p0_agent.core.redefined import Redefinitions
 
 pytestmark = BOTH_MODES
 
@@ -194,3 +196,16 @@ async def test_a_role_that_became_more_meanwhile_is_not_collected(
     await reporting.execute("GRANT SELECT ON enterprise.orders TO reporting")
     result = await desk.collect(request, admitted, dana)
     assert (result.outcome, result.code) == ("refused", "changed")
+
+
+async def test_a_live_access_by_a_role_that_became_more_is_ended(
+    desk: Bench, reporting: psycopg.AsyncConnection
+) -> None:
+    looks = Redefinitions()
+    request, _ = desk.ask(desk.person("dana", "analysts"), what=What(role="reporting"))
+    assert (await desk.admit(request)).outcome == "active"
+    for _ in range(2):
+        assert await end_changed(desk.context, looks) == ()
+    await reporting.execute("GRANT SELECT ON enterprise.orders TO reporting")
+    assert len(await end_changed(desk.context, looks)) == 1
+    assert await desk.roles() == []
