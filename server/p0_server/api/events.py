@@ -20,6 +20,9 @@ from p0_server.store.protocol import Viewer
 SEND_SECONDS: Final = 30.0
 """A client that takes nothing in for so long is let go; it resumes where it was."""
 
+STREAM_SECONDS: Final = 900
+"""What its caller may see was looked up when a stream began: groups and delegations end, so it ends, too."""
+
 _HEARTBEAT: Final = b": still here\n\n"
 
 
@@ -60,12 +63,13 @@ async def events(call: Call) -> Response:
 
 
 async def _chunks(call: Call, who: Viewer, after: int | None) -> AsyncGenerator[bytes, None]:
-    """Ends with the caller's proof of identity: whoever still may comes again with a newer one."""
+    """Ends with the caller's proof of identity, or after a while: whoever still may comes again with a newer one."""
+    until = min(call.person.current_until, call.services.clock() + STREAM_SECONDS)
     following = call.services.hub.follow(who, after)
     yield _HEARTBEAT  # the headers and a first sign of life go out at once
     async with contextlib.aclosing(following):
         async for event in following:
-            if call.services.clock() >= call.person.current_until:
+            if call.services.clock() >= until:
                 return
             yield _HEARTBEAT if event is None else _written(event)
 

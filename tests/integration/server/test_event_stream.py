@@ -147,6 +147,17 @@ async def test_a_stream_ends_with_the_proof_of_identity(plane: Plane) -> None:
         assert await stream.ended()
 
 
+async def test_a_stream_ends_while_the_proof_lasts_so_that_what_may_be_seen_is_asked_anew(
+    plane: Plane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("p0_server.api.events.STREAM_SECONDS", 60)
+    monkeypatch.setattr("p0_server.events.HEARTBEAT_SECONDS", 0.2)
+    async with following(plane.ada) as stream:
+        await stream.until(b": ")
+        plane.clock.ahead = 61
+        assert await stream.ended()
+
+
 async def test_streams_and_held_calls_end_at_once_when_the_server_stops(tmp_path: Path) -> None:
     plane = Plane(directory=tmp_path)
     async with contextlib.AsyncExitStack() as stack:
