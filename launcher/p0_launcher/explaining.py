@@ -157,6 +157,8 @@ async def _database(dsn: str) -> AsyncIterator[Any]:
     except P0Error as error:
         if error.code == "database_unavailable":
             raise UnavailableError(str(error), code=error.code, hint=error.hint) from error
+        if error.code == "dsn_malformed":
+            raise UsageError(str(error), code=error.code, hint=error.hint) from error
         raise
 
 

@@ -229,6 +229,13 @@ def test_a_database_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> Non
     assert "hush" not in err
 
 
+def test_what_is_no_dsn(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = explain(capsys, "-c", "select 1", over=("--dsn", "host=127.0.0.1 hush"))
+    assert (status, out) == (64, "")
+    assert "the DSN is not one that libpq understands" in err
+    assert "hush" not in err
+
+
 def test_a_dsn_whose_password_has_an_at_sign_is_not_repeated(capsys: pytest.CaptureFixture[str]) -> None:
     status, _, err = explain(capsys, "-c", "select 1", over=("--dsn", "postgresql://ada:pass@hush@127.0.0.1/x"))
     assert status == 69

@@ -31,7 +31,7 @@ from p0_access.permissions.reading import (
 from p0_access.permissions.second_opinion import with_second_opinion
 from p0_agent.postgres.catalog import snapshot
 from p0_agent.postgres.connections import READER_LIMITS, Connection
-from p0_agent.postgres.errors import translated
+from p0_agent.postgres.errors import PostgresError, translated
 from p0_agent.reading import names
 from p0_agent.reading.child import Understood
 from p0_agent.reading.combined import analysed, beneath, together
@@ -109,6 +109,13 @@ async def reading_database(dsn: str) -> AsyncIterator[DatabaseReader]:
     """A reader over the database that a libpq connection string names, with all of its schemas."""
     try:
         options = f"{conninfo_to_dict(dsn).get('options') or ''} {READER_LIMITS}"
+    except psycopg.ProgrammingError as error:
+        raise PostgresError(
+            "the DSN is not one that libpq understands",  # whose words may repeat a password
+            code="dsn_malformed",
+            hint="postgresql://user@host/database, or host=… dbname=…",
+        ) from error
+    try:
         connection = await psycopg.AsyncConnection.connect(
             make_conninfo(dsn, options=options.strip(), fallback_application_name="p0 explain"),
             autocommit=True,
