@@ -35,15 +35,12 @@ class RulesFollower:
         previewer: Previewer,
         store: Store,
         clock: Callable[[], float],
-        *,
-        interval: float = INTERVAL_SECONDS,
     ) -> None:
         self._rules = rules
         self._directory = directory
         self._previewer = previewer
         self._store = store
         self._clock = clock
-        self._interval = interval
         self._now = asyncio.Event()
 
     def renew(self) -> None:
@@ -54,7 +51,7 @@ class RulesFollower:
         await self._note()
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._now.wait(), self._interval)
+                await asyncio.wait_for(self._now.wait(), INTERVAL_SECONDS)
             self._now.clear()
             known = (self._rules.problem, self._directory.problem)
             rules = await asyncio.to_thread(self._rules.refresh)

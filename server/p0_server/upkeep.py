@@ -22,7 +22,7 @@ NOTICES_KEPT_SECONDS: Final = 7 * 24 * 3600
 _LOG: Final = logging.getLogger(__name__)
 
 
-async def keep_up(store: Store, clock: Callable[[], float], *, interval: float = INTERVAL_SECONDS) -> None:
+async def keep_up(store: Store, clock: Callable[[], float]) -> None:
     """Runs until it is cancelled, whatever goes wrong meanwhile."""
     while True:
         try:
@@ -33,7 +33,7 @@ async def keep_up(store: Store, clock: Callable[[], float], *, interval: float =
             await store.forget_notices(int(clock()) - NOTICES_KEPT_SECONDS)
         except Exception:  # noqa: BLE001 - the next round may go better, and there must be one
             _LOG.exception("upkeep failed")
-        await asyncio.sleep(interval)
+        await asyncio.sleep(INTERVAL_SECONDS)
 
 
 async def lapse(store: Store, now: int) -> None:

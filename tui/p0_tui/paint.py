@@ -69,8 +69,8 @@ def problem_lines(problems: Sequence[Refused]) -> list[Content]:
     return lines
 
 
-def sql(text: str, *, numbered: bool = True) -> Content:
-    """SQL over its lines, coloured and literal."""
+def sql(text: str) -> Content:
+    """SQL over its numbered lines, coloured and literal."""
     shown = visible(text).replace("\t", "    ")
     coloured = spans(shown)
     lines = []
@@ -78,7 +78,7 @@ def sql(text: str, *, numbered: bool = True) -> Content:
         content = safe_lines(line)
         for start, end, colour in coloured.get(number, ()):
             content = content.stylize(_SQL_STYLES[colour], start, end)
-        lines.append(joined((safe(f"{number + 1:>3}  ", MUTED), content)) if numbered else content)
+        lines.append(joined((safe(f"{number + 1:>3}  ", MUTED), content)))
     return stacked(lines)
 
 
