@@ -59,8 +59,8 @@ def steps(request: RequestSummary, events: Sequence[Event]) -> tuple[Step, ...]:
     found = [
         Step(
             kind="bad" if event.type in _BAD else "done",
-            text=_WORDS.get(event.type, event.type),
-            who=event.actor if event.type in {"submitted", "approval", "denied", "cancelled", "ending"} else None,
+            text=_text(event),
+            who=_who(event),
             at=event.at,
         )
         for event in sorted(events, key=lambda item: item.seq)
@@ -71,6 +71,18 @@ def steps(request: RequestSummary, events: Sequence[Event]) -> tuple[Step, ...]:
         found.append(Step(kind="now", text=_with_progress(text, request)))
         found.extend(Step(kind="next", text=item) for item in to_come)
     return tuple(found)
+
+
+def _text(event: Event) -> str:
+    if event.data.get("in_advance"):
+        return "approved in advance"
+    return _WORDS.get(event.type, event.type)
+
+
+def _who(event: Event) -> str | None:
+    if event.data.get("in_advance"):
+        return str(event.data["in_advance"])  # the allowance
+    return event.actor if event.type in {"submitted", "approval", "denied", "cancelled", "ending"} else None
 
 
 def _with_progress(text: str, request: RequestSummary) -> str:
