@@ -22,7 +22,7 @@ demo: $(STAMP) ## everything on this machine: PostgreSQL, sign-in, request, appr
 	@exec "$(BIN)/p0" demo
 
 test: $(STAMP) ## all tests, against real servers they start and stop themselves; those of PostgreSQL on 15 too
-	@older=0; [ -n "$$PYTEST_ARGS" ] || sh tools/test-postgres.sh "$(VENV)" 15 || older=$$?; \
+	@older=0; [ -n "$$PYTEST_ARGS" ] || P0_TEST_MODES=hardened sh tools/test-postgres.sh "$(VENV)" 15 || older=$$?; \
 	sh tools/test.sh "$(VENV)" && exit "$$older"
 
 test-postgres: $(STAMP) ## the tests that face PostgreSQL, on VERSIONS="14 16 17"
