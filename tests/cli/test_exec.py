@@ -51,7 +51,7 @@ async def test_a_programs_status_is_passed_on(stage: Stage) -> None:
 
 
 async def test_a_request_alone_prints_its_id_and_is_gone_on_with(stage: Stage) -> None:
-    sql = "select email from enterprise.customers where id = 7"
+    sql = "select email from enterprise.customers where id = 17"
     asked = await p0(stage, DANA, "request", "-d", DATABASE, "-c", sql, "--reason", "a test")
     assert asked.status == 0, asked
     rid = asked.out.strip()
