@@ -149,7 +149,7 @@ async def test_draft_approve_psql_and_rows_in_two_terminals(stage: Stage, at_a_t
     await pat.press("Enter")
     await pat.shows("You approved r-")
 
-    await dana.shows("● READY  F2 opens psql on mydatabase")
+    await dana.shows(r"● READY r-\w{8}  F2 psql on mydatabase")
     await dana.press("F2")
     await dana.shows(r"p0:mydatabase until \d\d:\d\d=>")
     await dana.type(f"{EMAILS};")

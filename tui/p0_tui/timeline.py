@@ -16,7 +16,7 @@ GLYPHS: dict[StepKind, str] = {"done": "✓", "now": "●", "next": "○", "bad"
 _WORDS = {
     "submitted": "submitted",
     "admitted": "read by the agent",
-    "approval": "approved",
+    "approval": "approval",
     "denied": "denied",
     "refused": "refused",
     "approved": "approved",

@@ -107,7 +107,7 @@ async def test_draft_approve_psql_and_give_back(stage: Stage) -> None:
         await pat.press("A", *"seen", "enter")
         await shows(pat, "You approved r-")
 
-        await shows(dana, "✓ ready", "● READY F2 opens psql on mydatabase")
+        await shows(dana, "✓ ready", "● READY r-", "F2 psql on mydatabase")
         assert psql.arguments == (), "psql was opened unasked"
         await dana.press("f2")
         await until(dana, lambda: psql.out, "psql's answer")
@@ -159,7 +159,7 @@ async def test_the_signed_sql_is_run_and_the_access_is_had_longer(stage: Stage) 
         await shows(dana, "✓ AUTO")
         screen.query_one("#ttl", SafeInput).value = "5m"
         await dana.press("ctrl+j", *"INC-3", "enter")
-        await shows(dana, "● READY F2 opens psql on mydatabase")
+        await shows(dana, "● READY r-", "F2 psql on mydatabase")
         await dana.press("f3")
         await until(dana, lambda: "rows: " in psql.out, "psql's answer")
 

@@ -51,7 +51,7 @@ async def test_from_paste_to_psql_in_three_keys_and_a_reason(world: World, tmp_p
         assert world.submitted == [Draft(database="mydatabase", sql=MARKETS, reason="reports")]
         (rid,) = world.views
         world.activate(rid)
-        await shows(pilot, "✓ ready", "● READY F2 opens psql on mydatabase, F3 runs the SQL ⏳ 41:12 left", "2 Mine 1●")
+        await shows(pilot, "✓ ready", f"● READY {rid} F2 psql on mydatabase, F3 runs its SQL ⏳ 41:12 left", "2 Mine 1●")
         assert not marker.exists(), "psql was opened unasked"
         ran: list[tuple[str, ...]] = []
 

@@ -21,7 +21,7 @@ def approval(**data: str) -> Step:
 
 
 def test_an_approval_names_who_approved() -> None:
-    assert (approval().text, approval().who) == ("approved", "pat")
+    assert (approval().text, approval().who) == ("approval", "pat")
 
 
 def test_an_approval_in_advance_names_the_allowance() -> None:

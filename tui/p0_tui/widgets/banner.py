@@ -40,5 +40,5 @@ class ReadyBanner(Prose):
         if self.access is not None:
             left = time_left(self.access.not_after - self._clock())
             mark = look_of(self.access.database).mark
-            said = f"● READY  F2 opens psql on {mark}{self.access.database}, F3 runs the SQL  ⏳ {left} left"
+            said = f"● READY {self.access.rid}  F2 psql on {mark}{self.access.database}, F3 runs its SQL  ⏳ {left} left"
             self.show(safe(said, "bold"))
