@@ -14,7 +14,7 @@ import httpx
 from p0_access.errors import P0Error
 from p0_access.findings import Finding, fact, failed
 from p0_access.proof.issuers import workload_issuers
-from p0_access.routing.lint import lint
+from p0_access.routing.lint import KnownGroups, lint
 from p0_access.routing.load import load as load_rules
 from p0_access.routing.pins import check_pins
 from p0_agent.config import Settings, agent_key
@@ -54,17 +54,17 @@ def _rules(settings: Settings) -> tuple[str | None, list[Finding]]:
     except P0Error as error:
         return None, [failed("rules", error)]
     found = [fact("rules", f"SHA-256 {rules.sha256}")]
-    groups: frozenset[str] | None = None
+    known: KnownGroups | None = None
     try:
         directory = current_directory(settings).value
     except P0Error as error:
         found.append(failed("groups", error))
     else:
         if settings.groups is not None:
-            groups = directory.groups
-            what = f"SHA-256 {directory.sha256}, {len(groups)} groups; the server's must be the same"
+            known = KnownGroups(names=directory.groups, source=settings.groups)
+            what = f"SHA-256 {directory.sha256}, {len(directory.groups)} groups; the server's must be the same"
             found.append(fact("groups", what))
-    told = lint(rules, groups=groups)
+    told = lint(rules, groups=known)
     found += [Finding(level="gap", place="rules", what=f"line {each.line}: {each.message}") for each in told]
     return rules.sha256, found
 

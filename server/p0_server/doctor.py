@@ -22,7 +22,7 @@ from p0_access.errors import P0Error
 from p0_access.findings import Finding, Level, fact, failed
 from p0_access.proof.issuers import workload_issuers
 from p0_access.routing.directory import Directory, load_directory
-from p0_access.routing.lint import lint
+from p0_access.routing.lint import KnownGroups, lint
 from p0_access.routing.load import load as load_rules
 from p0_access.routing.pins import check_pins
 from p0_server.agents import about_evidence
@@ -92,7 +92,8 @@ def _rules(settings: Settings) -> tuple[str | None, list[Finding]]:
     except P0Error as error:
         return None, [*found, failed("rules", error)]
     found.append(fact("rules", f"{len(rules.rules)} rules, SHA-256 {rules.sha256}"))
-    told = lint(rules, groups=None if directory is None else directory.groups)
+    known = None if directory is None else KnownGroups(names=directory.groups, source=settings.groups or "")
+    told = lint(rules, groups=known)
     found += [Finding(level="gap", place="rules", what=f"line {each.line}: {each.message}") for each in told]
     return rules.sha256, found
 

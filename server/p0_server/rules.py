@@ -15,7 +15,7 @@ from p0_access.errors import P0Error
 from p0_access.followed import Refreshed
 from p0_access.routing.current import CurrentRules
 from p0_access.routing.directory import CurrentDirectory
-from p0_access.routing.lint import lint
+from p0_access.routing.lint import KnownGroups, lint
 from p0_server.preview.previewer import Previewer
 from p0_server.store.protocol import Remark, Store
 
@@ -70,9 +70,9 @@ class RulesFollower:
         directory = self._directory.value
         if not directory.sha256:
             return
-        for finding in lint(self._rules.rules, groups=directory.groups):
+        for finding in lint(self._rules.rules, groups=KnownGroups(names=directory.groups, source="the directory")):
             if finding.code == "unknown_group":
-                _LOG.warning("rules, line %d: %s, by the directory", finding.line, finding.message)
+                _LOG.warning("rules, line %d: %s", finding.line, finding.message)
 
     async def _note(self) -> None:
         problems = [str(each) for each in (self._rules.problem, self._directory.problem) if each is not None]

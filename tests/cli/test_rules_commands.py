@@ -92,7 +92,10 @@ def test_test(capsys: pytest.CaptureFixture[str]) -> None:
     Path("cases.yaml").write_text(CASES.replace("{verdict: auto}", "{verdict: deny}"))
     status, out, err = p0(capsys, "test", "good.yaml", "cases.yaml")
     assert (status, err) == (1, "")
-    assert out.startswith("cases.yaml:4: analysts read\n  the verdict is auto, not deny\n    SELECT (id) on s.markets")
+    assert out.startswith(
+        "cases.yaml:4: analysts read\n  asked by somebody of https://id.example, in analysts\n"
+        "  the verdict is auto, not deny\n    SELECT (id) on s.markets"
+    )
     assert out.endswith("1 of 2 cases hold\n")
 
 
@@ -105,6 +108,72 @@ def test_explain(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = p0(capsys, *options, "--grant", "DELETE on s.markets")
     assert "reads: no: the privilege is not SELECT" in out
     assert p0(capsys, "explain", "--rules", "good.yaml")[0] == 64
+
+
+DIRECTORY = """issuer = "https://id.example"
+[groups]
+analysts = ["ada@corp.example"]
+oncall = ["https://id.example#eve"]
+"""
+STUCK = (
+    GOOD
+    + """  - name: stuck
+    requestor: {groups: [oncall]}
+    resource: {databases: [sales], relations: ["s.*"]}
+    approval: {break_glass: {max_ttl: 15m, notify: [security], review_within: 24h}}
+  - name: tuesdays
+    requestor: {groups: [oncall]}
+    resource: {databases: [sales], relations: ["s.*"]}
+    when: {days: [tue], timezone: UTC}
+    approval: {auto: true}
+"""
+)
+
+
+def test_groups_of_a_directory_file(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("groups.toml").write_text(DIRECTORY)
+    by_directory = ("--directory", "groups.toml")
+    Path("cases.yaml").write_text(CASES.replace("{groups: [analysts]}", "{email: ada@corp.example}"))
+    assert p0(capsys, "test", "good.yaml", "cases.yaml", *by_directory)[0] == 0
+    status, out, _ = p0(capsys, "test", "good.yaml", "cases.yaml")
+    assert status == 1
+    assert "asked by ada@corp.example of https://id.example, in no group\n" in out
+    options = ("explain", "--rules", "good.yaml", "--catalog", "sales.json", "-c", "select id from s.markets")
+    assert "automatic for 1h" in p0(capsys, *options, "--email", "ada@corp.example", *by_directory)[1]
+    assert "denied: " in p0(capsys, *options, "--email", "bob@corp.example", *by_directory)[1]
+    Path("groups.toml").write_text(DIRECTORY.replace("[groups]", "[group]"))
+    for arguments in (options, ("test", "good.yaml", "cases.yaml"), ("check", "good.yaml")):
+        status, _, err = p0(capsys, *arguments, *by_directory)
+        assert (status, err[:17]) == (78, "p0: groups.toml: ")
+
+
+def test_groups_that_nobody_knows_are_told_with_those_that_are_known(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("groups.toml").write_text(DIRECTORY.replace("analysts", "analists"))
+    status, out, _ = p0(capsys, "check", "good.yaml", "--directory", "groups.toml", "--strict")
+    assert status == 1
+    assert (
+        'good.yaml:3: warning: rule "reads" names the group "analysts", which nobody is in by groups.toml '
+        '(it has analists and oncall; did you mean "analists"?)\n'
+    ) in out
+    out = p0(capsys, "check", "good.yaml", "--directory", "groups.toml", "--group", "dba")[1]
+    assert "which nobody is in by --group and groups.toml (it has analists, dba and oncall; " in out
+    assert "warning" not in p0(capsys, "check", "good.yaml", "--directory", "groups.toml", "--group", "analysts")[1]
+
+
+def test_explain_an_emergency_and_another_time(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("stuck.yaml").write_text(STUCK)
+    options = ("explain", "--rules", "stuck.yaml", "--catalog", "sales.json", "--group", "oncall",
+               "-c", "delete from s.markets")  # fmt: skip
+    monday, tuesday = ("--at", "2026-01-05T12:00:00Z"), ("--at", "2026-01-06T12:00:00Z")
+    assert "stuck" not in p0(capsys, *options, *monday)[1]
+    out = p0(capsys, *options, *monday, "--break-glass")[1]
+    assert "breaks the glass: security are told at once, and review it within 1d" in out
+    assert "of a request for it: an emergency needs a reason" in out
+    assert "needs a reason" not in p0(capsys, *options, *monday, "--break-glass", "--reason", "OPS-1")[1]
+    assert "tuesdays: no: it is not tue UTC" in p0(capsys, *options, *monday)[1]
+    assert "tuesdays: matches" in p0(capsys, *options, *tuesday)[1]
+    assert p0(capsys, *options, "--at", "noon")[0] == 64
+    assert p0(capsys, "explain", "r-1", "--break-glass")[0] == 64
 
 
 def test_replay_of_an_export(capsys: pytest.CaptureFixture[str]) -> None:

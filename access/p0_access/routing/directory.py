@@ -23,6 +23,7 @@ import msgspec
 from p0_access.encoding import sha256_b64u
 from p0_access.errors import DirectoryError
 from p0_access.followed import Followed
+from p0_access.routing.decision import Requestor
 from p0_access.routing.patterns import PatternError
 from p0_access.routing.people import parse_approver, parse_group, parse_issuer
 
@@ -45,6 +46,11 @@ class Directory(msgspec.Struct, frozen=True, kw_only=True):
         if email is not None:
             more |= self.groups_of.get(f"{iss} {email.lower()}", frozenset())
         return (*groups, *sorted(more.difference(groups)))
+
+    def joined(self, person: Requestor) -> Requestor:
+        """`person` with the groups that the directory adds."""
+        groups = self.extended(person.groups, iss=person.iss, sub=person.sub, email=person.email)
+        return msgspec.structs.replace(person, groups=groups)
 
 
 class CurrentDirectory(Followed[Directory]):

@@ -1,5 +1,5 @@
-"""What is probably a mistake in rules that load: rules that nothing reaches, groups that nobody is in, tags and
-caps without effect.
+"""What is probably a mistake in rules that load: rules that nothing reaches, groups that nobody knows, tags and caps
+without effect.
 
 It only warns, and only where it is certain: what it calls unreachable never decides anything. It may miss some.
 """
@@ -12,6 +12,8 @@ from typing import Literal
 import msgspec
 
 from p0_access.routing.durations import spell_duration
+from p0_access.routing.fields import nearest
+from p0_access.routing.matching import spell
 from p0_access.routing.patterns import Part, Pattern
 from p0_access.routing.people import qualified_issuer
 from p0_access.routing.rule import Access, BreakGlass, Deny, People, Requestors, Resource, Rule
@@ -28,8 +30,15 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
-def lint(rules: RuleSet, *, groups: Collection[str] | None = None) -> tuple[Finding, ...]:
-    """Findings in order of lines. With `groups` (all there are), names outside of them are found, too."""
+class KnownGroups(msgspec.Struct, frozen=True, kw_only=True):
+    """All that there are as far as `source` says, which is named to people: a file, an option."""
+
+    names: frozenset[str]
+    source: str
+
+
+def lint(rules: RuleSet, *, groups: KnownGroups | None = None) -> tuple[Finding, ...]:
+    """Findings in order of lines. With `groups`, names outside of them are found, too."""
     found = [*_unreachable(rules), *_unused_tags(rules), *_idle_max_ttl(rules)]
     if groups is not None:
         found += _unknown_groups(rules, groups)
@@ -67,16 +76,35 @@ def _idle_max_ttl(rules: RuleSet) -> Iterator[Finding]:
             yield Finding(code="idle_max_ttl", line=rule.line, message=message)
 
 
-def _unknown_groups(rules: RuleSet, groups: Collection[str]) -> Iterator[Finding]:
+def _unknown_groups(rules: RuleSet, known: KnownGroups) -> Iterator[Finding]:
+    """Each with what is known instead, and from where: the reader has to find out which of the two is wrong."""
+    for place, line, named in _groups_named(rules):
+        for group in sorted(named - known.names):
+            message = (
+                f'{place} names the group "{group}", which nobody is in by {known.source} ({_instead(group, known)})'
+            )
+            yield Finding(code="unknown_group", line=line, message=message)
+
+
+def _groups_named(rules: RuleSet) -> Iterator[tuple[str, int, set[str]]]:
+    """Where, the line, and the groups."""
+    if rules.defaults.revoke is not None:
+        yield "defaults.revoke", 1, set(rules.defaults.revoke.groups)
     for rule in rules.rules:
         named = set() if rule.requestors is None else set(rule.requestors.groups)
         if isinstance(rule.approval, People):
             named.update(*(approvers.groups for approvers in rule.approval.everybody))
         if isinstance(rule.approval, BreakGlass):
             named.update(rule.approval.notify)
-        for group in sorted(named - set(groups)):
-            message = f'rule "{rule.name}" names the group "{group}", which nobody is in'
-            yield Finding(code="unknown_group", line=rule.line, message=message)
+        yield f'rule "{rule.name}"', rule.line, named
+
+
+def _instead(group: str, known: KnownGroups) -> str:
+    if not known.names:
+        return "it has nobody in any"
+    near = nearest(group, known.names)
+    has = f"it has {spell(sorted(known.names), 'and')}"
+    return has if near is None else f'{has}; did you mean "{near}"?'
 
 
 def covers(wide: Rule, narrow: Rule) -> bool:

@@ -7,7 +7,7 @@ Exit status: 0 all is well, 1 something was found (a warning with --strict, a fa
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -19,11 +19,15 @@ from p0_launcher.completion import request_ids
 from p0_launcher.errors import UsageError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from p0_access.permissions.catalog import Catalog
     from p0_access.permissions.permission import Permission
     from p0_access.routing.decision import Requestor
+    from p0_access.routing.rules import RuleSet
     from p0_launcher.connection import Connection
     from p0_launcher.rules.cases import Ran
+    from p0_launcher.rules.drafts import Draft
     from p0_launcher.rules.replay import Recorded, Replay
 
 FOUND: Final = 1
@@ -39,16 +43,19 @@ app = typer.Typer(
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The rules.")]
 
 
+Directory = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="The directory file that server and agent read: who is in what.")
+]
+
+
 @app.command()
 def check(
     file: File,
     *,
     group: Annotated[
-        list[str] | None, typer.Option(help="A group that there is; with all of them, others warn.")
+        list[str] | None, typer.Option(help="A group that there is; other names warn. Repeatable.")
     ] = None,
-    directory: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The directory file that server and agent read: others warn.")
-    ] = None,
+    directory: Directory = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if there are warnings.")] = False,
     json: Json = False,
 ) -> None:
@@ -56,16 +63,17 @@ def check(
 
     Example: p0 rules check rules.yaml --strict
     """
-    from p0_access.routing.directory import load_directory
-    from p0_access.routing.lint import lint
-    from p0_launcher.rules.files import read_bytes, read_rules
+    from p0_access.routing.lint import KnownGroups, lint
+    from p0_launcher.rules.files import read_directory, read_rules
     from p0_launcher.text import shown
 
     rules = read_rules(file)
-    known = set(group or ())
-    if directory is not None:
-        known |= load_directory(read_bytes(directory), source=str(directory)).groups
-    found = lint(rules, groups=known if known or directory is not None else None)
+    known: KnownGroups | None = None
+    if group or directory is not None:
+        names = frozenset(group or ()) | read_directory(directory).groups
+        sources = (["--group"] if group else []) + ([] if directory is None else [directory.name])
+        known = KnownGroups(names=names, source=" and ".join(sources))
+    found = lint(rules, groups=known)
     if json:
         out_json({"sha256": rules.sha256, "rules": len(rules.rules), "findings": found})
     else:
@@ -81,19 +89,21 @@ def run_cases(
     file: File,
     cases: Annotated[list[Path], typer.Argument(metavar="CASES…", help="Files of test cases.")],
     *,
+    directory: Directory = None,
     json: Json = False,
 ) -> None:
-    """Run test cases against rules.
+    """Run test cases against rules. With a directory file, its groups count beside those of a case.
 
     Example: p0 rules test rules.yaml cases.yaml
     """
     from p0_launcher.rules import cases as testing
-    from p0_launcher.rules.files import read_bytes, read_rules
+    from p0_launcher.rules.files import read_bytes, read_directory, read_rules
 
-    rules = read_rules(file)
+    rules, known = read_rules(file), read_directory(directory)
     ran: list[Ran] = []
     for path in cases:
-        loaded = testing.load_cases(read_bytes(path), source=str(path), catalog=partial(_catalog_beside, path))
+        beside = partial(_catalog_beside, path)
+        loaded = testing.load_cases(read_bytes(path), source=str(path), catalog=beside, directory=known)
         of_file = [testing.run(rules, case) for case in loaded]
         ran += of_file
         if not json:
@@ -120,15 +130,19 @@ def explain(
     subject: Annotated[str, typer.Option(help="Who asks.")] = "somebody",
     email: Annotated[str | None, typer.Option(help="Their verified address.")] = None,
     issuer: Annotated[str, typer.Option(help="Their identity provider.")] = "https://id.example",
+    directory: Directory = None,
+    reason: Annotated[str, typer.Option(help="The reason that they give.")] = "",
+    break_glass: Annotated[bool, typer.Option("--break-glass", help="They ask for it as an emergency.")] = False,
+    at: Annotated[
+        str | None, typer.Option(metavar="TIME", help="When: 2026-01-05T12:00:00+01:00. Now, if not said.")
+    ] = None,
 ) -> None:
     """Tell each rule that was considered, and why it matched or not: for a request, or for SQL and rules in a file.
 
     Example: p0 rules explain --rules rules.yaml --catalog sales.json --group analysts -c "select 1"
     """
-    from p0_access.routing.decision import Requestor
-
     if rid is not None:
-        if rules is not None or command or grant:
+        if rules is not None or command or grant or break_glass or directory is not None:
             raise UsageError("a request is explained as it was decided; leave out the rest", code="usage")
         run(_explain_request(rid))
         return
@@ -136,8 +150,23 @@ def explain(
         raise UsageError(
             "name a request, or --rules, --catalog, and SQL or --grant", code="usage", hint="p0 rules explain --help"
         )
+    from p0_access.messages.records import What
+    from p0_access.routing.decision import Requestor
+    from p0_launcher.grants import parse_grants
+    from p0_launcher.rules.drafts import Draft
+    from p0_launcher.rules.files import read_catalog, read_directory, read_rules
+
+    known = read_catalog(catalog)
     person = Requestor(iss=issuer, sub=subject, email=email, groups=tuple(group or ()))
-    _explain_draft(rules, catalog, command or [], grant or [], person)
+    draft = Draft(
+        requestor=read_directory(directory).joined(person),
+        catalog=known,
+        what=What(statement=tuple(command)) if command else parse_grants(known.database, grant or ()),
+        reason=reason,
+        break_glass=break_glass,
+        at=_instant(at),
+    )
+    _explain_draft(read_rules(rules), draft)
 
 
 @app.command()
@@ -214,10 +243,19 @@ def _failures(path: Path, ran: Iterable[Ran]) -> Iterator[str]:
         if not each.problems:
             continue
         yield shown(f"{path}:{each.case.line}: {each.case.name}")
+        yield shown(f"  asked by {_who(each.case.draft.requestor)}")
         for problem in each.problems:
             yield shown(f"  {problem}")
         if each.decision is not None:
             yield from (shown(f"    {line}") for line in explain_trace(each.decision.trace))
+
+
+def _who(person: Requestor) -> str:
+    """With the groups, since those of a directory file don't stand in the case."""
+    from p0_access.routing.matching import spell
+
+    groups = f"in {spell(person.groups, 'and')}" if person.groups else "in no group"
+    return f"{person.email or person.sub} of {person.iss}, {groups}"
 
 
 async def _explain_request(rid: str) -> None:
@@ -232,21 +270,24 @@ async def _explain_request(rid: str) -> None:
     out("\n".join((*decision_lines(decision), "", *trace_lines(decision))))
 
 
-def _explain_draft(
-    rules: Path, catalog: Path, commands: Sequence[str], grants: Sequence[str], person: Requestor
-) -> None:
+def _instant(text: str | None) -> datetime:
     from datetime import UTC, datetime
 
-    from p0_access.messages.records import What
-    from p0_launcher.grants import parse_grants
-    from p0_launcher.render import decision_lines, trace_lines
-    from p0_launcher.rules.drafts import Draft, decide
-    from p0_launcher.rules.files import read_catalog, read_rules
+    from p0_launcher.rules.cases import instant
 
-    known = read_catalog(catalog)
-    what = What(statement=tuple(commands)) if commands else parse_grants(known.database, grants)
-    draft = Draft(requestor=person, catalog=known, what=what, at=datetime.now(UTC))
-    decided = decide(read_rules(rules), draft)
+    if text is None:
+        return datetime.now(UTC)
+    try:
+        return instant(text)
+    except ValueError as error:
+        raise UsageError(f"--at: {error}", code="usage") from error
+
+
+def _explain_draft(rules: RuleSet, draft: Draft) -> None:
+    from p0_launcher.render import decision_lines, trace_lines
+    from p0_launcher.rules.drafts import decide
+
+    decided = decide(rules, draft)
     out("\n".join((*decision_lines(decided.decision), "", *trace_lines(decided.decision))))
     if decided.reason_problem is not None:
         out(f"\n  of a request for it: {decided.reason_problem}")

@@ -13,6 +13,7 @@ from p0_access.messages.records import What
 from p0_access.permissions.catalog import Catalog, Column, Relation
 from p0_access.routing.approvals import named, who
 from p0_access.routing.decision import Automatic, Decision, Denied, NeedsApproval, Requestor
+from p0_access.routing.directory import Directory
 from p0_access.routing.document import Listing, Mapping, Node, Scalar, parse_document
 from p0_access.routing.durations import parse_duration, spell_duration
 from p0_access.routing.fields import Fields
@@ -58,8 +59,11 @@ class Ran(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[str, ...]
 
 
-def load_cases(data: bytes, *, source: str, catalog: Callable[[str], Catalog]) -> tuple[Case, ...]:
-    """`catalog` reads the file that the document names. Raises `RulesError` with the place of what is wrong."""
+def load_cases(
+    data: bytes, *, source: str, catalog: Callable[[str], Catalog], directory: Directory | None = None
+) -> tuple[Case, ...]:
+    """`catalog` reads the file that the document names; who asks is also in the groups of `directory`. Raises
+    `RulesError` with the place of what is wrong."""
     root = Fields(
         parse_document(data, source=source),
         what="a file of cases",
@@ -72,7 +76,7 @@ def load_cases(data: bytes, *, source: str, catalog: Callable[[str], Catalog]) -
     node = root.need("cases")
     if not isinstance(node, Listing) or not node.items:
         root.fail(node, '"cases" is a list of cases')
-    return tuple(_case(item, root.source, known) for item in node.items)
+    return tuple(_case(item, root.source, known, directory or Directory()) for item in node.items)
 
 
 def run(rules: RuleSet, case: Case) -> Ran:
@@ -111,7 +115,7 @@ def _catalog(tables: tuple[Relation, ...]) -> Catalog:
     return Catalog(database="", version="", server_version=18, schemas=schemas, relations=tables)
 
 
-def _case(node: Node, source: str, catalog: Catalog) -> Case:
+def _case(node: Node, source: str, catalog: Catalog, directory: Directory) -> Case:
     known = ("name", "requestor", "database", "sql", "grant", "at", "ttl", "reason", "break_glass", "expect")
     fields = Fields(node, what="a case", source=source, known=known)
     database = fields.text("database")
@@ -119,13 +123,13 @@ def _case(node: Node, source: str, catalog: Catalog) -> Case:
         name=fields.text("name"),
         line=node.line,
         draft=Draft(
-            requestor=_requestor(fields),
+            requestor=directory.joined(_requestor(fields)),
             catalog=msgspec.structs.replace(catalog, database=database),
             what=_what(fields, database),
             ttl=fields.duration("ttl"),
             reason=fields.text("reason") if "reason" in fields else "",
             break_glass=fields.boolean("break_glass"),
-            at=fields.parsed("at", _instant) if "at" in fields else NOON,
+            at=fields.parsed("at", instant) if "at" in fields else NOON,
         ),
         expected=_expected(fields),
     )
@@ -157,7 +161,8 @@ def _what(case: Fields, database: str) -> What:
         case.fail(case.need("grant"), str(error), "SELECT on schema.table(column, …)")
 
 
-def _instant(text: str) -> datetime:
+def instant(text: str) -> datetime:
+    """A time with its zone; `ValueError` otherwise."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError as error:

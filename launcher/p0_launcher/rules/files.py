@@ -1,4 +1,4 @@
-"""Rules, cases and catalogs from files, with one error for each thing that can be wrong with them."""
+"""Rules, catalogs and directories from files, with one error for each thing that can be wrong with them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from p0_access.encoding import decode
 from p0_access.errors import MalformedError
 from p0_access.permissions.catalog import Catalog
+from p0_access.routing.directory import Directory, load_directory
 from p0_access.routing.load import load
 from p0_access.routing.rules import RuleSet
 from p0_launcher.catalogs import MAX_CATALOG_BYTES
@@ -23,6 +24,11 @@ def read_bytes(path: Path) -> bytes:
 def read_rules(path: Path) -> RuleSet:
     """Raises `RulesError` with the place of what is wrong."""
     return load(read_bytes(path), source=str(path))
+
+
+def read_directory(path: Path | None) -> Directory:
+    """An empty one without a file. Raises `DirectoryError` with the place of what is wrong."""
+    return Directory() if path is None else load_directory(read_bytes(path), source=str(path))
 
 
 def read_catalog(path: Path) -> Catalog:

@@ -54,7 +54,7 @@ async def test_a_group_of_the_directory_counts_and_is_followed(
         await plane.agent.publish()
         assert (await plane.eve.get("/v1/me")).json()["groups"] == ["analysts"]
         assert await verdict(plane) == "auto"
-        assert 'names the group "privacy", which nobody is in, by the directory' in caplog.text
+        assert 'names the group "privacy", which nobody is in by the directory (it has analysts)' in caplog.text
 
         async def followed(said: str) -> None:
             running.renew_rules()

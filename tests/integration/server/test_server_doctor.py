@@ -117,7 +117,8 @@ async def test_an_identity_provider_that_is_away(plane: Plane) -> None:
 async def test_groups_that_the_directory_does_not_have(plane: Plane) -> None:
     (plane.directory / "groups.toml").write_text("[groups]\nanalysts = []\n")
     found = await examined(plane, groups="groups.toml")
-    assert ("gap", 'line 7: rule "pii" names the group "privacy", which nobody is in') in about(found, "rules")
+    said = 'line 7: rule "pii" names the group "privacy", which nobody is in by groups.toml (it has nobody in any)'
+    assert ("gap", said) in about(found, "rules")
     (plane.directory / "groups.toml").write_text("[groups]\nanalysts = 1\n")
     assert about(await examined(plane, groups="groups.toml"), "groups")[0][0] == "error"
 

@@ -6,7 +6,7 @@ from fix_routing import CONNECT, DBA, DENY, EMAIL, MARKET, NAME, on, question, r
 from p0_access.routing.decide import reason_problem, route
 from p0_access.routing.decision import Automatic, Emergency, NeedsApproval
 from p0_access.routing.explain import explain
-from p0_access.routing.lint import lint
+from p0_access.routing.lint import KnownGroups, lint
 
 GLASS = 'relations: ["enterprise.*"]'
 BREAK = "approval: {break_glass: {notify: [security, ciso], review_within: 24h, max_ttl: 15m}}"
@@ -86,5 +86,7 @@ def test_a_denial_behind_another_rule_is_reached_in_an_emergency() -> None:
 
 
 def test_groups_that_nobody_is_in_are_found_there_too() -> None:
-    found = lint(rules(on(GLASS, BREAK)), groups=["security"])
-    assert [each.message for each in found] == ['rule "r1" names the group "ciso", which nobody is in']
+    found = lint(rules(on(GLASS, BREAK)), groups=KnownGroups(names=frozenset({"security"}), source="groups.csv"))
+    assert [each.message for each in found] == [
+        'rule "r1" names the group "ciso", which nobody is in by groups.csv (it has security)'
+    ]

@@ -9,10 +9,14 @@ from hypothesis import strategies as st
 from fix_routing import AUTO, CONNECT, DBA, DENY, EMAIL, FUNCTION, MARKET, NAME, ROLE, SEQUENCE, on, question, rules
 from p0_access.permissions.permission import Permission
 from p0_access.routing.decide import route
-from p0_access.routing.lint import lint
+from p0_access.routing.lint import KnownGroups, lint
 from p0_access.routing.rules import RuleSet
 
 TAGS = "tags: {pii: [enterprise.customers.email]}"
+
+
+def known(*names: str) -> KnownGroups:
+    return KnownGroups(names=frozenset(names), source="groups.toml")
 
 
 def codes(found: RuleSet, **more: object) -> list[tuple[str, int]]:
@@ -52,7 +56,7 @@ def test_a_rule_below_one_that_takes_all_of_it_is_found(first: str, second: str)
     ],
 )
 def test_a_rule_that_still_decides_something_is_not(first: str, second: str) -> None:
-    assert codes(rules(first, second, top=TAGS), groups=("a", "dba"))[-1:] in ([], [("unused_tag", 1)])
+    assert codes(rules(first, second, top=TAGS), groups=known("a", "dba"))[-1:] in ([], [("unused_tag", 1)])
 
 
 RESOURCES = ("", "relations: ['*.*']", "relations: ['enterprise.m*']", "relations: [enterprise.customers]",
@@ -77,12 +81,21 @@ def test_what_is_called_unreachable_never_decides(written: list[str]) -> None:
             assert names.isdisjoint({item.rule for item in trace})
 
 
-def test_groups_that_nobody_is_in() -> None:
-    found = rules(on("", DBA, "requestor: {groups: [analysts, analists]}"))
-    assert [each.message for each in lint(found, groups=("analysts",))] == [
-        'rule "r1" names the group "analists", which nobody is in',
-        'rule "r1" names the group "dba", which nobody is in',
+def test_groups_that_nobody_knows() -> None:
+    found = rules(
+        on("", DBA, "requestor: {groups: [analysts, analists]}"), top="defaults: {revoke: {groups: [security]}}"
+    )
+    assert [each.message for each in lint(found, groups=known("analysts", "sre"))] == [
+        'defaults.revoke names the group "security", which nobody is in by groups.toml (it has analysts and sre)',
+        (
+            'rule "r1" names the group "analists", which nobody is in by groups.toml '
+            '(it has analysts and sre; did you mean "analysts"?)'
+        ),
+        'rule "r1" names the group "dba", which nobody is in by groups.toml (it has analysts and sre)',
     ]
+    assert lint(found, groups=known())[0].message.endswith(
+        '"security", which nobody is in by groups.toml (it has nobody in any)'
+    )
     assert lint(found) == ()
 
 
