@@ -7,6 +7,7 @@ wrote comes to life. Redirects are not followed. apprise waits for the network, 
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlencode
 
@@ -26,6 +27,17 @@ _MODES: Final = {"starttls": "starttls", "tls": "ssl", "none": "insecure"}
 
 _PLUGINS: Final = {Slack: "NotifySlack", Teams: "NotifyWorkflows", Email: "NotifyEmail"}
 
+
+_SHAPES: Final = {
+    Slack: "One line: https://hooks.slack.com/services/T…/B…/…, as the app shows it under Incoming Webhooks.",
+    Teams: (
+        "One line: https://…/workflows/…/triggers/manual/paths/invoke?…&sig=…, as the workflow for webhook requests "
+        "shows it; connectors (webhook.office.com) are no more."
+    ),
+    Email: "host is a name or an address, such as mail.example.com.",
+}
+
+_HTTPS_HOST: Final = re.compile(r"https://([a-z0-9-]+(?:\.[a-z0-9-]+)+)(?::\d+)?/", re.IGNORECASE)
 
 _NO_BRACKETS: Final = str.maketrans("<>", "\u2039\u203a")
 """Cards know links and mentions in angle brackets, the one mark-up that apprise does not quote: others stand in."""
@@ -63,11 +75,25 @@ def _apprise(target: Slack | Teams | Email, secret: Secret | None) -> Apprise:
     made = Apprise(asset=AppriseAsset(interpret_escapes=False, interpret_emojis=False, http_redirects=False))
     if not made.add(_url(target, secret)) or [type(each).__name__ for each in made] != [_PLUGINS[type(target)]]:
         raise ConfigurationError(
-            f"notices to {target.name}: the file does not hold the URL of an incoming webhook",
-            code="notice_url",
-            hint="One line, as the service shows it: https://…",
+            f"notices to {target.name}: {_wrong_with(target, secret)}", code="notice_url", hint=_SHAPES[type(target)]
         )
     return made
+
+
+def _wrong_with(target: Slack | Teams | Email, secret: Secret | None) -> str:
+    """Why apprise has no use for it. Of a URL only the host is told: the rest is the secret."""
+    if isinstance(target, Email):
+        return f"mail cannot be sent by {target.host}"
+    given = "" if secret is None else secret.reveal().strip()
+    if not given:
+        return f"{target.url_file} is empty"
+    if len(given.split()) > 1:
+        return f"{target.url_file} holds more than a URL"
+    host = _HTTPS_HOST.match(given)
+    if host is None:
+        return f"{target.url_file} does not hold a URL that starts with https://"
+    service = "Slack" if isinstance(target, Slack) else "Teams"
+    return f"{target.url_file} holds a URL of {host[1]}, which is not that of an incoming webhook of {service}"
 
 
 def _url(target: Slack | Teams | Email, secret: Secret | None) -> str:

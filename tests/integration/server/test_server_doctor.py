@@ -25,7 +25,7 @@ from p0_access.findings import Finding, text
 from p0_server.config import Settings, Tls
 from p0_server.doctor import examine
 from p0_server.notices.outbox import DELAYS
-from p0_server.notices.settings import Webhook
+from p0_server.notices.settings import Slack, Teams, Webhook
 
 CONFIG = """
 listen = "127.0.0.1:0"
@@ -39,6 +39,7 @@ url = "{url}"
 secrets_file = "secrets"
 """
 SECRET = "whsec_" + "c2VjcmV0" * 6
+HOOKS = "https://hooks.slack.com/services/T1/B1"
 
 
 async def examined(plane: Plane, **changes: Any) -> list[Finding]:
@@ -136,6 +137,38 @@ async def test_what_could_not_be_started_is_an_error(plane: Plane) -> None:
     found = await examined(plane, listen="0.0.0.0:8400", notices=(hook,))
     assert [each for each, _ in about(found, "listen")] == ["error"]
     assert about(found, "notices to hook") == [("error", "notices to hook: cannot read absent")]
+
+
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # apprise, as in test_notices.py
+@pytest.mark.parametrize(
+    ("to", "held", "said", "hint"),
+    [
+        (Slack, "", "channel.url is empty", "https://hooks.slack.com/services/"),
+        (Slack, "T1/s3cr3t", "channel.url does not hold a URL that starts with https://", "/services/"),
+        (Slack, f"{HOOKS}/s3cr3t\n{HOOKS}/s3cr3t", "channel.url holds more than a URL", "One line"),
+        (
+            Slack,
+            "https://discord.com/api/webhooks/4/s3cr3t",
+            "channel.url holds a URL of discord.com, which is not that of an incoming webhook of Slack",
+            "Incoming Webhooks",
+        ),
+        (
+            Teams,
+            "https://corp.webhook.office.com/webhookb2/0a@0b/IncomingWebhook/0c/s3cr3t",
+            "channel.url holds a URL of corp.webhook.office.com, which is not that of an incoming webhook of Teams",
+            "connectors (webhook.office.com) are no more",
+        ),
+    ],
+)
+async def test_a_channel_s_url_of_the_wrong_shape(
+    plane: Plane, to: type[Slack | Teams], held: str, said: str, hint: str
+) -> None:
+    (plane.directory / "channel.url").write_text(held)
+    found = await examined(plane, notices=(to(name="channel", url_file="channel.url"),))
+    (finding,) = [each for each in found if each.place == "notices to channel"]
+    assert (finding.level, finding.what) == ("error", f"notices to channel: {said}")
+    assert hint in (finding.fix or "")
+    assert "s3cr3t" not in str(found)
 
 
 async def test_dead_notices_are_shown_and_tried_again(
