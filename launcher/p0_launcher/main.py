@@ -8,44 +8,55 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from typing import Annotated, NoReturn
+from typing import Annotated, Final, NoReturn
 
 import typer
 from typer.exceptions import TyperException
 
 from p0_access.errors import P0Error
-from p0_launcher.commands import (
-    audit,
-    decide,
-    explain,
-    following,
-    look,
-    mandates,
-    parts,
-    request,
-    requests,
-    rules,
-    run,
-    sign_in,
-)
+from p0_launcher.commands import run
 from p0_launcher.commands.common import OrderedCommand
 from p0_launcher.errors import Exit, LauncherError, UsageError, report
 
+_OFTEN: Final = {"psql": run.psql, "exec": run.exec_}
 
-def build(*, own_options: bool = True) -> typer.Typer:
-    """The command line. `own_options` are those of `p0` itself to ask for help and to install completion: typer reads
-    them, given or not, through pydantic."""
+
+def build(command: str | None = None) -> typer.Typer:
+    """The command line: the whole, or of `command` alone where that is one that people start all day. typer reads the
+    options of every command that there is, those to ask for help and to install completion through pydantic."""
+    alone = command in _OFTEN
     app = typer.Typer(
         name="p0",
         help="Just-in-time access to PostgreSQL: show the SQL, get the least that it needs, for a while.",
-        add_completion=own_options,
-        add_help_option=own_options,
+        add_completion=not alone,
+        add_help_option=not alone,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
     )
     app.callback()(_common)
-    app.command(cls=OrderedCommand)(run.psql)
-    app.command("exec", cls=OrderedCommand)(run.exec_)
+    for name, often in _OFTEN.items():
+        if not alone or name == command:
+            app.command(name, cls=OrderedCommand)(often)
+    if not alone:
+        _add_others(app)
+    return app
+
+
+def _add_others(app: typer.Typer) -> None:
+    from p0_launcher.commands import (
+        audit,
+        decide,
+        explain,
+        following,
+        look,
+        mandates,
+        parts,
+        request,
+        requests,
+        rules,
+        sign_in,
+    )
+
     app.command(cls=OrderedCommand)(request.request)
     app.command(cls=OrderedCommand)(explain.explain)
     for command in (
@@ -59,7 +70,6 @@ def build(*, own_options: bool = True) -> typer.Typer:
     app.command()(parts.tui)
     for part in (parts.server, parts.agent, parts.demo):
         app.command(context_settings=dict(parts.PASS_ON))(part)
-    return app
 
 
 def main() -> NoReturn:
@@ -68,9 +78,10 @@ def main() -> NoReturn:
 
 
 def _main(arguments: list[str]) -> int:
-    if {"psql", "exec"} & set(arguments[:1]):
+    command = next(iter(arguments), None)
+    if command in _OFTEN:
         gc.disable()  # this process soon becomes another: looking for garbage is a tenth of its start
-    app = build(own_options=not {"psql", "exec", "request"} & set(arguments[:1]))
+    app = build(command)
     try:
         ended = app(arguments or ["--help"], prog_name="p0", standalone_mode=False)
         sys.stdout.flush()
