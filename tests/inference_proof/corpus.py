@@ -43,11 +43,16 @@ _FILLED: Final = (
 MAX_STATEMENT: Final = 4_000
 
 
-def folder() -> Path | None:
-    """Where the scripts are, if they were fetched."""
+def fetched(name: str) -> Path:
+    """Where a part of what tools/fetch-corpus.sh fetches would be."""
     named = os.environ.get("P0_TEST_CORPUS")
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "p0-test-tools" / "corpus"
-    found = (Path(named) if named else cache) / "postgres_regress"
+    return (Path(named) if named else cache) / name
+
+
+def folder() -> Path | None:
+    """Where the scripts are, if they were fetched."""
+    found = fetched("postgres_regress")
     return found if found.is_dir() else None
 
 
