@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ from p0_access.proof.identity import VerifiedIdentity, verify_act, verify_identi
 from p0_access.proof.keys import SigningKey
 from p0_access.proof.possession import verify_possession
 from p0_access.proof.sealing import SUITE_NAME, seal
-from p0_access.routing.decision import Approvers, Automatic, Decision, Denied, NeedsApproval, Requirement
+from p0_access.routing.decision import Approvers, Automatic, Decision, Denied, NeedsApproval, Requirement, StepUp
 from p0_launcher.api import Api
 from p0_launcher.errors import NotSignedInError
 from p0_launcher.session import Refreshed, Session, open_session
@@ -76,6 +76,7 @@ BY_PRIVACY = NeedsApproval(
     trace=(),
 )
 DENIED = Denied(reasons=("Use a migration.",), trace=())
+NO_SIGN_IN = (8, "step_up_required", "this needs a sign-in made for it")
 CATALOG = Catalog(
     database=DATABASE,
     version="v1",
@@ -108,7 +109,9 @@ class Clock:
 
 class Peer:
     """`decision` is the agent's verdict, `refusal` makes it refuse instead; `written` that the
-    agent finds that the SQL writes, of which the server says nothing."""
+    agent finds that the SQL writes, of which the server says nothing; `demanding` that the agent, and it alone, takes
+    requests and approvals only with a sign-in of their own; `deaf` that
+    it answers to no decision."""
 
     def __init__(self, clock: Clock, issuer: Issuer) -> None:
         self.clock = clock
@@ -118,6 +121,8 @@ class Peer:
         self.refusal: tuple[int, str, str] | None = None
         self.refused_sql: Refused | None = None
         self.written = False
+        self.demanding = False
+        self.deaf = False
         self.online = True
         self.down = False
         self.lost_answers = 0
@@ -139,6 +144,7 @@ class Peer:
             not_after=int(clock()) + 1800,
         )
         self._proofs: set[str] = set()
+        self._refused_acts: set[str] = set()
 
     @property
     def transport(self) -> httpx.MockTransport:
@@ -207,6 +213,10 @@ class Peer:
             case "POST", ["approvals"]:
                 approval = self._act(request, person, Approval)
                 assert approval.ah == jws.record_hash(self.views[rid].admission or "")
+                if self._lacks_sign_in(request):
+                    return _error(422, "step_up_required", "this needs a sign-in made for it")
+                if self.deaf:
+                    return _json(self.views[rid])
                 self.move(
                     rid, State.APPROVED if approval.decision == "approve" else State.DENIED, message=approval.comment
                 )
@@ -228,6 +238,13 @@ class Peer:
         signed = decode(request.content, SignedAct)
         self.acts.append(verify_act(signed, type_, person, audience=self.audience, now=int(self.clock())).record)
         return self.acts[-1]
+
+    def _lacks_sign_in(self, request: httpx.Request) -> bool:
+        """By the agent's word. It stands for the same act, however often that comes."""
+        signed = decode(request.content, SignedAct)
+        if self.demanding and signed.identity.step_up is None:
+            self._refused_acts.add(jws.record_hash(signed.record))
+        return jws.record_hash(signed.record) in self._refused_acts
 
     @property
     def audience(self) -> str:
@@ -303,8 +320,9 @@ class Peer:
             events=(),
         )
         self.move(asked.rid, State.SUBMITTED)
+        refusal = NO_SIGN_IN if self._lacks_sign_in(request) else None
         if self.online:
-            self.admit(asked.rid, person.subject)
+            self.admit(asked.rid, person.subject, refusal=refusal)
         return self._answer_to(request, asked.rid, 201)
 
     def _answer_to(self, request: httpx.Request, rid: str, status: int) -> httpx.Response:
@@ -314,14 +332,21 @@ class Peer:
             raise httpx.ReadError("gone", request=request)
         return _json(self.lies(self.views[rid]), status)
 
-    def admit(self, rid: str, subject: Subject, groups: tuple[str, ...] = ("analysts",)) -> None:
+    def admit(
+        self,
+        rid: str,
+        subject: Subject,
+        groups: tuple[str, ...] = ("analysts",),
+        *,
+        refusal: tuple[int, str, str] | None = None,
+    ) -> None:
         """What the agent does with a request that reaches it."""
         view, now = self.views[rid], int(self.clock())
         rh = jws.record_hash(view.request)
-        if self.refusal is not None:
-            step, code, message = self.refusal
-            refusal = Refusal(rh=rh, at=now, step=step, code=code, message=message)
-            self.move(rid, State.REFUSED, refusal=jws.sign(refusal, self.agent), code=code, message=message)
+        if (refused := refusal or self.refusal) is not None:
+            step, code, message = refused
+            said = Refusal(rh=rh, at=now, step=step, code=code, message=message)
+            self.move(rid, State.REFUSED, refusal=jws.sign(said, self.agent), code=code, message=message)
             return
         admission = Admission(
             rh=rh,
@@ -422,6 +447,7 @@ class Machine:
         self.directory = directory
         self.wallet = self.wallet_of_another_process()
         self.pins = frozenset({peer.agent.public.thumbprint})
+        self.signed_in_for: list[tuple[StepUp, ...]] = []
 
     def wallet_of_another_process(self) -> Wallet:
         return Wallet(FileStore(self.directory), name="w", directory=self.directory, clock=self.clock)
@@ -445,7 +471,14 @@ class Machine:
         return stored
 
     async def session(self) -> Session:
-        return await open_session(self.wallet, self.provider, clock=self.clock, random=secrets.token_bytes)
+        return await open_session(
+            self.wallet, self.provider, clock=self.clock, random=secrets.token_bytes, sign_in_for=self.sign_in_for
+        )
+
+    async def sign_in_for(self, act: SignedAct, demands: Sequence[StepUp], /) -> SignedAct:
+        """In the browser, for one act."""
+        self.signed_in_for.append(tuple(demands))
+        return self.person.stepping_up(act)
 
     async def api(self) -> Api:
         return Api(

@@ -301,7 +301,7 @@ def _error(status: int, said: ErrorView) -> LauncherError:
     """By status, which says what kind of trouble it is; the server's words go to the person."""
     if status == httpx.codes.UNAUTHORIZED:
         return NotSignedInError(said.message, code=said.code, hint=said.hint or "Sign in again: p0 login")
-    if said.code == "step_up_required":
+    if said.code == StepUpRequiredError.CODE:
         return StepUpRequiredError(said.message, hint=said.hint, demands=said.step_up or ())
     kind: type[LauncherError]
     if status == httpx.codes.FORBIDDEN:

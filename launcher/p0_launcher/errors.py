@@ -54,10 +54,12 @@ class UsageError(LauncherError):
 
 
 class StepUpRequiredError(UsageError):
-    """By the rules this act needs a sign-in made for it; `demands` says how strong."""
+    """By the rules this act needs a sign-in made for it; `demands` says how strong, if anything does."""
+
+    CODE: ClassVar = "step_up_required"
 
     def __init__(self, message: str, *, hint: str | None = None, demands: tuple[StepUp, ...] = ()) -> None:
-        super().__init__(message, code="step_up_required", hint=hint)
+        super().__init__(message, code=self.CODE, hint=hint)
         self.demands = demands
 
 

@@ -9,15 +9,15 @@ Who asks, and for what, is the agent's signed word; the server's views only help
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from functools import partial
+from collections.abc import Callable, Collection, Sequence
 from typing import Final, Literal
 
 import msgspec
 
+from p0_access.messages.identity import SignedAct
 from p0_access.messages.mandates import Allow, Delegation
-from p0_access.messages.records import Admission, Request
-from p0_access.messages.views import RequestKind, RequestView
+from p0_access.messages.records import Admission, Approval, Request
+from p0_access.messages.views import RequestKind, RequestView, State
 from p0_access.permissions.permission import Permission
 from p0_access.proof import jws
 from p0_access.routing.decision import Denied, NeedsApproval, StepUp
@@ -25,14 +25,27 @@ from p0_launcher.access import pinned_key
 from p0_launcher.acts import audience
 from p0_launcher.api import MAX_WAIT, Api
 from p0_launcher.errors import UnverifiedError, UsageError
-from p0_launcher.session import Session
-from p0_launcher.stepping_up import handed_in
+from p0_launcher.session import Session, own_claims
+from p0_launcher.stepping_up import ANY, handed_in
 
 _SIGNED: Final[dict[RequestKind, type[Request | Allow | Delegation]]] = {
     "request": Request,
     "allow": Allow,
     "delegation": Delegation,
 }
+
+
+PROMPT_SECONDS: Final = 2
+"""In which an agent that is there has usually answered to a decision."""
+
+
+class Unanswered(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision that the server has, and the agent has not answered to. It counts if the agent gets it before `until`
+    (seconds since the epoch). `online` is the server's word."""
+
+    rid: str
+    online: bool
+    until: int
 
 
 class Review(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,24 +139,53 @@ async def decide(
     permissions: Sequence[Permission] | None = None,
     ttl: int | None = None,
     comment: str = "",
+    on_unanswered: Callable[[Unanswered], None] = lambda _: None,
 ) -> RequestView:
-    """Signs the decision on what was reviewed and hands it in. `permissions` and `ttl` may narrow it, never widen."""
+    """Signs the decision on what was reviewed and hands it in. `permissions` and `ttl` may narrow it, never widen.
+
+    Where the agent does not answer at once, `on_unanswered` is told that the server has it; an agent that is there is
+    then waited for, one that is away is not."""
     granted = reviewed.admission.permissions if permissions is None else tuple(permissions)
     if not set(granted) <= set(reviewed.admission.permissions):
         raise UsageError("an approval cannot add permissions", code="approval_wider")
-    signer = await session.signer()
-    act = signer.sign_approval(
-        agent=reviewed.agent,
-        ah=reviewed.ah,
-        decision=decision,
-        permissions=granted,
-        ttl=reviewed.ttl if ttl is None else min(ttl, reviewed.ttl),
-        comment=comment,
-    )
+
+    async def signed() -> SignedAct:
+        signer = await session.signer()
+        return signer.sign_approval(
+            agent=reviewed.agent,
+            ah=reviewed.ah,
+            decision=decision,
+            permissions=granted,
+            ttl=reviewed.ttl if ttl is None else min(ttl, reviewed.ttl),
+            comment=comment,
+        )
+
+    async def send(act: SignedAct) -> RequestView:
+        view = await api.approve(reviewed.rid, act, wait=PROMPT_SECONDS)
+        if view.state is not State.PENDING or act.record in view.approvals:
+            return view
+        online = await _agent_online(api, reviewed.request.database)
+        on_unanswered(Unanswered(rid=reviewed.rid, online=online, until=_counts_until(act)))
+        return await api.approve(reviewed.rid, act, wait=MAX_WAIT - PROMPT_SECONDS) if online else view
+
+    act = await signed()
     demanded = _demanded(session, reviewed, decision)
     if demanded:
         act = await session.step_up(act, demanded)
-    return await handed_in(partial(api.approve, reviewed.rid, wait=MAX_WAIT), act, session.step_up)
+    anyones = tuple(each.step_up for each in reviewed.decision.requirements if each.step_up is not None)
+    return await handed_in(send, act, session.step_up, anew=signed, otherwise=anyones or ANY)
+
+
+async def _agent_online(api: Api, database: str) -> bool:
+    """By the server's word, which may be half a minute old. A database that it does not list counts as served."""
+    return all(view.online for view in await api.databases() if view.name == database)
+
+
+def _counts_until(act: SignedAct) -> int:
+    """When the agent takes it no more: an approval counts on arrival, beside tokens that hold."""
+    tokens = (act.identity.fresh or act.identity.id_token, act.identity.step_up)
+    ends = [own_claims(token)["exp"] for token in tokens if token is not None]
+    return int(min(jws.unverified_record(act.record, Approval).exp, *ends))
 
 
 def _demanded(session: Session, reviewed: Review, decision: Literal["approve", "deny"]) -> tuple[StepUp, ...]:

@@ -5,11 +5,15 @@ How it is made is `p0_launcher.login.step_up`'s business, and where the browser 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final, Protocol, TypeVar
 
 from p0_access.messages.identity import SignedAct
+from p0_access.messages.records import Refusal
+from p0_access.messages.views import RequestView, State
+from p0_access.proof import jws
 from p0_access.routing.decision import StepUp
+from p0_launcher.access import pinned_key
 from p0_launcher.errors import StepUpRequiredError, UsageError
 
 ANY: Final = (StepUp(),)
@@ -34,11 +38,32 @@ async def nobody_signs_in(act: SignedAct, demands: Sequence[StepUp], /) -> Signe
     )
 
 
-async def handed_in(send: Callable[[SignedAct], Awaitable[T]], act: SignedAct, sign_in_for: SignInFor) -> T:
-    """What `send` yields; where the server finds that `act` needs a sign-in of its own, with one, for the same act."""
+async def handed_in(
+    send: Callable[[SignedAct], Awaitable[T]],
+    act: SignedAct,
+    sign_in_for: SignInFor,
+    *,
+    anew: Callable[[], Awaitable[SignedAct]] | None = None,
+    otherwise: Sequence[StepUp] = ANY,
+) -> T:
+    """What `send` yields; where `act` lacks a sign-in of its own, with one, once.
+
+    A server that finds so has not taken the act in, and says how strong the sign-in must be: it is made for the same
+    act. Where the agent alone does, its no to that act stands: `anew` signs another, and the sign-in meets `otherwise`.
+    (Its no to a request or a mandate is no error, but what became of it: `lacks_sign_in`.)
+    """
     try:
         return await send(act)
     except StepUpRequiredError as error:
         if act.identity.step_up is not None:
             raise
-        return await send(await sign_in_for(act, error.demands or ANY))
+        again = act if error.demands or anew is None else await anew()
+        return await send(await sign_in_for(again, error.demands or otherwise))
+
+
+def lacks_sign_in(view: RequestView, *, pins: Collection[str]) -> bool:
+    """Whether the agent, by its signed word, refused what `view` shows for the want of a sign-in of its own."""
+    if view.state is not State.REFUSED or view.refusal is None or view.code != StepUpRequiredError.CODE:
+        return False
+    refusal = jws.verify(view.refusal, Refusal, pinned_key(view.agent, pins)).record
+    return refusal.code == view.code and refusal.rh == jws.record_hash(view.request)

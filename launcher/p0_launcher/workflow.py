@@ -11,9 +11,9 @@ import difflib
 import itertools
 import math
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 from msgspec import UNSET
@@ -23,10 +23,10 @@ from p0_access.messages.identity import SignedAct
 from p0_access.messages.mandates import Extension
 from p0_access.messages.records import Request, What
 from p0_access.messages.views import DatabaseView, RequestView, State
-from p0_access.permissions.permission import canonical
-from p0_access.permissions.reading import Refused, StatementReading
+from p0_access.permissions.reading import needed
 from p0_access.proof import jws
 from p0_access.proof.sealing import OpeningKey
+from p0_access.routing.decision import StepUp
 from p0_launcher.access import Access, open_credential, pinned_key, reuse_key, unpinned
 from p0_launcher.acts import COLLECT_LIFETIME, REQUEST_LIFETIME, new_rid
 from p0_launcher.api import MAX_WAIT, Api
@@ -35,8 +35,11 @@ from p0_launcher.outcome import ended_badly, still_waiting
 from p0_launcher.progress import Changed, OnProgress, Retrying, Reused, Submitted, silent
 from p0_launcher.review import admitted, named
 from p0_launcher.session import Session
-from p0_launcher.stepping_up import handed_in
+from p0_launcher.stepping_up import ANY, handed_in, lacks_sign_in
 from p0_launcher.wallet import Awaited, Held, Wallet
+
+if TYPE_CHECKING:
+    from p0_launcher.needs import Needs
 
 AGENT_SECONDS: Final = 5
 """How long the agent is given for its own answer, even by who does not want to wait for people."""
@@ -86,8 +89,8 @@ class Workflow:
         if access is not None:
             on_progress(Reused(access=access))
             return access
-        view = await self.submit(intent, patience=patience, on_progress=on_progress)
-        return await self.wait(view, patience=patience, on_progress=on_progress)
+        view = await self._followed(intent, patience=patience, on_progress=on_progress)
+        return await self._obtained(view)
 
     async def resume(self, rid: str, *, patience: float, on_progress: OnProgress = silent) -> Access:
         """The access of an earlier request of this machine."""
@@ -135,9 +138,32 @@ class Workflow:
 
     async def submit(self, intent: Intent, *, patience: float = 0, on_progress: OnProgress = silent) -> RequestView:
         """Signs and hands in a new request, and keeps the key that will open its credential. A server that goes away
-        meanwhile is given `patience` seconds to come back: the same request may be handed in twice."""
+        meanwhile is given `patience` seconds to come back: the same request may be handed in twice. Where the agent
+        answers at once that it takes a sign-in of its own, another request is made, with one."""
+        view = await self._submit(intent, patience, on_progress)
+        return await self._signed_in(view, intent, patience, on_progress) or view
+
+    async def _followed(self, intent: Intent, *, patience: float, on_progress: OnProgress) -> RequestView:
+        """A new request, submitted and followed; that it takes a sign-in of its own may turn out after a while."""
+        view = await self._submit(intent, patience, on_progress)
+        view = await self.follow(view, patience=patience, on_progress=on_progress)
+        other = await self._signed_in(view, intent, patience, on_progress)
+        return view if other is None else await self.follow(other, patience=patience, on_progress=on_progress)
+
+    async def _signed_in(
+        self, view: RequestView, intent: Intent, patience: float, on_progress: OnProgress
+    ) -> RequestView | None:
+        """Another request for the same, with a sign-in made for it, if that is what the agent misses in `view`."""
+        if not lacks_sign_in(view, pins=self._pins):
+            return None
+        await self._forget(view.rid)
+        return await self._submit(intent, patience, on_progress, demands=ANY)
+
+    async def _submit(
+        self, intent: Intent, patience: float, on_progress: OnProgress, demands: Sequence[StepUp] = ()
+    ) -> RequestView:
         database = await self.database(intent.database)
-        await self._readings(intent)  # what is not understood is said before anything is signed
+        await self._preview(intent)  # what is not understood is said before anything is signed
         opening = OpeningKey.generate(self._random)
         rid = new_rid(self._random)
         signer = await self._session.signer()
@@ -153,6 +179,8 @@ class Workflow:
             break_glass=intent.break_glass,
             extends=intent.extends,
         )
+        if demands:
+            act = await self._session.step_up(act, demands)
         awaited = Awaited(
             rid=rid,
             rh=jws.record_hash(act.record),
@@ -192,7 +220,10 @@ class Workflow:
 
     async def wait(self, view: RequestView, *, patience: float, on_progress: OnProgress = silent) -> Access:
         """Follows a request of this machine until it is active, over, or `patience` seconds have passed."""
-        view = await self.follow(view, patience=patience, on_progress=on_progress)
+        return await self._obtained(await self.follow(view, patience=patience, on_progress=on_progress))
+
+    async def _obtained(self, view: RequestView) -> Access:
+        """The access of a request that was followed, or why there is none."""
         if view.state is not State.ACTIVE:
             await self._forget(view.rid)
             raise ended_badly(view)
@@ -212,8 +243,7 @@ class Workflow:
         intent = Intent(
             database=asked.database, what=asked.what, reason=reason, ttl=ttl, one_shot=asked.one_shot, extends=rh
         )
-        request = await self.submit(intent, patience=patience, on_progress=on_progress)
-        request = await self.follow(request, patience=patience, on_progress=on_progress)
+        request = await self._followed(intent, patience=patience, on_progress=on_progress)
         await self._forget(request.rid)
         if request.end_cause != "extended" or request.extension is None:
             raise ended_badly(request)
@@ -276,29 +306,20 @@ class Workflow:
         signed = signer.sign_end(agent=view.agent.thumbprint, rh=named(view), act=act, comment=comment)
         return await self._api.end(view.rid, signed, wait=MAX_WAIT)
 
-    async def as_grant(self, intent: Intent) -> Intent:
-        """The same wish for the permissions that its SQL needs, for any statement over them."""
-        readings = await self._readings(intent)
-        needed = [need for reading in readings for need in reading.permissions]
-        if not readings:
-            return intent
-        return msgspec.structs.replace(intent, what=What(grant=canonical(needed)), files=())
+    async def needs(self, intent: Intent) -> Needs:
+        """The permissions that the SQL of `intent` needs, to ask for those, for any statement over them."""
+        from p0_launcher.needs import needs_of  # here: the way to psql doesn't wait for it
 
-    async def _readings(self, intent: Intent) -> tuple[StatementReading, ...]:
-        """As the server reads what is asked for; empty where that is no SQL."""
+        await self.database(intent.database)  # a name that is none is told as such
+        return await needs_of(self._api, intent.database, intent.what, reason=intent.reason, pins=self._pins)
+
+    async def _preview(self, intent: Intent) -> None:
+        """Raises `ReadingError` where the server does not understand the SQL that is asked for. The agent decides."""
         statements = intent.what.statement
-        if statements is UNSET:
-            return ()
-        path = intent.what.search_path
-        explained = await self._api.explain(
-            intent.database, statements, search_path=None if path is UNSET else path, reason=intent.reason
-        )
-        readings = []
-        for reading in explained.statements:
-            if isinstance(reading, Refused):
-                raise reading.error()
-            readings.append(reading)
-        return tuple(readings)
+        if statements is not UNSET:
+            path = None if intent.what.search_path is UNSET else intent.what.search_path
+            explained = await self._api.explain(intent.database, statements, search_path=path, reason=intent.reason)
+            needed(explained.statements)
 
     async def _collect(self, view: RequestView, hold: int) -> RequestView:
         admission = admitted(view, pins=self._pins)

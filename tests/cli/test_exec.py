@@ -35,7 +35,8 @@ async def test_sql_says_which_permissions_are_asked_for(stage: Stage) -> None:
     sql = "select region from enterprise.markets"
     ran = await execute(stage, "-c", sql, "--", "psql", "-XAtc", "select count(region) from enterprise.markets")
     assert (ran.status, ran.out) == (0, "12\n"), ran
-    assert "SELECT on enterprise.markets (region)" in ran.err, "what is signed is said: it is the server's reading"
+    assert "by its SQL this asks for" in ran.err, "read here, over what the agent signed"
+    assert "SELECT on enterprise.markets (region)" in ran.err, "what is signed is said, since the program is not seen"
     beyond = await execute(stage, "-c", sql, "--", "psql", "-XAtc", "select name from enterprise.markets")
     assert beyond.status == 1, beyond
     assert "permission denied" in beyond.err

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from p0_launcher.profile import Profile
     from p0_launcher.progress import Progress
     from p0_launcher.psql.handover import Source
-    from p0_launcher.workflow import Intent
+    from p0_launcher.workflow import Intent, Workflow
 
 DEFAULT_PATIENCE: Final = "10m"
 
@@ -166,11 +166,7 @@ def obtain(settings: Profile, wanted: Intent | str, patience: int, *, as_grant: 
             if isinstance(wanted, str):
                 access = await flow.resume(wanted, patience=patience, on_progress=teller)
                 return access, await flow.asked(access)
-            intent = await flow.as_grant(wanted) if as_grant else wanted
-            if intent.what != wanted.what:  # the server's reading, which its person should see before it is signed
-                from p0_launcher.render import what_lines
-
-                note("\n".join(["p0: by its SQL this asks for", *what_lines(intent.what)[1:]]))
+            intent = await _by_name(flow, wanted) if as_grant else wanted
             return await flow.obtain(intent, patience=patience, on_progress=teller), intent.what
 
     teller = Teller()
@@ -179,6 +175,20 @@ def obtain(settings: Profile, wanted: Intent | str, patience: int, *, as_grant: 
     except KeyboardInterrupt:
         teller.interrupted()
         raise
+
+
+async def _by_name(flow: Workflow, wanted: Intent) -> Intent:
+    """The same for the permissions that its SQL needs, which its person sees before they are signed."""
+    import msgspec
+
+    from p0_launcher.render import what_lines
+
+    needs = await flow.needs(wanted)
+    if needs.what == wanted.what:
+        return wanted
+    reading = "by the server's reading of its SQL" if needs.by_server else "by its SQL"
+    note("\n".join([f"p0: {reading} this asks for", *what_lines(needs.what)[1:]]))
+    return msgspec.structs.replace(wanted, what=needs.what, files=())
 
 
 def signed_sources(access: Access, what: What) -> Iterator[Source]:

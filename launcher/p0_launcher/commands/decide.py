@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from p0_access.messages.views import RequestView
     from p0_access.permissions.permission import Permission
     from p0_launcher.profile import Profile
-    from p0_launcher.review import Review
+    from p0_launcher.review import Review, Unanswered
 
 Yes = Annotated[bool, typer.Option("--yes", help="Sign without being asked.")]
 
@@ -84,8 +85,9 @@ async def _approve(
             note("p0: nothing was signed")
             raise typer.Exit(1)
         view = await decide(
-            connection.api, connection.session, reviewed, "approve", permissions=kept, ttl=least, comment=comment
-        )
+            connection.api, connection.session, reviewed, "approve", permissions=kept, ttl=least, comment=comment,
+            on_unanswered=partial(_tell_unanswered, "approval"),
+        )  # fmt: skip
     _print(view, json=json)
 
 
@@ -104,7 +106,10 @@ async def _deny(used: Profile, rid: str, *, comment: str, to_file: Path | None, 
             write(to_file, await denial(connection.session, asked, reviewed, comment=comment))
             note(f"p0: signed, in {to_file}; on the agent's machine: p0 agent submit {to_file.name} --config FILE")
             return
-        view = await decide(connection.api, connection.session, reviewed, "deny", comment=comment)
+        view = await decide(
+            connection.api, connection.session, reviewed, "deny", comment=comment,
+            on_unanswered=partial(_tell_unanswered, "denial"),
+        )  # fmt: skip
     _print(view, json=json)
 
 
@@ -130,6 +135,14 @@ def _refuse_own(reviewed: Review, iss: str, sub: str) -> None:
     """The agent would refuse it; better said before anybody signs."""
     if (reviewed.admission.subject.iss, reviewed.admission.subject.sub) == (iss, sub):
         raise UsageError("nobody approves their own request", code="own_request", hint="Ask somebody else to")
+
+
+def _tell_unanswered(what: str, unanswered: Unanswered) -> None:
+    from p0_launcher.render import clock
+
+    where = "its agent has not answered yet" if unanswered.online else "its agent is away"
+    note(f"p0: your {what} of {unanswered.rid} is recorded, and {where};")
+    note(f"p0: it counts once the agent has it, if that is before {clock(unanswered.until)}")
 
 
 def _print(view: RequestView, *, json: bool) -> None:

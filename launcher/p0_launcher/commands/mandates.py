@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import time
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
@@ -25,8 +24,9 @@ from p0_launcher.completion import databases
 from p0_launcher.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
+    from p0_access.messages.identity import SignedAct
     from p0_access.messages.mandates import Named
     from p0_access.messages.records import What
     from p0_access.messages.views import RequestSummary, RequestView
@@ -83,9 +83,7 @@ def allow(
 
     async def main() -> RequestView | None:
         from p0_launcher.acts import new_mandate_rid
-        from p0_launcher.api import MAX_WAIT
         from p0_launcher.connection import connect
-        from p0_launcher.stepping_up import handed_in
 
         async with connect(profile(), show_url=show_sign_in) as connection:
             view = await connection.workflow.database(database)
@@ -93,20 +91,23 @@ def allow(
             note(_allowance(person, database, what, asked, uses, least, lifetime))
             if not _confirmed(yes=yes):
                 return None
-            signer = await connection.session.signer()
-            act = signer.sign_allow(
-                agent=view.agent,
-                rid=new_mandate_rid(secrets.token_bytes),
-                subject=person,
-                database=database,
-                permissions=what.grant or (),
-                kinds=asked,
-                uses=uses,
-                ttl=least,
-                lifetime=lifetime,
-                comment=comment,
-            )
-            return await handed_in(partial(connection.api.mandate, wait=MAX_WAIT), act, connection.session.step_up)
+
+            async def signed() -> SignedAct:
+                signer = await connection.session.signer()
+                return signer.sign_allow(
+                    agent=view.agent,
+                    rid=new_mandate_rid(secrets.token_bytes),
+                    subject=person,
+                    database=database,
+                    permissions=what.grant or (),
+                    kinds=asked,
+                    uses=uses,
+                    ttl=least,
+                    lifetime=lifetime,
+                    comment=comment,
+                )
+
+            return await _handed_in(connection, signed)
 
     _finish([run(main())], json=json)
 
@@ -135,9 +136,7 @@ def delegate(
 
     async def main() -> list[RequestView | None]:
         from p0_launcher.acts import new_mandate_rid
-        from p0_launcher.api import MAX_WAIT
         from p0_launcher.connection import connect
-        from p0_launcher.stepping_up import handed_in
 
         async with connect(profile(), show_url=show_sign_in) as connection:
             trusted = connection.profile.agents
@@ -150,20 +149,37 @@ def delegate(
                 return []
             found: list[RequestView | None] = []
             for agent in agents:
-                signer = await connection.session.signer()
-                act = signer.sign_delegation(
-                    agent=agent,
-                    rid=new_mandate_rid(secrets.token_bytes),
-                    to=person,
-                    groups=narrowed,
-                    lifetime=lifetime,
-                    comment=comment,
-                )
-                send = partial(connection.api.mandate, wait=MAX_WAIT)
-                found.append(await handed_in(send, act, connection.session.step_up))
+
+                async def signed(agent: str = agent) -> SignedAct:
+                    signer = await connection.session.signer()
+                    return signer.sign_delegation(
+                        agent=agent,
+                        rid=new_mandate_rid(secrets.token_bytes),
+                        to=person,
+                        groups=narrowed,
+                        lifetime=lifetime,
+                        comment=comment,
+                    )
+
+                found.append(await _handed_in(connection, signed))
             return found
 
     _finish(run(main()), json=json)
+
+
+async def _handed_in(connection: Connection, sign: Callable[[], Awaitable[SignedAct]]) -> RequestView:
+    """The mandate that `sign` signs, or another with a sign-in of its own, where the agent alone takes none without."""
+    from p0_launcher.api import MAX_WAIT
+    from p0_launcher.errors import StepUpRequiredError
+    from p0_launcher.stepping_up import handed_in, lacks_sign_in
+
+    async def send(act: SignedAct) -> RequestView:
+        view = await connection.api.mandate(act, wait=MAX_WAIT)
+        if lacks_sign_in(view, pins=connection.profile.agents):
+            raise StepUpRequiredError(view.message or "this needs a sign-in of its own", hint=view.hint)
+        return view
+
+    return await handed_in(send, await sign(), connection.session.step_up, anew=sign)
 
 
 def _other_ways(user: str | None, *, listing: bool, withdraw: str | None, kind: str, json: bool) -> bool:

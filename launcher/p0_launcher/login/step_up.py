@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from p0_access.encoding import b64u, b64u_decode, strict_json
+from p0_access.encoding import b64u
 from p0_access.errors import P0Error
 from p0_access.messages.identity import SignedAct
 from p0_access.proof import commitment, jws
@@ -20,6 +20,7 @@ from p0_launcher.errors import NotSignedInError, UnverifiedError
 from p0_launcher.login.authorization import SIGN_IN_SECONDS, ShowUrl, authorized, by_browser
 from p0_launcher.login.provider import IdentityProvider
 from p0_launcher.profile import Profile
+from p0_launcher.session import own_claims
 
 
 async def step_up(
@@ -70,6 +71,5 @@ async def step_up(
 
 def _login_hint(own_token: str) -> str | None:
     """The address in one's own token, so that the provider need not ask who it is."""
-    claims = strict_json(b64u_decode(own_token.split(".")[1]))
-    hint = claims.get("email") if isinstance(claims, dict) else None
+    hint = own_claims(own_token).get("email")
     return hint if isinstance(hint, str) else None

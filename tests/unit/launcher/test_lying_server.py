@@ -19,7 +19,7 @@ from p0_launcher.catalogs import matching, verified_catalog
 from p0_launcher.errors import exit_code_of
 from p0_launcher.handing_over import end
 from p0_launcher.render import request_lines
-from p0_launcher.review import admitted, as_signed, decide, review
+from p0_launcher.review import Unanswered, admitted, as_signed, decide, review
 from p0_launcher.workflow import Intent
 
 INTENT = Intent(database=DATABASE, what=What(statement=("select 1",)), reason="r")
@@ -218,6 +218,38 @@ async def test_a_decision_can_narrow_but_never_widen(dana: Machine, grace: Machi
     approval = peer.acts[-1]
     assert isinstance(approval, Approval)
     assert (approval.ah, approval.permissions, approval.ttl) == (reviewed.ah, PERMISSIONS[:2], 60)
+
+
+async def test_a_decision_that_only_the_agent_wants_a_sign_in_for_is_signed_again_with_one(
+    dana: Machine, grace: Machine, peer: Peer
+) -> None:
+    """Another record: the agent's no to the first one stands, however often that comes."""
+    view = await pending(dana, peer)
+    reviewed = review(view, pins=grace.pins, now=int(peer.clock()))
+    peer.demanding = True
+    async with await grace.api() as api:
+        decided = await decide(api, await grace.session(), reviewed, "approve")
+    first, second = peer.acts[-2:]
+    assert (decided.state, len(grace.signed_in_for)) == (State.APPROVED, 1)
+    assert first.jti != second.jti
+
+
+@pytest.mark.parametrize("online", [True, False])
+async def test_a_decision_that_the_agent_does_not_answer_is_said_to_be_recorded(
+    dana: Machine, grace: Machine, peer: Peer, *, online: bool
+) -> None:
+    view = await pending(dana, peer)
+    reviewed = review(view, pins=grace.pins, now=int(peer.clock()))
+    peer.deaf, peer.online = True, online
+    told: list[Unanswered] = []
+    calls = len(peer.calls)
+    async with await grace.api() as api:
+        decided = await decide(api, await grace.session(), reviewed, "approve", on_unanswered=told.append)
+    assert decided.state is State.PENDING
+    until = int(peer.clock()) + grace.person.token_seconds
+    assert told == [Unanswered(rid=view.rid, online=online, until=until)]
+    sent = [call for call in peer.calls[calls:] if call.startswith("POST")]
+    assert len(sent) == (2 if online else 1), "who is away is not waited for"
 
 
 async def test_a_catalog_is_its_agents_word(dana: Machine, peer: Peer) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
-from fix_launcher import BY_PRIVACY, DATABASE, DENIED, PASSWORD, Clock, Machine, Peer
+from fix_launcher import BY_PRIVACY, DATABASE, DENIED, NO_SIGN_IN, PASSWORD, Clock, Machine, Peer
 from p0_access.errors import ReadingError
 from p0_access.messages.identity import SignedAct
 from p0_access.messages.records import Request, What
@@ -324,3 +324,42 @@ async def test_an_act_that_needs_a_sign_in_is_handed_in_again_with_one(dana: Mac
     with pytest.raises(UsageError) as caught:
         await handed_in(send, act, nobody_signs_in)
     assert caught.value.code == "step_up_required"
+
+
+async def test_a_request_that_only_the_agent_wants_a_sign_in_for_is_made_again_with_one(
+    dana: Machine, peer: Peer
+) -> None:
+    peer.demanding = True
+    access = await (await dana.workflow()).obtain(INTENT, patience=5)
+    assert dana.signed_in_for == [(StepUp(),)]
+    refused, given = peer.views.values()
+    assert (refused.state, given.state, given.rid) == (State.REFUSED, State.ACTIVE, access.rid)
+    assert list((await dana.wallet.read()).awaited) == []
+
+
+async def test_so_is_one_whose_agent_was_away_at_first(dana: Machine, peer: Peer) -> None:
+    peer.demanding, peer.online = True, False
+
+    def back_again() -> None:
+        peer.online = True
+        (waiting,) = peer.views.values()
+        peer.admit(waiting.rid, waiting.requestor, refusal=NO_SIGN_IN)
+
+    peer.while_waiting = back_again
+    access = await (await dana.workflow()).obtain(INTENT, patience=5)
+    assert dana.signed_in_for == [(StepUp(),)]
+    assert peer.views[access.rid].state is State.ACTIVE
+
+
+async def test_whom_nobody_can_sign_in_is_told_so(dana: Machine, peer: Peer) -> None:
+    peer.refusal = NO_SIGN_IN
+    with pytest.raises(DeniedError) as caught:
+        await (await dana.workflow()).obtain(INTENT, patience=5)
+    assert (caught.value.code, len(dana.signed_in_for)) == ("step_up_required", 1), "asked once, not again and again"
+
+
+async def test_a_server_cannot_have_anybody_sign_in_by_a_refusal_of_its_own(dana: Machine, peer: Peer) -> None:
+    peer.lies = lambda view: msgspec.structs.replace(view, state=State.REFUSED, code="step_up_required", refusal=None)
+    with pytest.raises(DeniedError):
+        await (await dana.workflow()).obtain(INTENT, patience=5)
+    assert dana.signed_in_for == []
