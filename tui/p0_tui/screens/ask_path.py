@@ -20,23 +20,10 @@ from p0_tui.widgets.safe_input import SafeInput
 class AskPathScreen(Dialog[Path | None]):
     """Ends with a path, `~` spelled out, or None."""
 
-    DEFAULT_CSS = """
-    AskPathScreen {
-        align: center middle;
-        & > Vertical {
-            width: 72;
-            max-width: 96%;
-            height: auto;
-            border: heavy $primary;
-            background: $surface;
-            padding: 0 1;
-        }
-    }
-    """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "Close", show=False)]
 
     def __init__(self, question: Content, *, path: str = "") -> None:
-        super().__init__()
+        super().__init__(classes="list")
         self._question = question
         self._path = path
 

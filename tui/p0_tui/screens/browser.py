@@ -18,18 +18,7 @@ class BrowserScreen(Dialog[bool]):
     """Ends with True when the sign-in is over, False when it was given up."""
 
     DEFAULT_CSS = """
-    BrowserScreen {
-        align: center middle;
-        & > Vertical {
-            width: 84;
-            max-width: 96%;
-            height: auto;
-            max-height: 90%;
-            border: heavy $warning;
-            background: $surface;
-            padding: 1 2;
-        }
-    }
+    BrowserScreen > Vertical { width: 84; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "give_up", "Give up", show=False),
@@ -37,7 +26,7 @@ class BrowserScreen(Dialog[bool]):
     ]
 
     def __init__(self, url: str) -> None:
-        super().__init__()
+        super().__init__(classes="grave")
         self._url = url
 
     def compose(self) -> ComposeResult:

@@ -52,17 +52,7 @@ class ChooseDatabaseScreen(Dialog[str | None]):
     """Ends with a database's name, or None."""
 
     DEFAULT_CSS = """
-    ChooseDatabaseScreen {
-        align: center middle;
-        & > Vertical {
-            width: 64;
-            max-width: 96%;
-            height: 16;
-            border: heavy $primary;
-            background: $surface;
-            padding: 0 1;
-        }
-    }
+    ChooseDatabaseScreen > Vertical { width: 64; height: 16; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", "Close", show=False),
@@ -71,7 +61,7 @@ class ChooseDatabaseScreen(Dialog[str | None]):
     ]
 
     def __init__(self, databases: Sequence[DatabaseView]) -> None:
-        super().__init__()
+        super().__init__(classes="list")
         self._databases = databases
 
     def action_close(self) -> None:

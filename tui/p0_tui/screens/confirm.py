@@ -16,18 +16,7 @@ from p0_tui.widgets.prose import Prose
 
 class ConfirmScreen(Dialog[bool]):
     DEFAULT_CSS = """
-    ConfirmScreen {
-        align: center middle;
-        & > Vertical {
-            width: 64;
-            max-width: 90%;
-            height: auto;
-            max-height: 80%;
-            border: heavy $warning;
-            background: $surface;
-            padding: 1 2;
-        }
-    }
+    ConfirmScreen > Vertical { width: 64; max-width: 90%; max-height: 80%; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "answer(True)", "Yes", show=False),
@@ -35,7 +24,7 @@ class ConfirmScreen(Dialog[bool]):
     ]
 
     def __init__(self, question: Content, yes: str) -> None:
-        super().__init__()
+        super().__init__(classes="grave")
         self._question = question
         self._yes = yes
 

@@ -19,25 +19,10 @@ from p0_tui.widgets.safe_input import SafeInput
 class ConfirmTypedScreen(Dialog[bool]):
     """Ends with True once `word` was typed and Enter pressed, False on Esc."""
 
-    DEFAULT_CSS = """
-    ConfirmTypedScreen {
-        align: center middle;
-        & > Vertical {
-            width: 72;
-            max-width: 96%;
-            height: auto;
-            max-height: 90%;
-            border: heavy $error;
-            background: $surface;
-            padding: 1 2;
-        }
-        & #typed-problem { color: $text-error; }
-    }
-    """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "Back", show=False)]
 
     def __init__(self, question: Content, word: str) -> None:
-        super().__init__()
+        super().__init__(classes="danger")
         self._question = question
         self._word = word
 
@@ -46,7 +31,7 @@ class ConfirmTypedScreen(Dialog[bool]):
             yield Prose(self._question)
             yield Prose(safe(f"Type {self._word} and Enter to sign; Esc goes back.", "bold"))
             yield SafeInput(id="typed")
-            yield Prose(EMPTY, id="typed-problem")
+            yield Prose(EMPTY, id="typed-problem", classes="problem")
 
     def action_close(self) -> None:
         self.finish(False)  # noqa: FBT003 - the dialog's one result

@@ -32,21 +32,7 @@ class ExtendScreen(Dialog[Extending | None]):
     """Ends with what is asked for, or None. `lasts` is what it lasts now, from its start, in seconds."""
 
     DEFAULT_CSS = """
-    ExtendScreen {
-        align: center middle;
-        & > Vertical {
-            width: 72;
-            max-width: 96%;
-            height: auto;
-            border: heavy $primary;
-            background: $surface;
-            padding: 1 2;
-        }
-        & Horizontal { height: 1; }
-        & #extend-label { width: auto; padding: 0 1 0 0; }
-        & TtlInput { width: 12; }
-        & #extend-problem { color: $text-error; }
-    }
+    ExtendScreen TtlInput { width: 12; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "Back", show=False)]
 
@@ -61,11 +47,11 @@ class ExtendScreen(Dialog[Extending | None]):
             yield Prose(self._what)
             yield Prose(safe(f"It lasts {spell_duration(self._lasts)} from its start. The rules say how long it may."))
             yield Prose(EMPTY)
-            with Horizontal():
-                yield Prose(safe("in all, from its start:"), id="extend-label")
+            with Horizontal(classes="row"):
+                yield Prose(safe("in all, from its start:"), classes="label")
                 yield TtlInput(value=spell_duration(self._lasts * 2), limit=8, id="extend-ttl")
             yield SafeInput("why you need it longer", value=self._reason, limit=MAX_REASON, id="extend-reason")
-            yield Prose(EMPTY, id="extend-problem")
+            yield Prose(EMPTY, id="extend-problem", classes="problem")
             yield Prose(safe("↑↓ time   Tab reason   Enter asks, as a request of its own   Esc back", MUTED))
 
     def action_close(self) -> None:

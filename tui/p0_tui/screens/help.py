@@ -97,24 +97,14 @@ SECTIONS: Final[dict[str, Section]] = {
 
 class HelpScreen(Dialog[None]):
     DEFAULT_CSS = """
-    HelpScreen {
-        align: center middle;
-        & > Vertical {
-            width: 78;
-            max-width: 96%;
-            height: 90%;
-            border: heavy $primary;
-            background: $surface;
-            padding: 0 1;
-        }
-    }
+    HelpScreen > Vertical { width: 78; height: 90%; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,f1", "close", "Close", show=False),
     ]
 
     def __init__(self, mode: str) -> None:
-        super().__init__()
+        super().__init__(classes="list")
         self._mode = mode
 
     def action_close(self) -> None:

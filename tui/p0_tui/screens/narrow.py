@@ -61,17 +61,7 @@ class NarrowScreen(Dialog[Narrowed | None]):
 
     DEFAULT_CSS = """
     NarrowScreen {
-        align: center middle;
-        & > Vertical {
-            width: 84;
-            max-width: 96%;
-            height: 80%;
-            border: heavy $warning;
-            background: $surface;
-            padding: 0 1;
-        }
-        & Horizontal { height: 1; }
-        & #narrow-label { width: auto; padding: 0 1 0 0; }
+        & > Vertical { width: 84; height: 80%; }
         & TtlInput { width: 12; }
         & #narrow-said { height: auto; }
     }
@@ -79,7 +69,7 @@ class NarrowScreen(Dialog[Narrowed | None]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "Back", show=False)]
 
     def __init__(self, review: Review, tags: Tags, before: Narrowed | None) -> None:
-        super().__init__()
+        super().__init__(classes="list grave")
         self._review = review
         self._tags = tags
         self._asked = review.admission.permissions
@@ -91,8 +81,8 @@ class NarrowScreen(Dialog[Narrowed | None]):
         with Vertical():
             yield Prose(safe("Approve less: Space strikes, Tab goes to the time, Enter takes what is left", "bold"))
             yield PermissionList(strikable(self._asked), self._tags, self._struck)
-            with Horizontal():
-                yield Prose(safe(f"for, at most {spell_duration(self._review.ttl)}:"), id="narrow-label")
+            with Horizontal(classes="row"):
+                yield Prose(safe(f"for, at most {spell_duration(self._review.ttl)}:"), classes="label")
                 yield TtlInput(value=spell_duration(self._ttl), limit=8, id="narrow-ttl")
             yield Prose(id="narrow-said")
 

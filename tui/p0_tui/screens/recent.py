@@ -53,15 +53,7 @@ class RecentScreen(Dialog[Draft | None]):
 
     DEFAULT_CSS = """
     RecentScreen {
-        align: center middle;
-        & > Vertical {
-            width: 100;
-            max-width: 96%;
-            height: 80%;
-            border: heavy $primary;
-            background: $surface;
-            padding: 0 1;
-        }
+        & > Vertical { width: 100; height: 80%; }
         & #recent-sql { height: 9; border-top: solid $panel-lighten-2; }
     }
     """
@@ -72,7 +64,7 @@ class RecentScreen(Dialog[Draft | None]):
     ]
 
     def __init__(self, drafts: Sequence[Draft]) -> None:
-        super().__init__()
+        super().__init__(classes="list")
         self._drafts = drafts
 
     def compose(self) -> ComposeResult:

@@ -21,17 +21,7 @@ class SignInScreen(Dialog[SignInAnswer]):
     """Ends with what to do: sign in here, try again after a `p0 login` elsewhere, or go on without."""
 
     DEFAULT_CSS = """
-    SignInScreen {
-        align: center middle;
-        & > Vertical {
-            width: 64;
-            max-width: 96%;
-            height: auto;
-            border: heavy $warning;
-            background: $surface;
-            padding: 1 2;
-        }
-    }
+    SignInScreen > Vertical { width: 64; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "answer('sign-in')", "Sign in", show=False),
@@ -40,7 +30,7 @@ class SignInScreen(Dialog[SignInAnswer]):
     ]
 
     def __init__(self, error: P0Error) -> None:
-        super().__init__()
+        super().__init__(classes="grave")
         self._error = error
 
     def compose(self) -> ComposeResult:
