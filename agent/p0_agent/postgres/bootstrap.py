@@ -14,8 +14,8 @@ from typing import Final
 import msgspec
 from psycopg import sql
 
-from p0_agent.postgres.errors import GUARD_REFUSED
-from p0_agent.postgres.guard import CLOCK_SLACK, SETTINGS, GuardCeiling
+from p0_agent.postgres.guard import GuardCeiling
+from p0_agent.postgres.guard_text import ceiling_parts, constants
 from p0_agent.postgres.names import LOGIN_PATTERN, SET_PATTERN
 from p0_agent.postgres.powers import DEFAULT_BROKER
 from p0_agent.postgres.queries import query
@@ -87,7 +87,7 @@ def bootstrap_sql(
         if database == home:
             text += _filled("bootstrap_home", parts)
         if hardened is not None:
-            text += _filled("guard", parts | _ceiling(hardened, schemas))
+            text += _filled("guard", parts | constants(roles.broker) | ceiling_parts(hardened, schemas))
         scripts.append(Script(database=database, sql=text))
     return tuple(scripts)
 
@@ -135,20 +135,6 @@ def _names(roles: Roles) -> dict[str, sql.Composable]:
         "reader_name": sql.Literal(roles.reader),
         "login_pattern": sql.Literal(LOGIN_PATTERN),
         "set_pattern": sql.Literal(SET_PATTERN),
-    }
-
-
-def _ceiling(ceiling: GuardCeiling, schemas: Sequence[str]) -> dict[str, sql.Composable]:
-    return {
-        "max_ttl": sql.Literal(ceiling.max_ttl),
-        "max_permissions": sql.Literal(ceiling.max_permissions),
-        "connections": sql.Literal(ceiling.connections),
-        "privileges": sql.Literal(list(ceiling.privileges)),
-        "schemas": sql.Literal(list(schemas)),
-        "granted_roles": sql.Literal(list(ceiling.roles)),
-        "settings_allowed": sql.Literal(list(SETTINGS)),
-        "refused": sql.Literal(GUARD_REFUSED),
-        "clock_slack": sql.Literal(CLOCK_SLACK),
     }
 
 

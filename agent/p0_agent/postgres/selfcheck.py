@@ -13,12 +13,13 @@ from psycopg.rows import class_row
 from p0_agent.postgres.connections import Connection, Connections
 from p0_agent.postgres.errors import SelfCheckError
 from p0_agent.postgres.guard import FUNCTIONS
+from p0_agent.postgres.guard_text import body_digests
 from p0_agent.postgres.names import LOGIN_PATTERN, SET_PATTERN
 from p0_agent.postgres.queries import query
 from p0_agent.postgres.roles import has_set_option
 
 BOOTSTRAP_HINT: Final = "run the output of `p0 agent bootstrap-sql` as a superuser"
-HARDENED_HINT: Final = "run the output of `p0 agent bootstrap-sql --hardened`"
+HARDENED_HINT: Final = "run the output of `p0 agent bootstrap-sql --hardened`, again if p0 was upgraded since"
 
 
 class _Role(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,7 +112,14 @@ async def _check_apart(connection: Connection, maker: str) -> None:
 
 
 async def _check_guard(connection: Connection, maker: str) -> None:
-    cursor = await connection.execute(query("check_guard"), {"maker": maker, "functions": list(FUNCTIONS)})
+    digests = body_digests(maker)
+    parameters = {
+        "maker": maker,
+        "functions": list(FUNCTIONS),
+        "names": list(digests),
+        "digests": list(digests.values()),
+    }
+    cursor = await connection.execute(query("check_guard"), parameters)
     row = await cursor.fetchone()
     if row is not None:
         raise SelfCheckError(f"database {connection.info.dbname}: {row[0]}", code="guard_unfit", hint=HARDENED_HINT)

@@ -102,6 +102,12 @@ WAYS_UP = [
 ]
 
 
+OLDER = """
+CREATE OR REPLACE FUNCTION p0_guard.made(role text, kinds text) RETURNS boolean LANGUAGE sql STABLE
+  SET search_path = pg_catalog, pg_temp AS 'SELECT true'
+"""
+
+
 async def test_the_login_itself_can_do_nothing(thief: psycopg.AsyncConnection) -> None:
     for statement in WAYS_UP:
         with pytest.raises((sqlstate.InsufficientPrivilege, sqlstate.CheckViolation)):
@@ -424,6 +430,8 @@ async def test_an_access_of_another_end_is_the_most_there_is_to_have(
         ("ALTER FUNCTION p0_guard.kill(text) RESET ALL", "SELECT", "guard_unfit"),
         ("ALTER FUNCTION p0_guard.kill(text) OWNER TO postgres", "SELECT", "guard_unfit"),
         ("DROP FUNCTION p0_guard.kill(text)", "SELECT", "guard_unfit"),
+        ("DROP FUNCTION p0_guard.made(text, text)", "SELECT", "guard_unfit"),
+        (OLDER, "SELECT", "guard_unfit"),
         ("DROP SCHEMA p0_guard CASCADE", "SELECT", "guard_unfit"),
     ],
 )
