@@ -68,12 +68,12 @@ async def served_issuer() -> AsyncIterator[PublishedIssuer]:
 
         app = Starlette(routes=[Route("/{path:path}", answer)])
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
-        async with _running(server, listening):
+        async with up(server, listening):
             yield published
 
 
 @contextlib.asynccontextmanager
-async def _running(server: uvicorn.Server, listening: socket.socket) -> AsyncIterator[None]:
+async def up(server: uvicorn.Server, listening: socket.socket) -> AsyncIterator[None]:
     """Without `serve`, which would take over this process's signals."""
     server.config.load()
     server.lifespan = server.config.lifespan_class(server.config)

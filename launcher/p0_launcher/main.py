@@ -14,11 +14,11 @@ import typer
 from typer.exceptions import TyperException
 
 from p0_access.errors import P0Error
-from p0_launcher.commands import run
+from p0_launcher.commands import parts, run
 from p0_launcher.commands.common import OrderedCommand
 from p0_launcher.errors import Exit, LauncherError, UsageError, report
 
-_OFTEN: Final = {"psql": run.psql, "exec": run.exec_}
+_OFTEN: Final = {"psql": run.psql, "exec": run.exec_, "tui": parts.tui}
 
 
 def build(command: str | None = None) -> typer.Typer:
@@ -46,11 +46,11 @@ def _add_others(app: typer.Typer) -> None:
     from p0_launcher.commands import (
         audit,
         decide,
+        directory,
         explain,
         following,
         look,
         mandates,
-        parts,
         request,
         requests,
         rules,
@@ -66,8 +66,8 @@ def _add_others(app: typer.Typer) -> None:
     ):  # fmt: skip
         app.command()(command)
     app.add_typer(rules.app, name="rules")
+    app.add_typer(directory.app, name="directory")
     app.add_typer(audit.app)
-    app.command()(parts.tui)
     for part in (parts.server, parts.agent, parts.demo):
         app.command(context_settings=dict(parts.PASS_ON))(part)
 
@@ -80,7 +80,8 @@ def main() -> NoReturn:
 def _main(arguments: list[str]) -> int:
     command = next(iter(arguments), None)
     if command in _OFTEN:
-        gc.disable()  # this process soon becomes another: looking for garbage is a tenth of its start
+        # This process soon becomes another, or turns it on again: looking for garbage is a tenth of its start.
+        gc.disable()
     app = build(command)
     try:
         ended = app(arguments or ["--help"], prog_name="p0", standalone_mode=False)

@@ -1,0 +1,189 @@
+"""Users and groups as a SCIM 2.0 service tells them (RFC 7643, RFC 7644): all pages of both, or an error.
+
+Half an answer is none: whoever is missing in it would lose their groups, or keep them. What it means is
+`membership`'s business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Final, Generic, TypeVar
+from urllib.parse import urlencode, urlsplit
+
+import msgspec
+
+from p0_access.secret import Secret
+from p0_launcher.errors import ConfigurationError, UnavailableError, UsageError
+from p0_launcher.http import httpx
+from p0_launcher.network import is_loopback
+
+PAGE: Final = 100
+"""So many are asked for at once; a service may give fewer."""
+
+MAX_RESOURCES: Final = 200_000
+MAX_PAGE_BYTES: Final = 16 * 1024 * 1024
+SECONDS: Final = 30.0
+
+_ATTRIBUTES: Final = {"Users": "userName,externalId,active,emails", "Groups": "displayName,members"}
+
+
+class Email(msgspec.Struct, frozen=True, kw_only=True):
+    value: str | None = None
+    primary: bool | None = None
+
+
+class User(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    id: str
+    user_name: str | None = None
+    external_id: str | None = None
+    active: bool | None = None
+    emails: tuple[Email, ...] | None = None
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True):
+    """A user or a group by its `id`."""
+
+    value: str | None = None
+    type: str | None = None
+
+
+class Group(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    id: str
+    display_name: str
+    members: tuple[Member, ...] | None = None
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """`marks` maps the URL of each page to its entity tag; it is empty where the service does not give them all."""
+
+    users: tuple[User, ...]
+    groups: tuple[Group, ...]
+    marks: dict[str, str]
+
+
+R = TypeVar("R", User, Group)
+
+
+class _Page(msgspec.Struct, Generic[R], frozen=True, kw_only=True):
+    total: int = msgspec.field(name="totalResults")
+    resources: tuple[R, ...] | None = msgspec.field(name="Resources", default=None)
+
+
+class _Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """RFC 7644, section 3.12."""
+
+    detail: str | None = None
+
+
+class Scim:
+    """A service at `base`, of which `/Users` and `/Groups` are asked; by `connect`."""
+
+    def __init__(self, client: httpx.AsyncClient, base: str) -> None:
+        self._client = client
+        self._base = base.rstrip("/")
+
+    async def unchanged(self, marks: Mapping[str, str]) -> bool:
+        """Whether the service says so of every page in `marks`; without any, nobody knows."""
+        for url, mark in marks.items():
+            if (await self._get(url, mark)).status_code != httpx.codes.NOT_MODIFIED:
+                return False
+        return bool(marks)
+
+    async def read(self) -> Snapshot:
+        marks: dict[str, str | None] = {}
+        users = await self._all("Users", _Page[User], marks)
+        groups = await self._all("Groups", _Page[Group], marks)
+        told = {url: mark for url, mark in marks.items() if mark is not None}
+        return Snapshot(users=users, groups=groups, marks=told if len(told) == len(marks) else {})
+
+    async def _all(self, what: str, type_: type[_Page[R]], marks: dict[str, str | None]) -> tuple[R, ...]:
+        """Page by page (RFC 7644, section 3.4.2.4): from 1, and by as many as came. In `marks` go the entity tags."""
+        found: dict[str, R] = {}
+        total = 1
+        while len(found) < total:
+            query = {"startIndex": len(found) + 1, "count": PAGE, "attributes": _ATTRIBUTES[what]}
+            url = f"{self._base}/{what}?{urlencode(query)}"
+            response = await self._get(url)
+            page = self._page(response, type_, what)
+            marks[url] = response.headers.get("etag")
+            if found and page.total != total:
+                raise self._odd(f"its {what} changed while they were read")
+            total = page.total
+            if total > MAX_RESOURCES:
+                raise self._odd(f"it has more than {MAX_RESOURCES} {what}")
+            more = {each.id: each for each in page.resources or ()}
+            if (
+                (len(found) < total and not more)
+                or len(more) < len(page.resources or ())
+                or not found.keys().isdisjoint(more)
+            ):
+                raise self._odd(f"its pages of {what} leave some out, or give some twice")
+            found.update(more)
+        if len(found) != total:
+            raise self._odd(f"it gives {len(found)} {what} and counts {total}")
+        return tuple(found.values())
+
+    def _page(self, response: httpx.Response, type_: type[_Page[R]], what: str) -> _Page[R]:
+        try:
+            return msgspec.json.decode(response.content, type=type_)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise self._odd(f"its {what} are not a list of SCIM: {error}") from error
+
+    async def _get(self, url: str, mark: str | None = None) -> httpx.Response:
+        """An answer that is one: 200, or 304 where a mark was given."""
+        try:
+            async with self._client.stream(
+                "GET", url, headers={} if mark is None else {"If-None-Match": mark}
+            ) as response:
+                body = bytearray()
+                async for chunk in response.aiter_bytes():
+                    body += chunk
+                    if len(body) > MAX_PAGE_BYTES:
+                        raise self._odd(f"an answer is larger than {MAX_PAGE_BYTES} bytes")
+                headers = {name: value for name, value in response.headers.items() if name == "etag"}
+                answer = httpx.Response(response.status_code, headers=headers, content=bytes(body))
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise UnavailableError(
+                f"{self._base} does not answer: {str(error) or type(error).__name__}", code="directory_unavailable"
+            ) from error
+        if answer.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
+            raise ConfigurationError(
+                f"{self._base} does not take the token ({answer.status_code}){_detail(answer)}",
+                code="directory_token",
+                hint="It must be good for reading Users and Groups, and not have run out.",
+            )
+        if answer.status_code == httpx.codes.OK or (mark and answer.status_code == httpx.codes.NOT_MODIFIED):
+            return answer
+        raise self._odd(f"it says {answer.status_code}{_detail(answer)}")
+
+    def _odd(self, what: str) -> UnavailableError:
+        return UnavailableError(
+            f"{self._base} gives no directory: {what}", code="directory_answer", hint="The file stays as it was."
+        )
+
+
+def _detail(answer: httpx.Response) -> str:
+    try:
+        detail = msgspec.json.decode(answer.content, type=_Problem).detail
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        detail = None
+    return f": {detail[:200]}" if detail else ""
+
+
+@asynccontextmanager
+async def connect(
+    base: str, token: Secret, *, transport: httpx.AsyncBaseTransport | None = None
+) -> AsyncIterator[Scim]:
+    """Over HTTPS, or plainly to this machine: the token can read everybody's groups."""
+    parts = urlsplit(base)
+    local = is_loopback(parts.hostname or "")
+    if parts.scheme != "https" and not (parts.scheme == "http" and local):
+        raise UsageError(f"{base} is not https://…", code="usage", hint="The base URL of the service, as …/scim/v2")
+    if parts.query or parts.fragment or parts.username is not None:
+        raise UsageError("the base URL takes no query, fragment, name or password", code="usage")
+    headers = {"Authorization": f"Bearer {token.reveal()}", "Accept": "application/scim+json, application/json"}
+    async with httpx.AsyncClient(
+        headers=headers, timeout=SECONDS, follow_redirects=False, trust_env=not local, transport=transport
+    ) as client:
+        yield Scim(client, base)
