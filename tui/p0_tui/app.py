@@ -27,8 +27,8 @@ NOTICED_SECONDS: Final = 2.0
 
 
 class P0App(App[None]):
-    """`state` is the directory for drafts and copied commands, None to keep nothing. Once it has ended, `handover` is
-    the psql that it was left for, if it was."""
+    """`state` is the directory for drafts and copied commands, None to keep nothing; `started` is called once all that
+    is always needed is loaded. Once it has ended, `handover` is the psql that it was left for, if it was."""
 
     TITLE = "p0"
     CSS_PATH = Path(__file__).with_name("p0.tcss")
@@ -43,6 +43,7 @@ class P0App(App[None]):
         clock: Callable[[], float],
         state: Path | None,
         database: str | None = None,
+        started: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__()
         self._backend = backend
@@ -56,6 +57,7 @@ class P0App(App[None]):
             run=self._run_program,
             copy=self._copy,
             leave=self._leave_for,
+            started=started,
             database=database,
         )
 

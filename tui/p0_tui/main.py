@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -25,12 +26,18 @@ def run(*, profile: str | None = None, database: str | None = None) -> None:
     chosen = load(profile)
     state = state_directory(chosen.name)
     backend = LauncherBackend(chosen, cache=state / "catalogs")
-    app = P0App(backend, clock=time.time, state=state, database=database)
+    app = P0App(backend, clock=time.time, state=state, database=database, started=_collect_garbage)
     app.run()
     if app.return_code:
         raise LauncherError("p0 tui stopped on an error of its own", code="internal", hint="The draft is kept.")
     if app.handover is not None:
         _become_psql(chosen, app.handover)
+
+
+def _collect_garbage() -> None:
+    """The command line turned it off for the start. What is loaded by now stays: no later search need go through it."""
+    gc.freeze()
+    gc.enable()
 
 
 def _become_psql(profile: Profile, handover: Handover) -> NoReturn:

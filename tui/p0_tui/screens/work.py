@@ -1,11 +1,7 @@
-"""The work screen: header, the four modes, banner and key hints, and the line to the server behind them.
-
-It owns what the modes share: the facts, the connection, and the terminal while psql has it. Modes ask by message.
-"""
+"""The work screen: header, the four modes, banner and key hints, and what modes ask for by message."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -21,28 +17,21 @@ from p0_access.messages.views import Event
 from p0_tui.backend import Backend
 from p0_tui.drafts import Drafts
 from p0_tui.external_editor import edit_text
-from p0_tui.facts import Facts
-from p0_tui.live import Connection, Live
 from p0_tui.modes.messages import (
     CopyWanted,
     DatabaseWanted,
     EditWanted,
     Extended,
-    Failed,
-    ListsChanged,
     Tell,
     error_content,
-    signed_out,
 )
 from p0_tui.modes.request import RequestMode
 from p0_tui.psql import Handover, Run
 from p0_tui.reader import Reader
-from p0_tui.safe import joined, safe
-from p0_tui.screens.browser import BrowserScreen
+from p0_tui.safe import safe
 from p0_tui.screens.choose_database import ChooseDatabaseScreen
-from p0_tui.screens.launching import Launching
+from p0_tui.screens.connected import Connected
 from p0_tui.screens.navigation import COMPACT_BELOW
-from p0_tui.screens.sign_in import SignInScreen
 from p0_tui.widgets.banner import ReadyBanner
 from p0_tui.widgets.editor import Editor
 from p0_tui.widgets.header import HeaderBar, Mode, Target
@@ -58,9 +47,9 @@ MIN_WIDTH: Final = 60
 MIN_HEIGHT: Final = 18
 
 
-class WorkScreen(Launching):
+class WorkScreen(Connected):
     """`clock` gives seconds since the epoch; `run` runs programs on the terminal; `copy` puts text on the clipboard;
-    `leave` ends the application for psql."""
+    `leave` ends the application for psql; `started` is told when all that is always needed is loaded."""
 
     ALLOW_IN_MAXIMIZED_VIEW = "HeaderBar, #banner, KeyHints"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -81,30 +70,20 @@ class WorkScreen(Launching):
         run: Run,
         copy: Callable[[str], Content],
         leave: Callable[[Handover], None],
+        started: Callable[[], None],
         database: str | None = None,
     ) -> None:
-        super().__init__()
-        self._backend = backend
+        super().__init__(backend)
         self._clock = clock
         self._run = run
         self._copy = copy
         self._leave = leave
-        self._facts = Facts(backend)
+        self._started = started
         self._reader = Reader()
         self._request = RequestMode(backend, drafts, self._reader, clock=clock, load_catalog=self._facts.catalog)
         self._wanted = database or drafts.current.database
         self._drafts = drafts
-        self._connection = Connection(state="connecting")
         self._banner = ReadyBanner(clock)
-        self._asking_to_sign_in = False
-        backend.announce_sign_ins(self._announce_sign_in)
-        self._live = Live(
-            backend,
-            refresh=self._refresh,
-            on_event=self._on_event,
-            on_connection=self._on_connection,
-            jitter=random.random,
-        )
 
     @property
     def request(self) -> RequestMode:
@@ -138,7 +117,7 @@ class WorkScreen(Launching):
             clock=self._clock,
             load_catalog=self._facts.catalog,
             everything=lambda: self._facts.everything,
-            looked_at=self._looked_at,
+            looked_at=self.looked_at,
         )
         self._history = HistoryMode(self._backend, clock=self._clock)
         modes = self.query_one(ContentSwitcher)
@@ -151,7 +130,8 @@ class WorkScreen(Launching):
         self._request.start()
         if self._drafts.problem:
             self.post_message(Tell(safe(self._drafts.problem), bad=True))
-        self._stay_connected()
+        self._started()
+        self.stay_connected()
 
     def on_resize(self, event: events.Resize) -> None:
         width, height = event.size
@@ -170,45 +150,20 @@ class WorkScreen(Launching):
         who = None if me is None else me.subject.email or me.subject.sub
         header.show_state(None if narrow else who, self._facts.database(self._request.database), self._connection)
 
-    # --- the line to the server
+    # --- what is heard from the server
 
-    @work(exclusive=True, group="live")
-    async def _stay_connected(self) -> None:
-        await self._live.run()
-
-    async def _refresh(self) -> None:
-        await self._facts.refresh()
-        self._show_facts()
-
-    def _on_event(self, event: Event) -> None:
+    def show_event(self, event: Event) -> None:
         for mode in (self._request, self._mine, self._inbox):
             mode.event(event)
-        self._refresh_lists()
 
-    def _on_connection(self, connection: Connection) -> None:
-        was, self._connection = self._connection.state, connection
-        self.show_header()
-        if connection.state == "live" and was == "offline":
-            self.post_message(Tell(safe("Connected again.")))
-            self._request.recheck()
-        elif connection.state == "offline" and connection.problem is not None:
-            if not self._request.database and self._wanted:
-                self._use_database(self._wanted)  # there may be a catalog of it from last time
-            if signed_out(connection.problem):
-                self._ask_to_sign_in(connection.problem)
-            elif was != "offline":
-                text = joined((safe("Offline, trying again: "), error_content(connection.problem)))
-                self.post_message(Tell(text, bad=True))
+    def connected_again(self) -> None:
+        self._request.recheck()
 
-    @work(exclusive=True, group="lists")
-    async def _refresh_lists(self) -> None:
-        try:
-            await self._facts.refresh_lists()
-        except P0Error:
-            return  # the next poll tells, and the header says that the connection is gone
-        self._show_facts()
+    def disconnected(self) -> None:
+        if not self._request.database and self._wanted:
+            self._use_database(self._wanted)  # there may be a catalog of it from last time
 
-    def _show_facts(self) -> None:
+    def show_facts(self) -> None:
         facts = self._facts
         if not self._request.database and facts.databases:
             names = [item.name for item in facts.databases]
@@ -219,57 +174,7 @@ class WorkScreen(Launching):
         self._mine.show(facts.mine)
         self._inbox.show(facts.to_review, facts.unread)
         self._history.show(facts.everything)
-        for item in facts.arrived:
-            who = item.requestor.email or item.requestor.sub
-            self.post_message(Tell(safe(f"To review: {who} on {item.database}, {item.reason or item.summary}")))
-        facts.arrived = ()
         self.show_header()
-
-    def _looked_at(self, rid: str) -> None:
-        if rid in self._facts.unread:
-            self._facts.look_at(rid)
-            self._show_facts()
-
-    @on(ListsChanged)
-    def _lists_changed(self) -> None:
-        self._refresh_lists()
-
-    def action_reconnect(self) -> None:
-        self._live.retry_now()
-        self._refresh_lists()
-
-    def _ask_to_sign_in(self, problem: P0Error) -> None:
-        """Once, however many calls have found it out."""
-        if not self._asking_to_sign_in:
-            self._asking_to_sign_in = True
-            self._wait_for_sign_in(problem)
-
-    @work(group="sign-in")
-    async def _wait_for_sign_in(self, problem: P0Error) -> None:
-        try:
-            answer = await self.app.push_screen_wait(SignInScreen(problem))
-            if answer == "sign-in":
-                await self._backend.sign_in()
-        except P0Error as error:
-            self._tell(Tell(error_content(error), bad=True))
-            return
-        finally:
-            self._asking_to_sign_in = False
-        if answer != "later":
-            self.workers.cancel_group(self, "live")
-            await self._backend.close()
-            self._stay_connected()
-
-    def _announce_sign_in(self, url: str, give_up: Callable[[], None]) -> Callable[[], None]:
-        """Says that the browser is needed, until what it returns is called."""
-        screen = BrowserScreen(url)
-
-        def ended(signed_in: bool | None) -> None:  # noqa: FBT001 - the dialog's one result
-            if signed_in is False:
-                give_up()
-
-        self.app.push_screen(screen, ended)
-        return lambda: screen.finish(True)  # noqa: FBT003 - the dialog's one result
 
     # --- what modes ask for
 
@@ -277,13 +182,6 @@ class WorkScreen(Launching):
     def _tell(self, message: Tell) -> None:
         severity = "error" if message.bad else "information"
         self.app.notify(message.content.plain, markup=False, severity=severity)  # type: ignore[arg-type]
-
-    @on(Failed)
-    def _failed(self, message: Failed) -> None:
-        if signed_out(message.error):
-            self._ask_to_sign_in(message.error)
-        else:
-            self._tell(Tell(error_content(message.error), bad=True))
 
     @on(DatabaseWanted)
     def _database_wanted(self, message: DatabaseWanted) -> None:

@@ -40,5 +40,6 @@ class ReadyBanner(Prose):
         if self.access is not None:
             left = time_left(self.access.not_after - self._clock())
             mark = look_of(self.access.database).mark
-            said = f"● READY {self.access.rid}  F2 psql on {mark}{self.access.database}, F3 runs its SQL  ⏳ {left} left"
+            where = f"{mark}{self.access.database}"
+            said = f"● READY {self.access.rid}  F2 psql on {where}, F3 runs its SQL  ⏳ {left} left"
             self.show(safe(said, "bold"))
