@@ -40,7 +40,9 @@ ConfigOption = Annotated[
 
 @app.command()
 def run(config: ConfigOption) -> None:
-    """Work until stopped: claim jobs, verify, grant, and end what is due. SIGHUP looks at the rules at once.
+    """Claim jobs, verify, grant and end, until stopped.
+
+    SIGHUP looks at the rules at once.
 
     Example: p0 agent run --config /etc/p0/agent.toml
     """
@@ -63,7 +65,9 @@ def bootstrap(
         bool, typer.Option("--undo", help="Print what takes it all out again, ledger and evidence included.")
     ] = False,
 ) -> None:
-    """Print the SQL that a DBA runs for this agent, as a superuser or as who may create roles and owns what is managed.
+    """Print the SQL that a DBA runs for this agent.
+
+    They run it as a superuser, or as who may create roles and owns what is managed.
 
     It may be run again. It creates the passwords' files if they do not exist; only their verifiers are in the SQL.
 
@@ -90,7 +94,9 @@ def bootstrap(
 
 @app.command()
 def audit(config: ConfigOption) -> None:
-    """Print the agent's evidence as JSON lines, for `p0 audit` to examine elsewhere.
+    """Print the agent's evidence as JSON lines.
+
+    `p0 audit` examines them elsewhere.
 
     Example: p0 agent audit --config agent.toml > evidence.jsonl
     """
@@ -108,7 +114,9 @@ def audit(config: ConfigOption) -> None:
 
 @app.command()
 def key(config: ConfigOption) -> None:
-    """Print the agent's public key, as the server's configuration and the launchers' profiles name it.
+    """Print the agent's public key.
+
+    The server's configuration and the launchers' profiles name it like this.
 
     Example: p0 agent key --config agent.toml
     """
@@ -128,7 +136,9 @@ def submit(
     config: ConfigOption,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for the running agent's answer.")] = 30.0,
 ) -> None:
-    """Hand the agent a signed act past the server, which may be holding it back. The running agent takes it.
+    """Hand the agent a signed act past the server.
+
+    The server may be holding it back. The running agent takes it.
 
     Exit status: 0 taken, 77 refused, 75 no answer yet, 78 the agent's database is out of reach.
 
@@ -152,7 +162,9 @@ def doctor(
     config: ConfigOption,
     json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,  # noqa: FBT002  typer's
 ) -> None:
-    """Check the set-up and report what the installation leaves open. Nothing is changed.
+    """Check the set-up, and what the installation leaves open.
+
+    Nothing is changed.
 
     Exit status: 0 nothing found, 1 gaps, 78 the agent cannot work like this.
 

@@ -105,7 +105,9 @@ def notices(
     retry: Annotated[bool, typer.Option("--retry", help="Try to deliver the dead ones again.")] = False,
     json: Json = False,
 ) -> None:
-    """List notices that could not be delivered: those given up, and those that will be tried again.
+    """List notices that could not be delivered.
+
+    These are those given up, and those that will be tried again.
 
     Example: p0 server notices --config server.toml --retry
     """

@@ -39,31 +39,51 @@ async def until_logged(stage: Stage, words: str) -> None:
             await asyncio.sleep(0.05)
 
 
+def in_files_of_their_own(stage: Stage) -> tuple[Path, Path]:
+    """The rules of server and agent, which have one file otherwise."""
+    servers, agents, settings = (stage.directory / name for name in ("rules.yaml", "agents.yaml", "agent.toml"))
+    agents.write_text(servers.read_text())
+    settings.write_text(settings.read_text().replace(servers.name, agents.name))
+    return servers, agents
+
+
 async def test_rules_change_while_everything_runs() -> None:
-    async with Stage(attended=False) as stage, part(stage, "server") as server, part(stage, "agent") as agent:
-        await signed_in(stage)
-        await until_match(stage, match=True)
-        assert (await ask(stage, "select 1")).out == "1\n"
-        rules = stage.directory / "rules.yaml"
-        good = rules.read_text()
+    async with Stage(attended=False) as stage:
+        files = in_files_of_their_own(stage)
+        async with part(stage, "server") as server, part(stage, "agent") as agent:
+            await signed_in(stage)
+            await until_match(stage, match=True)
+            assert (await ask(stage, "select 1")).out == "1\n"
+            good = files[1].read_text()
 
-        rules.write_text(good + "nonsense\n")
-        for process in (server, agent):
-            os.kill(process.pid, signal.SIGHUP)
-        await until_logged(stage, "old ones stay")
-        assert (await ask(stage, "select 2")).out == "2\n"
+            def rules_are(text: str, *of: Path) -> None:
+                for path in of or files:
+                    path.write_text(text)
+                for process in (server, agent):
+                    os.kill(process.pid, signal.SIGHUP)
 
-        closed = good.replace("access: {privileges: [CONNECT]}\n    approval: {auto: true}",
-                              "access: {privileges: [CONNECT]}\n    approval: {deny: Not today.}")  # fmt: skip
-        assert closed != good
-        rules.write_text(closed)
-        for process in (server, agent):
-            os.kill(process.pid, signal.SIGHUP)
-        await until_logged(stage, "replaced")
-        await until_match(stage, match=True)
-        denied = await ask(stage, "select 3")
-        assert (denied.status, denied.out) == (77, "")
-        assert "Not today." in denied.err
+            rules_are(good + "nonsense\n")
+            await until_logged(stage, "old ones stay")
+            assert (await ask(stage, "select 2")).out == "2\n"
+
+            connect = "access: {privileges: [CONNECT]}\n    approval: {"
+            rules_are(good)
+            rules_are(good.replace(f"{connect}auto: true", f"{connect}auto: true, step_up: true"), files[1])
+            await until_match(stage, match=False)
+            signed_in_for = await ask(stage, "select 2 + 2")
+            assert (signed_in_for.status, signed_in_for.out) == (0, "4\n"), signed_in_for
+            assert "this needs a sign-in of its own" in signed_in_for.err, "the agent alone wants it"
+            listed = json.loads((await p0(stage, DANA, "requests", "--json")).out)
+            assert [each["code"] for each in listed[:2]] == [None, "step_up_required"]
+
+            closed = good.replace(f"{connect}auto: true", f"{connect}deny: Not today.")
+            assert closed != good
+            rules_are(closed)
+            await until_logged(stage, "replaced")
+            await until_match(stage, match=True)
+            denied = await ask(stage, "select 3")
+            assert (denied.status, denied.out) == (77, "")
+            assert "Not today." in denied.err
 
 
 async def test_a_requestor_sees_who_is_waited_for_and_every_rule_that_was_considered(stage: Stage) -> None:

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
 import shutil
 import stat
 import sys
 import time
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import jwt
 import msgspec
 import pytest
 
 from fix_identity import SECRET, served_issuer
+from fix_sign_in import changed, follow, visiting
 from fix_stage import Ran, p0
 from p0_demo.identity_provider import CLIENT_ID
 from p0_demo.stage import DANA, DATABASE, Stage
 from p0_launcher.connection import open_wallet
+from p0_launcher.login.flow import sign_in
+from p0_launcher.login.keeping import keep_session
+from p0_launcher.login.provider import IdentityProvider
 from p0_launcher.profile import load
+from p0_launcher.wallet import StoredSession
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -49,6 +61,45 @@ class Machine:
             session = msgspec.structs.replace(draft.contents.session, **changes)
             draft.contents = msgspec.structs.replace(draft.contents, session=session)
 
+    async def sign_in_before(self) -> None:
+        """As Dana did so long ago that the token is over; the session is not."""
+        profile = load(environ={"P0_CONFIG": str(self.path)})
+        provider = IdentityProvider(profile, clock=lambda: time.time() - 55)
+        with behaving(self.stage, token_seconds=-100):
+            async with visiting(as_dana) as show_url:
+                session = await sign_in(profile, provider, show_url=show_url, random=os.urandom)
+        await keep_session(open_wallet(profile), session)
+
+    async def sessions(self) -> list[StoredSession]:
+        kept = (await open_wallet(load(environ={"P0_CONFIG": str(self.path)})).read()).session
+        return [] if kept is None else [kept]
+
+
+async def as_dana(url: str) -> None:
+    assert (await follow(changed(url, login_hint=DANA.sub))).status_code == 200
+
+
+async def ended_past_the_server(machine: Machine, rid: str) -> None:
+    """This machine is not told."""
+    signed = machine.path.parent / "end.json"
+    assert (await machine.p0("revoke", rid, "--to-file", str(signed))).status == 0
+    agent = ("--config", str(machine.stage.directory / "agent.toml"))
+    submitted = await machine.p0("agent", "submit", str(signed), *agent)
+    assert submitted.status == 0, submitted
+    shown = await machine.p0("show", rid, "--watch", "--json")
+    assert '"state":"ended"' in shown.out.splitlines()[-1], shown
+
+
+@contextmanager
+def behaving(stage: Stage, **changes: Any) -> Iterator[None]:
+    """The identity provider, for a while."""
+    kept = stage.provider.behaviour
+    stage.provider.behaviour = msgspec.structs.replace(kept, **changes)
+    try:
+        yield
+    finally:
+        stage.provider.behaviour = kept
+
 
 @pytest.fixture
 def machine(stage: Stage, tmp_path: Path) -> Machine:
@@ -74,13 +125,17 @@ async def test_a_first_sign_in_makes_the_profile_and_trusts_only_who_is_named(ma
     assert {stat.S_IMODE(path.stat().st_mode) for path in secrets.iterdir()} == {0o600}
 
 
-async def test_signing_out_forgets_everything(machine: Machine) -> None:
+async def test_signing_out_forgets_everything_and_says_what_goes_on(machine: Machine) -> None:
     assert (await machine.first_login("--agent", machine.agent)).status == 0
     assert (await machine.p0("psql", *SQL)).status == 0
+    assert (await machine.p0("psql", *SQL[:3], "select min(name) from enterprise.markets", *SQL[4:])).status == 0
+    second, first = [each["rid"] for each in json.loads((await machine.p0("requests", "--json")).out)[:2]]
+    await ended_past_the_server(machine, second)
     ran = await machine.p0("logout")
     assert (ran.status, ran.out) == (0, "")
     assert "p0: signed out" in ran.err
-    assert "stays active until its time is up" in ran.err
+    (said,) = [line for line in ran.err.splitlines() if "r-" in line]
+    assert re.fullmatch(rf"p0: {first} stays active until \d\d:\d\d; its credential is forgotten here", said), ran
     assert [path.name for path in (machine.path.parent / "secrets").iterdir()] == ["lock"]
     for command in (("whoami",), ("psql", *SQL), ("requests",)):
         after = await machine.p0(*command)
@@ -97,10 +152,34 @@ async def test_a_sign_in_that_has_expired_says_so(machine: Machine) -> None:
     assert ran.err == "p0: your sign-in has expired\nhint: Sign in again: p0 login\n"
 
 
-async def test_a_refreshed_token_carries_the_session_on_up_to_the_agent(machine: Machine) -> None:
+@pytest.mark.parametrize("nonce", [True, False], ids=["with a nonce", "without"])
+async def test_a_refreshed_token_carries_the_session_on_up_to_the_agent(machine: Machine, *, nonce: bool) -> None:
+    """The login's own token is over for everybody, and the nonce is in that one alone where refreshing gives none."""
     assert (await machine.first_login("--agent", machine.agent)).status == 0
-    await machine.change_session(expires=int(time.time()) - 1)
-    assert (await machine.p0("psql", *SQL)).out == "United States\n"
+    await machine.sign_in_before()
+    with behaving(machine.stage, nonce_on_refresh=nonce):
+        ran = await machine.p0("psql", *SQL)
+        assert (ran.status, ran.out) == (0, "United States\n"), ran
+        (session,) = await machine.sessions()
+        assert session.fresh is not None
+        claims = jwt.decode(session.fresh, options={"verify_signature": False})
+        assert ("nonce" in claims) is nonce
+        assert (await machine.p0("whoami")).status == 0
+
+
+async def test_a_provider_that_refreshes_without_an_id_token_asks_for_a_new_sign_in(machine: Machine) -> None:
+    assert (await machine.first_login("--agent", machine.agent)).status == 0
+    await machine.sign_in_before()
+    with behaving(machine.stage, token_on_refresh=False):
+        ran = await machine.p0("psql", *SQL)
+    assert (ran.status, ran.out) == (78, "")
+    said, hint = ran.err.splitlines()
+    assert said == "p0: your sign-in has expired, and the identity provider gives no ID token when it is refreshed"
+    assert hint.startswith("hint: Sign in again: p0 login")
+    assert (await machine.p0("login")).status == 0
+    assert (await machine.p0("psql", *SQL)).status == 0
+    out = await machine.p0("logout", P0_SERVER="http://127.0.0.1:9")
+    assert re.search(r"p0: r-\w+ may be active until \d\d:\d\d: the server does not say; its", out.err), out
 
 
 async def test_a_provider_that_is_gone_is_named(machine: Machine) -> None:

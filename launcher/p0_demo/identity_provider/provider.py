@@ -124,16 +124,20 @@ class DevelopmentProvider:
             case "refresh_token":
                 sign_in, refresh = self._grants.redeem_refresh(parameters.get("refresh_token", ""), client_id=client_id)
                 nonce = sign_in.nonce if self.behaviour.nonce_on_refresh else None
+                if not self.behaviour.token_on_refresh:
+                    return self._answer(refresh)
             case None:
                 raise OAuthError("invalid_request", "grant_type is missing")
             case _:
                 raise OAuthError("unsupported_grant_type", "only authorization_code and refresh_token")
+        return self._answer(refresh) | {"id_token": self._id_token(sign_in, nonce)}
+
+    def _answer(self, refresh: str) -> dict[str, Any]:
         return {
             "access_token": secrets.token_urlsafe(32),  # opens nothing: there is no userinfo and no API here
             "token_type": "Bearer",
             "expires_in": self.behaviour.token_seconds,
             "refresh_token": refresh,
-            "id_token": self._id_token(sign_in, nonce),
         }
 
     def revoke(self, parameters: dict[str, str]) -> None:

@@ -32,7 +32,9 @@ Heads = Annotated[
 
 @app.command()
 def verify(file: File, *, agent: Agent = None, head: Heads = None, json: Json = False) -> None:
-    """Tell whether a log is whole: gaps, edits, forks and truncations, each by its place.
+    """Tell whether a log is whole, and if not, what is wrong.
+
+    Gaps, edits, forks and truncations are told apart, each by its place.
 
     Example: p0 audit verify evidence.jsonl
     """
@@ -118,7 +120,9 @@ def receipt(
     agent: Agent = None,
     json: Json = False,
 ) -> None:
-    """Check the receipt of an access that has ended: its agent's signature, and whether anything is left.
+    """Check the receipt of an access that has ended.
+
+    That is its agent's signature, and whether anything is left.
 
     Example: p0 show r-5kq2m7xa --json > receipt.json && p0 audit receipt receipt.json
     """
@@ -140,7 +144,9 @@ def receipt(
 def forget(
     agent: Annotated[str, typer.Argument(metavar="THUMBPRINT", help="The agent whose database was restored.")],
 ) -> None:
-    """Forget how far an agent's evidence had come, after its administrators have said why it went back.
+    """Forget how far an agent's evidence had come.
+
+    Do so after its administrators have said why it went back.
 
     Example: p0 audit forget Zk3…
     """

@@ -64,7 +64,7 @@ def explain(
     reason: Annotated[str | None, typer.Option(metavar="TEXT", envvar="P0_REASON")] = None,
     trace: Annotated[bool, typer.Option("--trace", help="Also each rule that was considered, and why not.")] = False,
 ) -> None:
-    """Say what SQL needs and why, and how a request for it would be routed.
+    """Say what SQL needs, why, and how it would be routed.
 
     With -d the server reads it; with --catalog this machine does, without a network; with --dsn this machine and the
     database. -o json prints one line for each statement, -o sql the GRANTs.

@@ -24,7 +24,9 @@ def extend(
     timeout: Annotated[str, typer.Option(help="How long to wait for a decision.")] = DEFAULT_PATIENCE,
     json: Json = False,
 ) -> None:
-    """Ask that your access may last longer: a request of its own, decided by the same rules. Sessions go on.
+    """Ask that your access may last longer.
+
+    That is a request of its own, decided by the same rules. Sessions go on.
 
     Example: p0 extend r-5kq2m7xa --ttl 2h --reason "The export takes longer"
     """
@@ -52,7 +54,9 @@ def review(
     yes: Annotated[bool, typer.Option("--yes", help="Sign without being asked.")] = False,
     json: Json = False,
 ) -> None:
-    """Say that you have looked at an emergency: it is shown, and your signature closes its review.
+    """Sign that you have looked at an emergency.
+
+    It is shown first; your signature closes its review.
 
     Example: p0 review r-5kq2m7xa --comment "Justified: INC-4411"
     """

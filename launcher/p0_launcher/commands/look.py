@@ -27,7 +27,9 @@ def ls(
     ] = None,
     json: Json = False,
 ) -> None:
-    """List databases, the relations in one, or the columns of those that match a pattern.
+    """List databases, their relations, and their columns.
+
+    Without a name the databases; with one its relations; with a pattern, too, the columns of those that match.
 
     With a database alone, --json prints its whole catalog, as `p0 explain --catalog` reads it.
 

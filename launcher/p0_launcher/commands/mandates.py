@@ -65,7 +65,9 @@ def allow(
     yes: Yes = False,
     json: Json = False,
 ) -> None:
-    """Approve in advance what somebody may ask for: it counts as your approval, as often as you say.
+    """Approve in advance what somebody may ask for.
+
+    It counts as your approval, as often as you say.
 
     Example: p0 allow dana@corp.example -d prod-sales --grant "SELECT on enterprise.orders" --uses 3 --for 8h
     """
@@ -123,7 +125,9 @@ def delegate(
     yes: Yes = False,
     json: Json = False,
 ) -> None:
-    """Let somebody approve in your place while you are away: never their own requests, nor yours.
+    """Let somebody approve in your place while you are away.
+
+    They never approve their own requests, nor yours.
 
     Example: p0 delegate sam@corp.example --for 1w --groups dba
     """

@@ -47,7 +47,9 @@ def agent(ctx: typer.Context) -> None:
 
 
 def demo(ctx: typer.Context) -> None:
-    """Everything on this machine: PostgreSQL, sign-in, request, approval, rows, and a clean end.
+    """Show everything on this machine, with a PostgreSQL of its own.
+
+    It goes from the sign-in by a request, its approval and the rows to a clean end.
 
     Example: p0 demo --keep
     """

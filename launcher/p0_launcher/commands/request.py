@@ -43,9 +43,9 @@ def request(
     break_glass: BreakGlass = False,
     json: Json = False,
 ) -> None:
-    """Ask for access and print the request's id, without waiting for people or running anything.
+    """Ask for access and print the request's id, running nothing.
 
-    p0 psql --resume ID goes on with it, on the machine that asked.
+    Nobody is waited for. p0 psql --resume ID goes on with it, on the machine that asked.
 
     Example: p0 request -d mydatabase -c "select email from enterprise.customers" --reason "INC-4411"
     """

@@ -62,7 +62,7 @@ def show(
     trace: Annotated[bool, typer.Option("--trace", help="Also each rule that was considered, and why not.")] = False,
     json: Json = False,
 ) -> None:
-    """Show a request: what it asks for, who is waited for and why, and its history.
+    """Show a request: what it asks for, who decides, its history.
 
     Example: p0 show r-5kq2m7xa --watch
     """
@@ -98,9 +98,9 @@ def relinquish(rid: Id, *, comment: Comment = "", to_file: ToFile = None, json: 
 
 
 def revoke(rid: Id, *, comment: Comment = "", to_file: ToFile = None, json: Json = False) -> None:
-    """End somebody's access at once: no new logins, sessions terminated.
+    """End somebody's access at once.
 
-    A server may hold it back. With --to-file it is only signed; the agent takes it in with `p0 agent submit FILE`.
+    There are no new logins, and sessions are terminated. A server may hold it back. With --to-file it is only signed; the agent takes it in with `p0 agent submit FILE`.
 
     Example: p0 revoke r-5kq2m7xa --comment "Incident closed"
     """

@@ -37,7 +37,7 @@ MAX_EXPORT_LINE: Final = 64 * 1024 * 1024
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Check, test, explain and replay rules, before they decide anything.",
+    help="Check, test, explain and replay rules.",
 )
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The rules.")]
@@ -59,7 +59,7 @@ def check(
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if there are warnings.")] = False,
     json: Json = False,
 ) -> None:
-    """Say whether rules can be used, and what in them is probably a mistake.
+    """Say whether rules can be used, and what looks like a mistake.
 
     Example: p0 rules check rules.yaml --strict
     """
@@ -137,7 +137,9 @@ def explain(
         str | None, typer.Option(metavar="TIME", help="When: 2026-01-05T12:00:00+01:00. Now, if not said.")
     ] = None,
 ) -> None:
-    """Tell each rule that was considered, and why it matched or not: for a request, or for SQL and rules in a file.
+    """Tell each rule that was considered, and why it matched or not.
+
+    That is for a request, or for SQL and rules in a file.
 
     Example: p0 rules explain --rules rules.yaml --catalog sales.json --group analysts -c "select 1"
     """
@@ -179,7 +181,9 @@ def replay(
     fail_on: Annotated[str, typer.Option(metavar="wider|any|never", help="What makes it exit with 1.")] = "wider",
     json: Json = False,
 ) -> None:
-    """Hold new rules against recorded requests: what would be decided otherwise, and what becomes automatic.
+    """Hold new rules against recorded requests.
+
+    What would be decided otherwise is told, and what becomes automatic.
 
     The requests are those that you may see; the catalog is the one of now.
 

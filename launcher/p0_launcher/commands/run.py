@@ -107,10 +107,10 @@ def exec_(
     timeout: Timeout = DEFAULT_PATIENCE,
     resume: Resume = None,
 ) -> None:
-    """Get access, wait for the decision, and become a program that reads libpq's environment: pg_dump, pgcli, a script.
+    """Get access, wait for the decision, and become any program.
 
-    What the program will run is not known, so what is asked for is permissions, for any statement over them: by --role,
-    by --grant, or those that the SQL of -c and -f needs.
+    It is one that reads libpq's environment: pg_dump, pgcli, a script. What it will run is not known, so what is asked
+    for is permissions, for any statement over them: by --role, by --grant, or those that the SQL of -c and -f needs.
 
     Example:
 

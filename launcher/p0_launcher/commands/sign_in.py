@@ -14,8 +14,10 @@ from p0_launcher.commands.common import Json, ask, interactive, note, out, out_j
 from p0_launcher.errors import ConfigurationError, LauncherError, UnavailableError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from p0_launcher.profile import Profile, ProfileTable
-    from p0_launcher.wallet import StoredSession, Wallet
+    from p0_launcher.wallet import Held, StoredSession, Wallet
 
 
 def login(
@@ -231,11 +233,13 @@ async def _log_out(used: Profile) -> None:
 
     wallet = open_wallet(used)
     session = await _readable(wallet)
-    active = {} if session is None else (await wallet.read()).held
-    await wallet.wipe()
     if session is None:
+        await wallet.wipe()
         note("p0: you were not signed in")
         return
+    active = await _still_active(used, tuple((await wallet.read()).held.values()))
+    session = (await wallet.read()).session or session  # it may have been refreshed to ask that
+    await wallet.wipe()
     if session.refresh_token is not None:
         try:
             provider = IdentityProvider(used, clock=time.time)
@@ -244,8 +248,30 @@ async def _log_out(used: Profile) -> None:
         except (UnavailableError, LauncherError) as error:
             note(f"p0: signed out here, but {error}")
     note("p0: signed out")
-    for held in active.values():
-        note(f"p0: {held.rid} stays active until its time is up; its credential is forgotten here")
+    for each in active:
+        note(f"p0: {each}; its credential is forgotten here")
+
+
+async def _still_active(used: Profile, held: Sequence[Held]) -> tuple[str, ...]:
+    """What is to be said of accesses that go on. The agent may have ended some meanwhile, of which the server knows."""
+    from p0_launcher.connection import connect
+    from p0_launcher.render import clock
+
+    if not held:
+        return ()
+    found, known = [], True
+    async with connect(used) as connection:
+        for each in held:
+            until = clock(each.credential.not_after)
+            try:
+                state = (await connection.api.request(each.rid)).state if known else None
+            except LauncherError:
+                known, state = False, None  # nothing is asked of who does not answer
+            if state is None:
+                found.append(f"{each.rid} may be active until {until}: the server does not say")
+            elif not state.final:
+                found.append(f"{each.rid} stays {state.value} until {until}")
+    return tuple(found)
 
 
 async def _whoami(used: Profile, *, json: bool) -> None:

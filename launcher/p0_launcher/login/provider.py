@@ -52,6 +52,14 @@ class Tokens(Hidden, msgspec.Struct, frozen=True, kw_only=True):
     refresh_token: str | None = None
 
 
+class _Refreshed(Hidden, msgspec.Struct, frozen=True, kw_only=True):
+    """The same to a refresh token, where a provider may leave the ID token out (OpenID Connect Core 1.0, section
+    12.2)."""
+
+    id_token: str | None = None
+    refresh_token: str | None = None
+
+
 class _TokenError(msgspec.Struct, frozen=True, kw_only=True):
     error: str
     error_description: str = ""
@@ -103,7 +111,8 @@ class IdentityProvider:
                 "redirect_uri": redirect_uri,
                 "code_verifier": verifier,
                 "client_id": client_id,
-            }
+            },
+            Tokens,
         )
 
     async def refresh(self, session: StoredSession) -> Refreshed:
@@ -111,12 +120,15 @@ class IdentityProvider:
         if session.source is not None:
             tokens = Tokens(id_token=await identity_token(session.source, workload_audience(session.bind)))
         elif session.refresh_token is not None:
-            tokens = await self._tokens(
-                {
-                    "grant_type": "refresh_token",
-                    "refresh_token": session.refresh_token,
-                    "client_id": session.client_id,
-                }
+            tokens = _with_id_token(
+                await self._tokens(
+                    {
+                        "grant_type": "refresh_token",
+                        "refresh_token": session.refresh_token,
+                        "client_id": session.client_id,
+                    },
+                    _Refreshed,
+                )
             )
         else:
             raise NotSignedInError("your sign-in has expired", code="session_expired", hint="Sign in again: p0 login")
@@ -165,11 +177,11 @@ class IdentityProvider:
             )
         return endpoint
 
-    async def _tokens(self, form: dict[str, str]) -> Tokens:
+    async def _tokens(self, form: dict[str, str], type_: type[T]) -> T:
         endpoint = self.people((await self.metadata()).token_endpoint)
         response = await self._send("POST", endpoint, form)
         if response.is_success:
-            return self._parsed(response.content, Tokens)
+            return self._parsed(response.content, type_)
         if response.is_server_error:
             raise self._unavailable(f"answered {response.status_code}")
         refused = self._parsed(response.content, _TokenError)
@@ -223,6 +235,16 @@ class IdentityProvider:
             code="issuer_unavailable",
             hint="Try again later; what is still active keeps working until it ends",
         )
+
+
+def _with_id_token(refreshed: _Refreshed) -> Tokens:
+    if refreshed.id_token is None:
+        raise NotSignedInError(
+            "your sign-in has expired, and the identity provider gives no ID token when it is refreshed",
+            code="refresh_without_token",
+            hint="Sign in again: p0 login. Your administrators may be able to have it give one, or one that lasts",
+        )
+    return Tokens(id_token=refreshed.id_token, refresh_token=refreshed.refresh_token)
 
 
 def _require_safe(url: str) -> None:
