@@ -30,6 +30,7 @@ from p0_access.routing.decision import (
     Requirement,
 )
 from p0_access.routing.matching import spell
+from p0_access.routing.naming import gathered
 from p0_access.routing.routed import Implied, Routed, Ruled, Undecidable, carried, route_granted, route_reached
 from p0_access.routing.rule import BreakGlass, Deny, People
 from p0_access.routing.rules import RuleSet
@@ -153,13 +154,13 @@ def _requirements(found: Sequence[Routed], selection: Selection, question: Quest
 def _denials(found: Iterable[Routed], selection: Selection) -> Iterator[str]:
     """A line for each denying rule, one for each other cause, one for all that no rule covers; each names what it is
     about."""
-    by_cause: dict[tuple[str, str | None], list[str]] = {}
+    by_cause: dict[tuple[str, str | None], list[Routed]] = {}
     for item in found:
         cause = _cause(item, selection)
         if cause is not None:
-            by_cause.setdefault(cause, []).append(_name(item))
-    for (message, rule), names in by_cause.items():
-        named = spell(dict.fromkeys(names), "and")
+            by_cause.setdefault(cause, []).append(item)
+    for (message, rule), items in by_cause.items():
+        named = spell(dict.fromkeys(_names(items)), "and")
         if rule is not None:
             yield f"{message} ({named}; rule {rule})"
         else:
@@ -178,11 +179,19 @@ def _cause(item: Routed, selection: Selection) -> tuple[str, str | None] | None:
     return (rule.approval.message, rule.name) if isinstance(rule.approval, Deny) else None
 
 
+def _names(items: Sequence[Routed]) -> Iterator[str]:
+    """Of what is asked for, then of what is reached; columns of one relation stand together."""
+    for reached in (False, True):
+        within = [item for item in items if (not isinstance(item, Implied) and item.reached) == reached]
+        columns = [item.permission for item in within if item.permission.kind is Kind.COLUMN]
+        others = [_name(item) for item in within if item.permission.kind is not Kind.COLUMN]
+        for name in (*gathered(columns), *others):
+            yield f"{name}, which this reaches" if reached else name
+
+
 def _name(item: Routed) -> str:
-    name = str(item.permission)
-    if isinstance(item, Ruled) and item.columns and item.permission.kind is not Kind.COLUMN:
-        name = f"{name} for {spell(item.columns, 'and')}"
-    return name if isinstance(item, Implied) or not item.reached else f"{name}, which this reaches"
+    columns = item.columns if isinstance(item, Ruled) else ()
+    return f"{item.permission} for {spell(columns, 'and')}" if columns else str(item.permission)
 
 
 def _limits(found: Iterable[Routed], question: Question, selection: Selection) -> tuple[int, str, int | None]:

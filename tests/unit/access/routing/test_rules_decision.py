@@ -96,7 +96,7 @@ def test_reasons_of_a_denial() -> None:
     decision = route(given, question(*writes, EMAIL))
     assert isinstance(decision, Denied)
     assert decision.reasons == (
-        "Use {a} migration. (INSERT (a) on ledger.e, INSERT (b) on ledger.e and INSERT (c) on ledger.e; rule r1)",
+        "Use {a} migration. (INSERT (a, b and c) on ledger.e; rule r1)",
         "no rule covers SELECT (email) on enterprise.customers",
     )
     reached = route(given, question(VIEW, reached=(writes[0],)))
@@ -205,4 +205,4 @@ def test_a_long_list_is_cut_in_sentences() -> None:
     names = [column("enterprise", "markets", name, "SELECT") for name in "abcdef"]
     decision = route(rules(on("schemas: [ledger]")), question(*names))
     assert isinstance(decision, Denied)
-    assert decision.reasons[0].endswith("SELECT (c) on enterprise.markets and 3 more")
+    assert decision.reasons[0].endswith("SELECT (a, b, c and 3 more) on enterprise.markets")

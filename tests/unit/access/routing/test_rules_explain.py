@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from fix_routing import AUTO, CONNECT, EMAIL, MARKET, NAME, PII, TAGGED, VIEW, on, question, rules
-from p0_access.permissions.permission import relation
+from p0_access.permissions.permission import column, relation
 from p0_access.routing.decide import route
 from p0_access.routing.explain import explain, explain_trace
 
@@ -61,6 +61,34 @@ def test_the_trace() -> None:
         "CONNECT on database sales: implied: follows what it carries",
         "SELECT (email) on enterprise.customers, which this reaches: needs approval (rule r2)",
         "  r2: matches: enterprise.customers.email is pii",
+    )
+
+
+def test_columns_that_fared_alike_stand_together() -> None:
+    tags = "tags: {pii: ['enterprise.customers.p?']}"
+    both = "approval: {all: [{approvers: {groups: [privacy]}}, {approvers: {groups: [managers]}, count: 2}]}"
+    given = rules(on("tags: [pii]", both), on("relations: [enterprise.customers]", AUTO, READS), top=tags)
+    personal = [column("enterprise", "customers", f"p{number}", "SELECT") for number in range(9)]
+    plain = [column("enterprise", "customers", f"c{number}", "SELECT") for number in range(3)]
+    write = column("enterprise", "customers", "c0", "UPDATE")
+    decision = route(given, question(*plain, *personal))
+    assert explain(decision)[0] == (
+        "needs approval: 1 of privacy and 2 of managers (rule r1) because p0, p1, p2 and 6 more of "
+        "enterprise.customers are pii"
+    )
+    assert explain_trace(decision.trace) == (
+        "SELECT (c0, c1, c2) on enterprise.customers: automatic (rule r2)",
+        "  r1: no: the column is not pii",
+        "  r2: matches: SELECT (c0, c1 and c2) on enterprise.customers",
+        "SELECT (p0, p1, p2, p3, p4, p5, p6, p7, p8) on enterprise.customers: needs approval (rule r1)",
+        "  r1: matches: p0, p1, p2 and 6 more of enterprise.customers are pii",
+    )
+    assert explain(route(given, question(write, MARKET, *personal)))[0] == (
+        "denied: no rule covers UPDATE (c0) on enterprise.customers and SELECT (id) on enterprise.markets"
+    )
+    nobody = rules(on("relations: [enterprise.markets]"))
+    assert explain(route(nobody, question(*personal, reached=(MARKET,)))) == (
+        "denied: no rule covers SELECT (p0, p1, p2 and 6 more) on enterprise.customers",
     )
 
 
