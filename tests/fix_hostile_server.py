@@ -10,7 +10,7 @@ import json
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -40,7 +40,14 @@ class Attack:
     name: str
     step: int | None
     code: str
-    run: Callable[[Hostile], Awaitable[object]]
+    run: Callable[[Any], Awaitable[object]]
+
+
+class Scene(Protocol):
+    """Where an attack is made: a `Hostile`, or more around one."""
+
+    @property
+    def bench(self) -> Bench: ...
 
 
 class Theme:
@@ -54,7 +61,7 @@ class Theme:
         """Registers a coroutine function that makes the attack: what the agent answers is its result, what a launcher
         finds wrong it raises."""
 
-        def register(run: Callable[[Hostile], Awaitable[object]]) -> Callable[[Hostile], Awaitable[object]]:
+        def register(run: Callable[[Any], Awaitable[object]]) -> Callable[[Any], Awaitable[object]]:
             self.attacks.append(Attack(name=name, step=step, code=code, run=run))
             return run
 
@@ -194,14 +201,14 @@ class Hostile:
         return Person(name=name, groups=groups, issuer=self.elsewhere, clock=self.bench.clock)
 
 
-async def refused(attack: Attack, hostile: Hostile) -> tuple[int | None, str]:
+async def refused(attack: Attack, scene: Scene) -> tuple[int | None, str]:
     """How the attack ends: the step and code of the refusal. Fails where there is none, or it is not signed."""
     try:
-        result = await attack.run(hostile)
+        result = await attack.run(scene)
     except P0Error as error:
         return None, error.code
     assert isinstance(result, Result), f"{attack.name}: got through"
     assert result.outcome == "refused", f"{attack.name}: {result.outcome}"
-    refusal = jws.verify(result.records[0], Refusal, hostile.bench.context.key.public).record
+    refusal = jws.verify(result.records[0], Refusal, scene.bench.context.key.public).record
     assert refusal.code == result.code
     return refusal.step, refusal.code

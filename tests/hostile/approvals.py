@@ -114,6 +114,32 @@ async def _(h: Hostile) -> object:
     return await h.bench.approve(request, other, h.pat)
 
 
+@APPROVALS.attack("an approval of the same that somebody else asks for", 9, "approval_mismatch")
+async def _(h: Hostile) -> object:
+    _, admitted = await h.admitted()
+    theirs = h.bench.ask(h.eve, EMAILS)[0]
+    assert (await h.bench.admit(theirs)).outcome == "pending"
+    return await h.bench.do("approval", theirs, approval(h, admitted, h.pat))
+
+
+def counts_as_two(name: str, *deliveries: int) -> None:
+    """Two people of `dba` must approve; what is handed in of ann's two approvals and bob's one, by number, is less."""
+
+    @APPROVALS.attack(name, 10, "already_admitted")
+    async def _(h: Hostile) -> object:
+        request, admitted = await h.admitted("delete from enterprise.orders where id = 1")
+        ann, bob = h.bench.person("ann", "dba"), h.bench.person("bob", "dba")
+        acts = [by.stepping_up(approval(h, admitted, by, ttl=60)) for by in (ann, ann, bob)]
+        for number in deliveries:
+            assert (await h.bench.do("approval", request, acts[number])).outcome == "pending"
+        return await h.bench.collect(request, admitted, h.dana)
+
+
+counts_as_two("drop one of the two approvals that are needed", 2)
+counts_as_two("deliver one approval as often as two are needed", 0, 0)
+counts_as_two("have one approver sign twice where two are needed", 0, 1)
+
+
 @APPROVALS.attack("an approval held back until its tokens have expired", 3, "token_expired")
 async def _(h: Hostile) -> object:
     request, admitted = await h.admitted()

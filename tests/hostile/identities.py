@@ -169,6 +169,10 @@ refreshed("a refreshed token that has expired", 3, "token_expired", lambda h, be
 refreshed(
     "another refreshed token of hers, with other groups", 5, "act_fresh", lambda h, _: h.dana.token(groups=["dba"])
 )
+refreshed(
+    "an older fresh token of hers, with the groups of then", 5, "act_fresh",
+    lambda h, _: h.dana.token(iat=h.bench.context.now() - 100, groups=["analysts", "dba"]),
+)  # fmt: skip
 refreshed("a refreshed token of before the login", 3, "fresh_older", lambda h, _: h.dana.token(iat=1_899_999_999))
 refreshed("the same subject's token at another provider", 3, "token_issuer", lambda h, _: look_alike(h))
 

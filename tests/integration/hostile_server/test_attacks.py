@@ -23,6 +23,8 @@ THEMES: list[Theme] = [
     approvals.APPROVALS, approvals.COLLECTIONS, mandates.MANDATES, mandates.EMERGENCIES,
     order.ORDER, launchers.REQUESTOR, launchers.APPROVER,
 ]  # fmt: skip
+BESIDE = {order.ORDER: [order.RESTORED, order.RESTORED_MANDATES]}
+"""Listed after these, and run by `test_backups`."""
 DOCUMENT = Path(__file__).parents[3] / "docs" / "security.md"
 BEGIN, END = "<!-- attacks: written by the tests -->\n", "<!-- end of attacks -->\n"
 
@@ -45,9 +47,12 @@ async def test_every_attack_is_refused_where_it_should_be(hostile: Hostile, them
     assert found == {attack.name: (attack.step, attack.code) for attack in theme.attacks}
 
 
+ALL = [each for theme in THEMES for each in (theme, *BESIDE.get(theme, ()))]
+
+
 def listed() -> str:
     lines = ["| attack | refused at | code |", "|---|---|---|"]
-    for theme in THEMES:
+    for theme in ALL:
         lines.append(f"| **{theme.title}** | | |")
         for attack in theme.attacks:
             where = "the launcher" if attack.step is None else f"step {attack.step}"
@@ -65,6 +70,6 @@ def test_the_attacks_are_listed_in_the_document() -> None:
 
 
 def test_every_attack_has_a_name_of_its_own() -> None:
-    for theme in THEMES:
+    for theme in ALL:
         names = [attack.name for attack in theme.attacks]
         assert len(names) == len(set(names)), theme.title

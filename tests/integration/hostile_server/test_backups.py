@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from fix_agent_core import EMAILS, NOW, Bench
-from fix_hostile_server import Hostile
-from fix_mandates import again as anew
+from fix_hostile_server import Hostile, Scene, Theme, refused
 from fix_mandates import allowance, delegation, stands, with_rules, withdrawn
 from fix_postgres import Managed
+from hostile.approvals import approval
+from hostile.order import RESTORED, RESTORED_MANDATES, Restored, RestoredMandates
 from p0_access.permissions.permission import column
 from p0_agent.core.watch import end_due
 from p0_agent.postgres.cluster import Cluster, Started
@@ -69,6 +70,11 @@ async def restarted(h: Hostile, cluster: Cluster, record: StartRecord) -> None:
     h.bench.context = replace(h.bench.context, cluster=cluster, not_before=not_before)
 
 
+async def each_is_refused(theme: Theme, scene: Scene) -> None:
+    found = {attack.name: await refused(attack, scene) for attack in theme.attacks}
+    assert found == {attack.name: (attack.step, attack.code) for attack in theme.attacks}
+
+
 @pytest.fixture
 def record(hostile: Hostile, tmp_path: Path) -> StartRecord:
     return StartRecord(tmp_path / "agent.state", hostile.agent)
@@ -97,6 +103,7 @@ async def test_what_a_backup_brings_back_is_closed_and_what_it_forgot_is_not_bel
     await back_up(managed)
     assert (await h.bench.approve(waiting, admitted, h.pat, decision="deny")).outcome == "denied"
     replayed, result, _ = await h.active()
+    word = approval(h, admitted, h.bench.person("pim", "privacy"))
     record.keep(result.head)  # type: ignore[arg-type]  # as the worker does, which knows that there is one
     await h.bench.do("end", replayed)
     await restore(managed)
@@ -107,11 +114,9 @@ async def test_what_a_backup_brings_back_is_closed_and_what_it_forgot_is_not_bel
 
     async with again(managed) as cluster:
         await restarted(h, cluster, record)
-        assert (await h.bench.approve(waiting, admitted, h.bench.person("pim", "privacy"))).code == "before_ledger"
         h.later(62)
-        assert (await h.bench.approve(waiting, admitted, h.pat)).code == "already_lapsed"
-        assert (await h.bench.collect(approved, admission, h.dana)).code == "already_lapsed"
-        assert (await h.bench.admit(replayed)).code == "before_ledger"
+        scene = Restored(h=h, waited=(waiting, admitted), approved=(approved, admission), replayed=replayed, word=word)
+        await each_is_refused(RESTORED, scene)
         await end_due(h.bench.context)
         assert (await h.bench.admit(live)).outcome == "ended"
         assert await h.bench.roles() == []
@@ -141,10 +146,7 @@ async def test_what_was_signed_in_advance_does_not_come_back_with_a_backup(
     async with again(managed) as cluster:
         await restarted(h, cluster, record)
         h.later(62)
-        request, _ = h.bench.ask(anew(h.bench, dana), EMAILS)
-        admitted = await h.bench.admit(request)
-        assert admitted.outcome == "pending", admitted
-        assert (await h.bench.approve(request, admitted, anew(h.bench, sam))).code == "not_an_approver"
+        await each_is_refused(RESTORED_MANDATES, RestoredMandates(h=h, dana=dana, sam=sam))
         for each in (spent, stood_in):
             assert (await h.bench.do("mandate", each)).outcome == "ended"
 
