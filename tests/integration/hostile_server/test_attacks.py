@@ -26,7 +26,7 @@ THEMES: list[Theme] = [
 BESIDE = {order.ORDER: [order.RESTORED, order.RESTORED_MANDATES]}
 """Listed after these, and run by `test_backups`."""
 DOCUMENT = Path(__file__).parents[3] / "docs" / "security.md"
-BEGIN, END = "<!-- attacks: written by the tests -->\n", "<!-- end of attacks -->\n"
+MARKS = ("<!-- {}: written by the tests -->\n", "<!-- end of {} -->\n")
 
 
 @pytest.fixture
@@ -60,10 +60,36 @@ def listed() -> str:
     return "\n".join(lines) + "\n"
 
 
+def codes() -> dict[int, list[str]]:
+    """By the agent's step."""
+    found: dict[int, set[str]] = {}
+    for theme in ALL:
+        for attack in theme.attacks:
+            if attack.step is not None:
+                found.setdefault(attack.step, set()).add(attack.code)
+    return {step: sorted(found[step]) for step in sorted(found)}
+
+
+def listed_by_step() -> str:
+    lines = ["| step | codes |", "|---|---|"]
+    lines += [f"| {step} | {' '.join(f'`{code}`' for code in found)} |" for step, found in codes().items()]
+    return "\n".join(lines) + "\n"
+
+
+def test_a_code_of_the_first_steps_is_of_one_step_alone() -> None:
+    found = codes()
+    assert set(found) >= set(range(1, 12))
+    for step in range(1, 6):
+        elsewhere = {code for other, known in found.items() if other != step for code in known}
+        assert elsewhere.isdisjoint(found[step]), step
+
+
 def test_the_attacks_are_listed_in_the_document() -> None:
-    before, _, rest = DOCUMENT.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    whole = before + BEGIN + listed() + END + after
+    whole = DOCUMENT.read_text()
+    for name, written in (("attacks", listed()), ("codes", listed_by_step())):
+        begin, end = (mark.format(name) for mark in MARKS)
+        before, _, rest = whole.partition(begin)
+        whole = before + begin + written + end + rest.partition(end)[2]
     if os.environ.get("P0_WRITE_DOCS"):
         DOCUMENT.write_text(whole)
     assert DOCUMENT.read_text() == whole, "stale: see the command at the top of this module"

@@ -11,8 +11,10 @@ import pytest
 
 from fix_agent_core import EMAILS, Bench
 from fix_hostile_server import Hostile
+from hostile.approvals import approval
 from p0_access.messages.identity import SignedAct
 from p0_access.messages.job import JobKind
+from p0_agent.core.watch import end_due
 from p0_agent.errors import TransientError
 
 ACTS: tuple[JobKind, ...] = ("approval", "collect", "end")
@@ -92,6 +94,20 @@ async def test_an_approval_counts_once_however_often_it_comes_and_whoever_signs_
         assert (result.outcome, [item.by for item in result.progress]) == ("pending", [("ann@corp.example",)])
     kinds = [entry.kind for entry in await bench.context.cluster.evidence.entries()]
     assert kinds.count("approval") == 3
+
+
+async def test_a_denial_that_is_held_back_is_missing_no_longer_than_the_access_lasts(hostile: Hostile) -> None:
+    """What a server can do, and no more: until the time is up, or the denier's revocation comes past it."""
+    h, bench = hostile, hostile.bench
+    request, admitted = await h.admitted()
+    denial = approval(h, admitted, bench.person("pim", "privacy"), decision="deny", comment="No.")
+    assert (await bench.approve(request, admitted, h.pat)).outcome == "approved"
+    active = await bench.collect(request, admitted, h.dana)
+    assert active.not_after == bench.context.now() + 600
+    assert (await bench.do("approval", request, denial)).code == "already_sealed"
+    h.later(600)
+    await end_due(bench.context)
+    assert await bench.roles() == []
 
 
 async def test_the_servers_own_end_is_obeyed_and_written_down_once(hostile: Hostile) -> None:
