@@ -19,6 +19,7 @@ from p0_access.messages.views import RequestSummary, RequestView, State
 from p0_access.permissions.permission import Kind, Permission
 from p0_access.permissions.settle import Tags
 from p0_access.routing.durations import spell_duration
+from p0_access.routing.explain import explain_trace
 from p0_tui.assessment import assess, risks
 from p0_tui.database_look import look_of
 from p0_tui.narrowing import Narrowed
@@ -139,11 +140,7 @@ def review_content(review: Review, view: RequestView, tags: Tags, surroundings: 
         lines.extend(safe(f"  {item.kind} {item.name}  {item.digest}") for item in admission.objects)
     lines.append(EMPTY)
     lines.append(safe("rule trace", "bold"))
-    for traced in decision.trace:
-        lines.append(safe(f"  {traced.permission}: {traced.outcome}" + (f" by {traced.rule}" if traced.rule else "")))
-        lines.extend(
-            safe(f"    {'✓' if item.matched else '·'} {item.rule}: {item.because}", MUTED) for item in traced.considered
-        )
+    lines.extend(safe(f"  {each}", MUTED if each.startswith(" ") else "") for each in explain_trace(decision.trace))
     return stacked(lines)
 
 
