@@ -47,7 +47,7 @@ async def test_the_review_shows_everything_that_is_signed(world: World) -> None:
             "▲ email pii 1 of privacy",
             "✓ name auto",
             "rule trace",
-            "✓ customers-pii: enterprise.customers.email is pii",
+            "customers-pii: matches: enterprise.customers.email is pii",
         )
 
 
