@@ -74,6 +74,9 @@ class P0App(App[None]):
         yield SystemCommand("Become psql", "Leave p0 tui for psql on the access that is ready (^O x)", work.hand_over)
         yield SystemCommand("Edit in $EDITOR", "The query, in your own editor (^E)", work.action_edit)
         yield SystemCommand("Lay out the SQL", "By sqlglot; ^Z takes it back (^O f)", work.request.lay_out)
+        yield SystemCommand(
+            "Leave out", "The columns that need approval, where that is plain (^O -)", work.request.leave_out
+        )
         yield SystemCommand("Recent SQL", "What was submitted or put aside (^O h)", work.request.choose_recent)
         yield SystemCommand("Open file", "A file of SQL (^O o)", work.request.open_file)
         yield SystemCommand("Save file", "The SQL, as a file (^O w)", work.request.save_file)

@@ -7,6 +7,7 @@ not name is unknown.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 import msgspec
 
@@ -15,6 +16,9 @@ from p0_access.permissions.settle import Tags
 from p0_access.routing.approvals import who
 from p0_access.routing.decision import Automatic, Decision, Denied, NeedsApproval, Traced
 from p0_tui.verdict import Verdict, verdict_of
+
+MAX_LEFT_OUT: Final = 3
+"""More columns than these are no small change."""
 
 _WRITES = frozenset({"INSERT", "UPDATE", "DELETE", "TRUNCATE"})
 _OUTCOMES = {"auto": Verdict.AUTO, "approvers": Verdict.APPROVAL, "deny": Verdict.DENIED}
@@ -40,7 +44,7 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Assessment(msgspec.Struct, frozen=True, kw_only=True):
-    """`grounds` say why; `easier` is the least change that would need nobody, if there is one."""
+    """`grounds` say why; `easier` are the columns without which nobody would need to approve, if there are such."""
 
     verdict: Verdict
     headline: str
@@ -48,7 +52,7 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
     groups: tuple[Group, ...]
     implied: tuple[str, ...]
     ttl: int | None
-    easier: str | None
+    easier: tuple[Permission, ...]
 
 
 def assess(
@@ -218,12 +222,12 @@ def _by(item: Permission, traced: Traced | None, decision: Decision | None) -> s
     return "auto" if traced.outcome == "auto" else ""
 
 
-def _easier(permissions: Sequence[Permission], trace: Mapping[Permission, Traced]) -> str | None:
+def _easier(permissions: Sequence[Permission], trace: Mapping[Permission, Traced]) -> tuple[Permission, ...]:
     """Without which columns every permission left is automatic: worth saying only when few stand in the way."""
     outcomes = {item: trace[item].outcome if item in trace else None for item in permissions}
-    in_the_way = [item for item, outcome in outcomes.items() if outcome != "auto"]
-    if not 0 < len(in_the_way) <= 3 or len(in_the_way) == len(outcomes):
-        return None
+    in_the_way = tuple(item for item, outcome in outcomes.items() if outcome != "auto")
+    if not 0 < len(in_the_way) <= MAX_LEFT_OUT or len(in_the_way) == len(outcomes):
+        return ()
     if not all(item.kind is Kind.COLUMN and item.privilege == "SELECT" for item in in_the_way):
-        return None
-    return f"without {', '.join(f'{item.object}.{item.column}' for item in in_the_way)} ⇒ automatic"
+        return ()
+    return in_the_way

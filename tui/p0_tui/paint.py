@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from textual.content import Content
 
+from p0_access.permissions.permission import Permission
 from p0_access.permissions.reading import Refused
 from p0_access.routing.durations import spell_duration
 from p0_tui.assessment import Assessment, Group, Part
@@ -47,10 +48,15 @@ def assessment_lines(assessment: Assessment) -> list[Content]:
     if assessment.implied:
         lines.append(EMPTY)
         lines.extend(safe(f"  + {text}", MUTED) for text in assessment.implied)
-    if assessment.easier:
-        lines.append(EMPTY)
-        lines.append(safe(f"╌ {assessment.easier}", "italic $text-secondary"))
     return lines
+
+
+def easier_line(columns: Sequence[Permission]) -> Content:
+    """Without which columns it would be automatic, and the key that leaves them out."""
+    names = ", ".join(f"{item.object}.{item.column}" for item in columns)
+    return joined(
+        (safe(f"╌ without {names} ⇒ automatic", "italic $text-secondary"), safe("  [x]", "bold $text-accent"))
+    )
 
 
 def group_lines(group: Group) -> list[Content]:

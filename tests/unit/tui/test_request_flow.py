@@ -16,7 +16,7 @@ from p0_tui.backend import Draft
 from p0_tui.screens.confirm import ConfirmScreen
 from p0_tui.screens.work import WorkScreen
 from p0_tui.widgets.editor import Editor
-from p0_tui.widgets.permissions import PermissionsPanel
+from p0_tui.widgets.permissions import Easier, PermissionsPanel
 from p0_tui.widgets.safe_input import SafeInput
 
 MARKETS = "select id, code from enterprise.markets"
@@ -51,7 +51,9 @@ async def test_from_paste_to_psql_in_three_keys_and_a_reason(world: World, tmp_p
         assert world.submitted == [Draft(database="mydatabase", sql=MARKETS, reason="reports")]
         (rid,) = world.views
         world.activate(rid)
-        await shows(pilot, "✓ ready", f"● READY {rid} F2 psql on mydatabase, F3 runs its SQL ⏳ 41:12 left", "2 Mine 1●")
+        await shows(
+            pilot, "✓ ready", f"● READY {rid} F2 psql on mydatabase, F3 runs its SQL ⏳ 41:12 left", "2 Mine 1●"
+        )
         assert not marker.exists(), "psql was opened unasked"
         ran: list[tuple[str, ...]] = []
 
@@ -363,3 +365,25 @@ async def test_a_second_key_does_not_ask_twice(world: World) -> None:
         await shows(pilot, "✓ submitted")
         await pilot.pause()
         assert len(world.submitted) == 1
+
+
+async def test_what_needs_approval_is_left_out_at_a_key_and_taken_back(world: World) -> None:
+    async with running(world) as pilot:
+        await write(pilot, EMAILS, "▲ NEEDS APPROVAL", "without customers.email ⇒ automatic [x]")
+        await pilot.press("ctrl+o", "p", "x")
+        await shows(pilot, "✓ AUTO", "customers.email left out. ^Z takes it back.")
+        assert editor(pilot).text == "select name from enterprise.customers"
+        await pilot.press("ctrl+o", "q", "ctrl+z")
+        await shows(pilot, "▲ NEEDS APPROVAL")
+        assert editor(pilot).text == EMAILS
+        await pilot.click(Easier)
+        await until(pilot, lambda: editor(pilot).text == "select name from enterprise.customers", "by a click")
+
+
+async def test_what_is_used_elsewhere_too_is_not_left_out_and_says_where(world: World) -> None:
+    sql = f"{EMAILS}\n where email like 'a%'"
+    async with running(world) as pilot:
+        await write(pilot, sql, "▲ NEEDS APPROVAL", "[x]")
+        await pilot.press("ctrl+o", "-")
+        await shows(pilot, "customers.email is also used in line 2 (where)", "nothing was done")
+        assert editor(pilot).text == sql

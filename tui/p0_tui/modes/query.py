@@ -14,10 +14,13 @@ from textual import on, work
 from textual.widgets import TextArea
 
 from p0_access.permissions.catalog import Catalog
+from p0_access.permissions.permission import Permission
 from p0_access.permissions.reading import Refused
 from p0_tui.completion import Completion, complete, nearest_name, warm
+from p0_tui.leaving_out import leave_out
 from p0_tui.modes.messages import Tell
 from p0_tui.names import identifier
+from p0_tui.reader import Reader
 from p0_tui.safe import EMPTY, safe
 from p0_tui.widgets.completion_popup import CompletionPopup
 from p0_tui.widgets.editor import Editor
@@ -60,6 +63,13 @@ class QueryPane(Pane):
         """A name from the catalog, where the cursor is."""
         self._editor.insert(".".join(identifier(part) for part in parts) + ("(" if call else ""))
         self.screen.set_focus(self._editor)
+
+    def leave_out(self, columns: Sequence[Permission], reader: Reader) -> None:
+        """Takes `columns` out of the SELECT list; raises P0Error where that is for the person to do."""
+        catalog = self._catalog
+        self._editor.replace_all(
+            leave_out(self._editor.text, columns, lambda sql: catalog and reader.read(sql, catalog))
+        )
 
     def close_offers(self) -> bool:
         """Esc: whether there was something to close."""

@@ -16,29 +16,26 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.timer import Timer
-from textual.widgets import Input
 
 from p0_access.errors import P0Error
 from p0_access.messages.views import DatabaseView, Event, Explained, RequestView
 from p0_access.permissions.catalog import Catalog
 from p0_tui.backend import Backend, Draft
 from p0_tui.drafts import Drafts
+from p0_tui.modes.catalog_pane import CatalogPane
 from p0_tui.modes.draft_actions import DraftActions
 from p0_tui.modes.following import Following
 from p0_tui.modes.messages import DatabaseWanted, Failed, ListsChanged, Tell
+from p0_tui.modes.permissions_pane import PermissionsPane
 from p0_tui.modes.query import QueryPane
 from p0_tui.modes.submitting import Submission
-from p0_tui.preview import Preview
 from p0_tui.reader import Reader, is_short
-from p0_tui.safe import EMPTY, joined, safe
+from p0_tui.safe import EMPTY, safe
 from p0_tui.screens.confirm import ConfirmScreen
 from p0_tui.widgets.catalog import CatalogTree
 from p0_tui.widgets.editor import Editor
-from p0_tui.widgets.line_view import LineView
 from p0_tui.widgets.pane import Pane
 from p0_tui.widgets.permissions import PermissionsPanel, Shown
-from p0_tui.widgets.prose import Prose
-from p0_tui.widgets.safe_input import SafeInput
 from p0_tui.widgets.terms import Terms
 
 READ_DELAY: Final = 0.06
@@ -66,7 +63,9 @@ class RequestMode(DraftActions):
     ) -> None:
         super().__init__(drafts, id="request")
         self._backend = backend
-        self._preview = Preview(reader)
+        self._reader = reader
+        self._catalog = CatalogPane()
+        self._permissions = PermissionsPane(reader)
         self._load_catalog = load_catalog
         self._database = ""
         self._typed = 0
@@ -77,7 +76,7 @@ class RequestMode(DraftActions):
         self._pending: dict[str, Timer] = {}
         self._submission = Submission(
             backend,
-            self._preview,
+            self._permissions.preview,
             show=self._answered,
             confirm=self._confirmed,
             tell=self._tell,
@@ -88,23 +87,15 @@ class RequestMode(DraftActions):
     # --- what is on it
 
     def compose(self) -> ComposeResult:
-        yield Pane(
-            safe("Catalog"),
-            SafeInput("filter: words of schema.table", id="filter"),
-            CatalogTree(id="catalog"),
-            Prose(id="catalog-note"),
-            jump="c",
-            id="catalog-pane",
-        )
+        yield self._catalog
         with Vertical(id="middle"):
             yield self._query
             yield Pane(safe("Reason"), Terms(), jump="r", id="reason-pane")
         with Vertical(id="right"):
-            yield Pane(safe("Permissions"), PermissionsPanel(id="permissions"), jump="p", id="permissions-pane")
+            yield self._permissions
             yield self._following
 
     def on_mount(self) -> None:
-        self.query_one("#filter").display = False
         self.fill(self._drafts.current)
         self.screen.set_focus(self.query_one(Editor))
 
@@ -115,8 +106,7 @@ class RequestMode(DraftActions):
 
     def show_as_tabs(self, tabs: bool) -> None:  # noqa: FBT001 - one question, asked by name
         """Where permissions and status share one place, each names the other."""
-        other = safe(" │ ^O s status") if tabs else EMPTY
-        self.query_one("#permissions-pane", Pane).set_title(joined((safe("Permissions"), other)))
+        self._permissions.show_as_tab(tabs)
         self._following.show_as_tab(tabs)
 
     @property
@@ -126,10 +116,10 @@ class RequestMode(DraftActions):
     @property
     def catalog_missing(self) -> bool:
         """Whether a database is chosen and its catalog could not be fetched yet."""
-        return bool(self._database) and self._preview.catalog is None
+        return bool(self._database) and self._permissions.catalog is None
 
     def show_databases(self, databases: Sequence[DatabaseView]) -> None:
-        self.query_one(CatalogTree).show_databases(databases)
+        self._catalog.show_databases(databases)
 
     def event(self, event: Event) -> None:
         self._following.event(event)
@@ -169,7 +159,7 @@ class RequestMode(DraftActions):
         """Works with `name` from now on, and fetches its catalog."""
         if name != self._database:
             self._database = name
-            self._preview.use_catalog(None)
+            self._permissions.use_catalog(None)
             self._query.use_catalog(None)
         self._fetch_catalog(name)
 
@@ -178,13 +168,13 @@ class RequestMode(DraftActions):
         try:
             catalog = await self._load_catalog(name)
         except P0Error as error:
-            self._show(self._preview.unanswered(error))
+            self._show(self._permissions.unanswered(error))
             return
-        known = self._preview.catalog
+        known = self._permissions.catalog
         if known is None or known.version != catalog.version:
-            self._preview.use_catalog(catalog)
+            self._permissions.use_catalog(catalog)
             self._query.use_catalog(catalog)
-            self.query_one(CatalogTree).show_catalog(catalog)
+            self._catalog.show_catalog(catalog)
         self._read_now()
 
     @on(CatalogTree.NameChosen)
@@ -192,42 +182,20 @@ class RequestMode(DraftActions):
         self._query.insert_name(message.parts, call=message.call)
         self.screen.remove_class("show-catalog")
 
-    @on(LineView.Moved, "#catalog")
-    def _note(self) -> None:
-        self.query_one("#catalog-note", Prose).show(self.query_one(CatalogTree).note())
-
     @on(CatalogTree.DatabaseChosen)
     def _choose_database(self, message: CatalogTree.DatabaseChosen) -> None:
         self.post_message(DatabaseWanted(message.name))
 
-    @on(CatalogTree.Counted)
-    def _count(self, message: CatalogTree.Counted) -> None:
-        foot = f"{message.matched:,} of {message.total:,}" if message.matched != message.total else f"{message.total:,}"
-        self.query_one("#catalog-pane", Pane).set_foot(safe(foot))
-
     def action_filter(self) -> None:
-        box = self.query_one("#filter", SafeInput)
-        box.display = True
-        self.screen.set_focus(box)
+        self._catalog.open_filter()
 
     def action_leave(self) -> None:
         """Esc: what is offered goes; then the filter goes, the overlay goes, the query has the focus again."""
         if self._query.close_offers():
             return
-        box = self.query_one("#filter", SafeInput)
-        if box.has_focus or box.value:
-            box.value = ""
-            box.display = False
+        self._catalog.close_filter()
         self.screen.remove_class("show-catalog")
         self.screen.set_focus(self.query_one(Editor))
-
-    @on(Input.Changed, "#filter")
-    def _filter(self, event: Input.Changed) -> None:
-        self.query_one(CatalogTree).filter(event.value)
-
-    @on(Input.Submitted, "#filter")
-    def _filtered(self) -> None:
-        self.screen.set_focus(self.query_one(CatalogTree))
 
     # --- the text and its permissions
 
@@ -242,8 +210,8 @@ class RequestMode(DraftActions):
 
     def _read_now(self) -> None:
         text = self.query_one(Editor).text
-        self._show(self._preview.typed(text))
-        if text.strip() and not self._preview.shown.problems:
+        self._show(self._permissions.typed(text))
+        if text.strip() and not self._permissions.shown.problems:
             self._later("check", CHECK_DELAY, self._check)
 
     @on(Terms.Changed)
@@ -266,22 +234,33 @@ class RequestMode(DraftActions):
             explained = await self._backend.explain(draft)
         except P0Error as error:
             if asked == self._typed:
-                self._show(self._preview.unanswered(error))
+                self._show(self._permissions.unanswered(error))
             return
         if asked == self._typed:
             self._answered(explained)
 
     def _answered(self, explained: Explained) -> None:
-        self._show(self._preview.answered(explained))
-        catalog = self._preview.catalog
+        self._show(self._permissions.answered(explained))
+        catalog = self._permissions.catalog
         if catalog is not None and explained.catalog_version != catalog.version:
             self.use_database(self._database)
 
     def _show(self, shown: Shown) -> None:
-        self.query_one(PermissionsPanel).show(shown)
         self._query.show_problems(shown.problems, shown.statements)
-        state = "" if shown.assessment is None else "checking…" if shown.checking else shown.assessment.verdict.word
-        self.query_one("#permissions-pane", Pane).set_foot(safe("stale" if shown.problems else state))
+
+    @on(PermissionsPanel.LeaveOutWanted)
+    def leave_out(self) -> None:
+        """Takes out of the SQL what stands in the way of an automatic grant."""
+        columns = self._permissions.in_the_way
+        if not columns:
+            self._tell("There is no column here whose absence would spare an approval.")
+            return
+        try:
+            self._query.leave_out(columns, self._reader)
+        except P0Error as error:
+            self.post_message(Failed(error))
+        else:
+            self._tell(f"{', '.join(f'{item.object}.{item.column}' for item in columns)} left out. ^Z takes it back.")
 
     # --- submitting
 
@@ -293,8 +272,8 @@ class RequestMode(DraftActions):
             self._refuse("Nothing to submit: write some SQL first.", "#editor")
         elif not draft.database:
             self._refuse("Choose a database first: ^O then d.", "#catalog")
-        elif self._preview.shown.problems:
-            first = self._preview.shown.problems[0]
+        elif self._permissions.shown.problems:
+            first = self._permissions.shown.problems[0]
             self.query_one(Editor).move_cursor((first.line - 1, first.column - 1))
             self._refuse("This SQL is not understood yet; see the permissions pane.", "#editor")
         elif self.query_one(Terms).ttl.is_wrong:

@@ -29,6 +29,7 @@ SECTIONS: Final[dict[str, Section]] = {
             ("Tab", "in the editor: take the name that is offered"),
             ("^N", "in the editor: offer names, or the next one"),
             ("^O f", "lay the SQL out; ^Z takes it back"),
+            ("^O - or x", "leave out the columns that need approval (x: in the permissions)"),
             ("^O h", "SQL that was submitted or put aside"),
             ("^O o and ^O w", "open and save a file"),
             ("^E", "edit the query in $EDITOR"),

@@ -236,6 +236,8 @@ class WorkScreen(Connected):
                 self._request.save_file()
             case "f":
                 self._request.lay_out()
+            case "-":
+                self._request.leave_out()
             case "x":
                 self.hand_over()
 

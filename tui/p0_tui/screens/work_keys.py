@@ -37,6 +37,7 @@ REQUEST_JUMPS: Final = (
     ("o", "open file"),
     ("w", "save file"),
     ("f", "lay out"),
+    ("-", "leave out"),
 )
 FIRST_FOCUS: Final[Mapping[Mode, str]] = {
     "request": "#editor",

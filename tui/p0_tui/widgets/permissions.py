@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import msgspec
+from textual import events
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.message import Message
 
 from p0_access.permissions.reading import ReadingWarning, Refused
 from p0_tui.assessment import Assessment
-from p0_tui.paint import MUTED, assessment_lines, problem_lines
+from p0_tui.paint import MUTED, assessment_lines, easier_line, problem_lines
 from p0_tui.safe import EMPTY, safe, stacked
 from p0_tui.widgets.prose import Prose
 
@@ -28,14 +32,28 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     statements: int = 0
 
 
+class Easier(Prose):
+    """Which columns stand in the way; a click leaves them out, as `x` does."""
+
+    def on_click(self, _: events.Click) -> None:
+        self.post_message(PermissionsPanel.LeaveOutWanted())
+
+
 class PermissionsPanel(VerticalScroll, can_focus=True):
     DEFAULT_CSS = """
     PermissionsPanel {
         scrollbar-size-vertical: 1;
         padding: 0 0 0 1;
         & .stale { text-opacity: 55%; }
+        & Easier { margin: 1 0 0 0; }
     }
     """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("x", "leave_out", "Leave out what needs approval", show=False),
+    ]
+
+    class LeaveOutWanted(Message):
+        """The columns that stand in the way are to be taken out of the SQL."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
         super().__init__(id=id)
@@ -44,6 +62,10 @@ class PermissionsPanel(VerticalScroll, can_focus=True):
     def compose(self) -> ComposeResult:
         yield Prose(id="notices")
         yield Prose(_empty(), id="assessment")
+        yield Easier(id="easier")
+
+    def action_leave_out(self) -> None:
+        self.post_message(self.LeaveOutWanted())
 
     def show(self, shown: Shown) -> None:
         if shown == self.shown:
@@ -62,6 +84,9 @@ class PermissionsPanel(VerticalScroll, can_focus=True):
         body = self.query_one("#assessment", Prose)
         body.set_class(stale, "stale")
         body.show(self._body(shown))
+        easier = () if stale or shown.assessment is None else shown.assessment.easier
+        self.query_one(Easier).show(easier_line(easier))
+        self.query_one(Easier).display = bool(easier)
 
     def _body(self, shown: Shown) -> Content:
         if shown.assessment is None:
