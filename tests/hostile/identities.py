@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import jwt
@@ -14,6 +16,9 @@ from fix_people import Issuer, Person
 from p0_access.encoding import b64u, b64u_decode
 from p0_access.messages.identity import Identity
 from p0_access.proof import commitment
+from p0_access.proof.id_token import KeySet
+from p0_access.proof.issuers import TrustedIssuer
+from p0_access.proof.jwks import IssuerKeys
 
 TOKENS = Theme("ID tokens")
 SESSIONS = Theme("Sessions and refreshed tokens")
@@ -95,6 +100,25 @@ async def _(h: Hostile) -> object:
         return await h.bench.admit(act)
     finally:
         h.bench.issuer.kid = kept
+
+
+class SilentSince:
+    """A key source whose issuer gave its keys `at` that time, and nothing since."""
+
+    def __init__(self, issuer: Issuer, at: int, clock: Callable[[], float]) -> None:
+        self._state = IssuerKeys(issuer=issuer.url, keys=issuer.key_set(), fetched_at=at, failed_at=at)
+        self._clock = clock
+
+    async def keys(self, issuer: TrustedIssuer, unverified_tokens: tuple[str, ...]) -> KeySet:
+        return self._state.usable(int(self._clock()))
+
+
+@TOKENS.attack("a request held back for a day, and the provider from answering", 3, "issuer_unavailable")
+async def _(h: Hostile) -> object:
+    act, now = h.asked(), h.bench.context.now()
+    h.bench.context = replace(h.bench.context, key_source=SilentSince(h.bench.issuer, now, h.bench.clock))
+    h.later(86_400)
+    return await h.bench.admit(act)
 
 
 @TOKENS.attack("an identity provider of the server's own", 3, "issuer_unknown")
