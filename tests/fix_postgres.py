@@ -9,7 +9,7 @@ import asyncio
 import itertools
 import os
 import secrets
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +21,10 @@ import pytest_asyncio
 from psycopg import sql
 
 import p0_demo
-from p0_access.permissions.permission import Permission, connect
+from p0_access.permissions.permission import Kind, Permission, connect
 from p0_access.proof.keys import SigningKey
 from p0_access.secret import Secret
+from p0_agent.config import Ceiling
 from p0_agent.postgres import scram
 from p0_agent.postgres.bootstrap import bootstrap_sql
 from p0_agent.postgres.cluster import Cluster
@@ -100,7 +101,8 @@ GUARD_CEILING = GuardCeiling(
     max_ttl=LATER,
     max_permissions=1_000,
     connections=5,
-    privileges=("CONNECT", "USAGE", "SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"),
+    privileges=("CONNECT", "TEMPORARY", "USAGE", "SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "EXECUTE"),
+    kinds=(*Ceiling().kinds, Kind.LARGE_OBJECT),
 )
 
 
@@ -192,7 +194,12 @@ async def made_roles(connection: psycopg.AsyncConnection) -> list[str]:
 
 
 async def bootstrap(
-    server: EmbeddedPostgres, home: str, databases: Mapping[str, tuple[str, ...]], mode: Mode = "broker"
+    server: EmbeddedPostgres,
+    home: str,
+    databases: Mapping[str, tuple[str, ...]],
+    mode: Mode = "broker",
+    *,
+    keeping: Collection[str] = (),
 ) -> tuple[Account, Account]:
     """Runs the bootstrap SQL as a DBA would; returns the agent's and the reader's accounts."""
     verifiers = [scram.verifier(password, secrets.token_bytes(16), iterations=1) for password in PASSWORDS]
@@ -205,6 +212,8 @@ async def bootstrap(
         agent_verifier=verifiers[0],
         reader_verifier=verifiers[1],
         hardened=GUARD_CEILING if mode == "hardened" else None,
+        large_objects=True,
+        keeping=keeping,
     ):
         async with await superuser_connection(server, script.database) as connection:
             await connection.execute(script.sql.encode())
@@ -217,12 +226,17 @@ async def bootstrap(
 
 @asynccontextmanager
 async def managing(
-    server: EmbeddedPostgres, home: str, databases: Mapping[str, tuple[str, ...]], mode: Mode = "broker"
+    server: EmbeddedPostgres,
+    home: str,
+    databases: Mapping[str, tuple[str, ...]],
+    mode: Mode = "broker",
+    *,
+    keeping: Collection[str] = (),
 ) -> AsyncIterator[Managed]:
     """A cluster started on `databases`; fails the test if a role of its making is left at the end."""
-    agent, reader = await bootstrap(server, home, databases, mode)
+    agent, reader = await bootstrap(server, home, databases, mode, keeping=keeping)
     cluster = Cluster(
-        Connections(agent=agent, reader=reader, home=home, powers=powers_of(mode)),
+        Connections(agent=agent, reader=reader, home=home, powers=powers_of(mode), keeping=keeping),
         databases,
         random=os.urandom,
         iterations=1,

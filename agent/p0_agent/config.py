@@ -22,7 +22,7 @@ from p0_access.proof.keys import SigningKey
 from p0_access.secret import Secret
 from p0_access.settings import parse_settings
 from p0_agent.errors import ConfigurationError
-from p0_agent.postgres.powers import DEFAULT_BROKER
+from p0_agent.postgres.powers import DEFAULT_BROKER, DEFAULT_KEEPER
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 
@@ -42,6 +42,7 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     `mode` says by what right it makes logins: it acts as `broker`, or (hardened) it may only call functions of the
     broker's that hold it to the ceiling. Before PostgreSQL 16 the first is refused without `broker_on_old_versions`.
+    `keeper` is the role that gets what logins own, in databases where that is kept.
     """
 
     host: str
@@ -53,6 +54,7 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     reader_password_file: str
     mode: Literal["broker", "hardened"] = "broker"
     broker: str = DEFAULT_BROKER
+    keeper: str = DEFAULT_KEEPER
     broker_on_old_versions: bool = False
     sslmode: Literal["verify-full", "disable"] = "verify-full"
     sslrootcert: str | None = None
@@ -60,18 +62,26 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class ManagedDatabase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A database that requests may name, and the schemas in it that the agent may grant on."""
+    """A database that requests may name, and the schemas in it that the agent may grant on.
+
+    `owned_objects` says what becomes of what a login owns at its end: it is dropped, or handed to the cluster's keeper;
+    or whoever could make something that lasts is refused. What is there all the same is then dropped.
+    """
 
     name: str
     schemas: Annotated[tuple[str, ...], Meta(min_length=1)]
+    owned_objects: Literal["drop", "keep", "refuse"] = "drop"
 
 
 class Ceiling(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What no rule and no approval can exceed here. TTL in seconds; `connections` is each login's own limit; `roles`
-    are the existing roles that may be asked for by name."""
+    """What no rule and no approval can exceed here. TTL in seconds; `kinds` are what permissions may be on (large
+    objects are not among them unless they are named); `connections` is each login's own limit; `roles` are the existing
+    roles that may be asked for by name."""
 
     max_ttl: Annotated[int, Meta(ge=1, le=MAX_TTL)] = 8 * 3600
-    privileges: tuple[str, ...] = ("CONNECT", "USAGE", "SELECT", "INSERT", "UPDATE", "DELETE", "EXECUTE")
+    privileges: tuple[str, ...] = (
+        "CONNECT", "TEMPORARY", "USAGE", "SELECT", "INSERT", "UPDATE", "DELETE", "EXECUTE",
+    )  # fmt: skip
     kinds: tuple[Kind, ...] = (
         Kind.DATABASE,
         Kind.SCHEMA,
@@ -79,6 +89,7 @@ class Ceiling(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         Kind.COLUMN,
         Kind.SEQUENCE,
         Kind.FUNCTION,
+        Kind.TYPE,
     )
     roles: Annotated[tuple[str, ...], Meta(max_length=100)] = ()
     max_permissions: Annotated[int, Meta(ge=1, le=5_000)] = 1_000

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from p0_access.encoding import b64u, encode
+from p0_access.permissions.permission import Kind
 from p0_access.proof.issuers import humans, workload_issuers
 from p0_access.routing.current import CurrentRules
 from p0_access.routing.directory import CurrentDirectory
@@ -79,6 +80,7 @@ async def working(
             key_source=key_source,
             reader=CombinedReader(catalogs, child, cluster.connections),
             cluster=cluster,
+            nothing_owned=frozenset(each.name for each in settings.databases if each.owned_objects == "refuse"),
             advertised=settings.advertised,
             sslrootcert=None if certificate is None else read_file(settings.path(certificate)).decode(),
             not_before=not_before,
@@ -136,6 +138,8 @@ def bootstrap_scripts(
             reader_verifier=reader_verifier,
             roles=_roles(settings),
             hardened=_guard_ceiling(settings) if hardened else None,
+            keeping=_keeping(settings),
+            large_objects=Kind.LARGE_OBJECT in settings.ceiling.kinds,
         )
     except ValueError as error:
         raise ConfigurationError(str(error), code="config_invalid") from error
@@ -155,7 +159,12 @@ def undo_scripts(settings: Settings) -> tuple[Script, ...]:
 
 def _roles(settings: Settings) -> Roles:
     cluster = settings.cluster
-    return Roles(broker=cluster.broker, agent=cluster.user, reader=cluster.reader_user)
+    return Roles(broker=cluster.broker, agent=cluster.user, reader=cluster.reader_user, keeper=cluster.keeper)
+
+
+def _keeping(settings: Settings) -> frozenset[str]:
+    """The databases in which what logins own is kept."""
+    return frozenset(each.name for each in settings.databases if each.owned_objects == "keep")
 
 
 def _guard_ceiling(settings: Settings) -> GuardCeiling:
@@ -166,6 +175,7 @@ def _guard_ceiling(settings: Settings) -> GuardCeiling:
         max_permissions=ceiling.max_permissions,
         connections=ceiling.connections,
         privileges=ceiling.privileges,
+        kinds=ceiling.kinds,
         roles=ceiling.roles,
     )
 
@@ -190,6 +200,8 @@ def connections_to(settings: Settings) -> Connections:
         reader=account(cluster.reader_user, settings.secret(cluster.reader_password_file)),
         home=cluster.home,
         powers=GuardPowers(cluster.broker) if cluster.mode == "hardened" else BrokerPowers(cluster.broker),
+        keeper=cluster.keeper,
+        keeping=_keeping(settings),
     )
 
 

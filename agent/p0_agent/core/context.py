@@ -23,7 +23,8 @@ class Context:
     """`clock` gives seconds since the epoch, `random(n)` n unpredictable bytes. `not_before` is when the ledger was
     first made: what was signed earlier may have been seen by a ledger that is lost. `sslrootcert` is PEM text.
     `directory` adds groups to those in people's tokens; `aliases` joins subjects that are one human
-    (`p0_access.proof.issuers.humans`)."""
+    (`p0_access.proof.issuers.humans`). `nothing_owned` are the databases in which whoever could make something that
+    lasts is refused."""
 
     key: SigningKey
     rules: RuleSet
@@ -40,6 +41,7 @@ class Context:
     random: Callable[[int], bytes]
     aliases: Mapping[str, str] = field(default_factory=dict)
     directory: Directory = field(default_factory=Directory)
+    nothing_owned: frozenset[str] = frozenset()
     refusals: Refusals = field(default_factory=Refusals)
 
     @property

@@ -11,7 +11,7 @@ from p0_access.messages.records import ReachedObject, Request
 from p0_access.permissions.reading import DEFAULT_SEARCH_PATH, ReadingWarning
 from p0_access.routing.decision import Question, Requestor
 from p0_access.routing.question import ask
-from p0_agent.core import ceiling
+from p0_agent.core import ceiling, owning
 from p0_agent.core.context import Context
 from p0_agent.errors import Step, at
 
@@ -32,6 +32,7 @@ async def read(request: Request, requestor: Requestor, context: Context) -> Need
         if request.what.role is not UNSET:
             schemas = frozenset(context.cluster.databases[request.database])
             ceiling.check_reach(reading.reached, context.ceiling, schemas=schemas)
+        await owning.check(request.database, (*reading.needed, *reading.reached), context)
         question = ask(
             context.rules,
             reading.catalog,

@@ -8,7 +8,7 @@ create roles and owns, or is a member of who owns, what is managed. Nothing here
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -17,7 +17,7 @@ from psycopg import sql
 from p0_agent.postgres.guard import GuardCeiling
 from p0_agent.postgres.guard_text import ceiling_parts, constants
 from p0_agent.postgres.names import LOGIN_PATTERN, SET_PATTERN
-from p0_agent.postgres.powers import DEFAULT_BROKER
+from p0_agent.postgres.powers import DEFAULT_BROKER, DEFAULT_KEEPER, KEEPER_COMMENT
 from p0_agent.postgres.queries import query
 
 MAX_IDENTIFIER_BYTES: Final = 63
@@ -37,6 +37,7 @@ class Roles(msgspec.Struct, frozen=True, kw_only=True):
     broker: str = DEFAULT_BROKER
     agent: str = "p0_agent"
     reader: str = "p0_reader"
+    keeper: str = DEFAULT_KEEPER
 
 
 class Script(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,9 +56,13 @@ def bootstrap_sql(
     reader_verifier: str,
     roles: Roles | None = None,
     hardened: GuardCeiling | None = None,
+    keeping: Collection[str] = (),
+    large_objects: bool = False,
 ) -> tuple[Script, ...]:
     """The scripts, in order. `server_version` is the major version, `databases` maps each to its managed schemas;
-    with `hardened` the agent's login is held to that.
+    with `hardened` the agent's login is held to that. In the databases of `keeping` what logins own at their end is
+    handed to the keeper, a role that is made only if there are any. With `large_objects` the agent may grant on those
+    that are there.
 
     `home` holds the ledger; it need not be managed. Raises `ValueError` for a name that PostgreSQL would cut.
     """
@@ -77,6 +82,8 @@ def bootstrap_sql(
     if hardened is None:
         acting = "bootstrap_member_16" if server_version >= 16 else "bootstrap_member"
     scripts = [Script(database=home, sql=PINNED + _filled("bootstrap_cluster", parts) + _filled(acting, parts))]
+    if keeping:
+        scripts.append(Script(database=home, sql=PINNED + _filled("bootstrap_keeper", parts)))
     for database in dict.fromkeys((home, *databases)):
         schemas = databases.get(database, ())
         text = PINNED + _filled("bootstrap_database", parts | {"database": sql.Identifier(database)})
@@ -84,10 +91,13 @@ def bootstrap_sql(
             text += _filled(
                 "bootstrap_schema", parts | {"schema": sql.Identifier(schema), "schema_name": sql.Literal(schema)}
             )
+        if large_objects and schemas:
+            text += _filled("bootstrap_large_objects", parts)
         if database == home:
             text += _filled("bootstrap_home", parts)
         if hardened is not None:
-            text += _filled("guard", parts | constants(roles.broker) | ceiling_parts(hardened, schemas))
+            ceiling = ceiling_parts(hardened, schemas, roles.keeper if database in keeping else None)
+            text += _filled("guard", parts | constants(roles.broker) | ceiling)
         scripts.append(Script(database=database, sql=text))
     return tuple(scripts)
 
@@ -116,7 +126,7 @@ def psql_text(scripts: Sequence[Script]) -> str:
 
 
 def _check_names(roles: Roles, home: str, databases: Mapping[str, Sequence[str]]) -> None:
-    ours = (roles.broker, roles.agent, roles.reader)
+    ours = (roles.broker, roles.agent, roles.reader, roles.keeper)
     for name in (*ours, home, *databases, *(schema for schemas in databases.values() for schema in schemas)):
         if not 0 < len(name.encode()) <= MAX_IDENTIFIER_BYTES or "\0" in name:
             raise ValueError(f"not a name in PostgreSQL: {name!r}")
@@ -130,6 +140,9 @@ def _names(roles: Roles) -> dict[str, sql.Composable]:
         "broker": sql.Identifier(roles.broker),
         "agent": sql.Identifier(roles.agent),
         "reader": sql.Identifier(roles.reader),
+        "keeper_role": sql.Identifier(roles.keeper),
+        "keeper_role_name": sql.Literal(roles.keeper),
+        "keeper_comment": sql.Literal(KEEPER_COMMENT),
         "broker_name": sql.Literal(roles.broker),
         "agent_name": sql.Literal(roles.agent),
         "reader_name": sql.Literal(roles.reader),

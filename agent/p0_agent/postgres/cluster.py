@@ -26,6 +26,7 @@ from p0_agent.postgres.ledger import Entry, Ledger
 from p0_agent.postgres.mandates import Mandates
 from p0_agent.postgres.passwords import Passwords
 from p0_agent.postgres.provision import Opened, Order
+from p0_agent.postgres.queries import query
 from p0_agent.postgres.reviews import Reviews
 from p0_agent.postgres.scram import DEFAULT_ITERATIONS
 from p0_agent.postgres.sweep import EndedEntry, Swept
@@ -112,6 +113,13 @@ class Cluster:
         schemas = self._schemas(database)
         async with self.connections.reader(database) as connection:
             return await catalog.fingerprint(connection, schemas)
+
+    async def creatable(self, database: str) -> tuple[str, ...]:
+        """Where in it everybody may make objects that last: "SCHEMA public"."""
+        self._schemas(database)
+        async with self.connections.reader(database) as connection:
+            cursor = await connection.execute(query("creatable"), {})
+            return tuple(str(place) for (place,) in await cursor.fetchall())
 
     async def close(self) -> None:
         await self.connections.close()

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import select
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final, Literal
 from weakref import WeakValueDictionary
@@ -28,7 +28,7 @@ from psycopg import pq
 
 from p0_access.secret import Secret
 from p0_agent.postgres.errors import DatabaseUnavailableError, translated
-from p0_agent.postgres.powers import BrokerPowers, Powers
+from p0_agent.postgres.powers import DEFAULT_KEEPER, BrokerPowers, Powers
 
 CONNECT_SECONDS: Final = 5
 USE_SECONDS: Final = 60.0
@@ -57,11 +57,23 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
 class Connections:
     """Opened as they are needed, opened anew when they break. `close` at the end. `powers` is what the agent may do by
-    its account."""
+    its account. In the databases of `keeping` what a login owns at its end is handed to the role `keeper`; in the
+    others it is dropped."""
 
-    def __init__(self, *, agent: Account, reader: Account, home: str, powers: Powers | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        agent: Account,
+        reader: Account,
+        home: str,
+        powers: Powers | None = None,
+        keeper: str = DEFAULT_KEEPER,
+        keeping: Collection[str] = (),
+    ) -> None:
         self.home: Final = home
         self.powers: Final = powers or BrokerPowers()
+        self.keeper: Final = keeper
+        self.keeping: Final = frozenset(keeping)
         self.agent_name: Final = agent.user
         self.reader_name: Final = reader.user
         self._agent = agent

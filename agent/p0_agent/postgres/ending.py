@@ -25,7 +25,7 @@ from psycopg import sql
 from p0_agent.postgres.connections import Connection, Connections
 from p0_agent.postgres.errors import EndIncompleteError
 from p0_agent.postgres.messages import COMMIT, filled, send, writing
-from p0_agent.postgres.roles import as_login, clear_elsewhere, named
+from p0_agent.postgres.roles import as_login, clear_elsewhere, clearing, named
 
 KILL_SECONDS: Final = 10.0
 POLL_SECONDS: Final = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.05)
@@ -81,7 +81,9 @@ async def drop_unused_set(connections: Connections, *, database: str, set_role: 
         if unused is None:
             return False
         await clear_elsewhere(connections, [set_role], elsewhere)
-        await send(connection, connections.powers.clear([set_role]), connections.powers.drop([set_role]), COMMIT)
+        await send(
+            connection, *clearing(connections, database, [set_role]), connections.powers.drop([set_role]), COMMIT
+        )
         return True
 
 
@@ -167,7 +169,8 @@ class _Undoing:
         """False: the login has a session after all, which nobody could end once its role is gone."""
         powers = self._connections.powers
         await clear_elsewhere(self._connections, roles, elsewhere)
-        results = await send(self._connection, powers.clear(roles), powers.drop(roles), _sessions_of(login_oid))
+        clear = clearing(self._connections, self._connection.info.dbname, roles)
+        results = await send(self._connection, *clear, powers.drop(roles), _sessions_of(login_oid))
         ((sessions,),) = results[-1]
         return not sessions
 

@@ -13,7 +13,7 @@ import msgspec
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from p0_access.permissions.permission import Permission
+from p0_access.permissions.permission import Kind, Permission
 from p0_agent.postgres.powers import DEFAULT_BROKER, NewLogin
 
 CLOCK_SLACK: Final = 60
@@ -42,6 +42,7 @@ FUNCTIONS: Final = (
     "fence(text,text)",
     "kill(text)",
     "enter(text,text,text)",
+    "keep(text[])",
     "clear(text[])",
     "close(text[])",
 )
@@ -49,13 +50,14 @@ FUNCTIONS: Final = (
 
 
 class GuardCeiling(msgspec.Struct, frozen=True, kw_only=True):
-    """What is written into each database when it is set up. `max_ttl` in seconds; `roles` are those, existing
-    already, that a login may be made a member of."""
+    """What is written into each database when it is set up. `max_ttl` in seconds; `kinds` are what permissions may be
+    on; `roles` are those, existing already, that a login may be made a member of."""
 
     max_ttl: int
     max_permissions: int
     connections: int
     privileges: tuple[str, ...]
+    kinds: tuple[Kind, ...]
     roles: tuple[str, ...] = ()
 
 
@@ -105,6 +107,9 @@ class GuardPowers:
 
     def enter(self, login: str, verifier: str, database: str, *, shared: bool) -> sql.Composed:  # noqa: ARG002  as above
         return _call("enter", login, verifier, database)
+
+    def keep(self, roles: Sequence[str], keeper: str) -> sql.Composed:  # noqa: ARG002  the ceiling knows the keeper
+        return _call("keep", list(roles))
 
     def clear(self, roles: Sequence[str]) -> sql.Composed:
         return _call("clear", list(roles))

@@ -14,6 +14,7 @@ from psycopg import sql
 from p0_agent.postgres.errors import GUARD_REFUSED
 from p0_agent.postgres.guard import CLOCK_SLACK, SETTINGS, GuardCeiling
 from p0_agent.postgres.names import LOGIN_PATTERN, SET_PATTERN
+from p0_agent.postgres.powers import keeping
 from p0_agent.postgres.queries import query
 
 _FUNCTION: Final = re.compile(
@@ -30,18 +31,21 @@ def constants(broker: str) -> dict[str, sql.Composable]:
         "settings_allowed": sql.Literal(list(SETTINGS)),
         "refused": sql.Literal(GUARD_REFUSED),
         "clock_slack": sql.Literal(CLOCK_SLACK),
+        "keep": keeping(),
     }
 
 
-def ceiling_parts(ceiling: GuardCeiling, schemas: Sequence[str]) -> dict[str, sql.Composable]:
-    """What the table of the ceiling is filled with; no body has any of it."""
+def ceiling_parts(ceiling: GuardCeiling, schemas: Sequence[str], keeper: str | None) -> dict[str, sql.Composable]:
+    """What the table of the ceiling is filled with; no body has any of it. `keeper` gets what logins own."""
     return {
         "max_ttl": sql.Literal(ceiling.max_ttl),
         "max_permissions": sql.Literal(ceiling.max_permissions),
         "connections": sql.Literal(ceiling.connections),
         "privileges": sql.Literal(list(ceiling.privileges)),
+        "kinds": sql.Literal([kind.value for kind in ceiling.kinds]),
         "schemas": sql.Literal(list(schemas)),
         "granted_roles": sql.Literal(list(ceiling.roles)),
+        "kept_by": sql.Literal(keeper),
     }
 
 

@@ -17,9 +17,26 @@ from psycopg import sql
 
 from p0_access.permissions.permission import Permission
 from p0_access.secret import Hidden
+from p0_agent.postgres.errors import GUARD_REFUSED
+from p0_agent.postgres.queries import query
 from p0_agent.postgres.statements import grants, membership
 
 DEFAULT_BROKER: Final = "p0_broker"
+DEFAULT_KEEPER: Final = "p0_keeper"
+KEEPER_COMMENT: Final = "p0: owns what logins left behind"
+"""By which the keeper is known: a role of that name that others made is not taken for it."""
+
+_KEEP: Final = """DO {quote}
+DECLARE
+  roles CONSTANT text[] := {roles};
+  keeper CONSTANT text := {keeper};
+  here CONSTANT oid := (SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname = pg_catalog.current_database());
+  statement text;
+  dropped integer;
+  stuck text;
+BEGIN
+{body}END
+{quote}"""
 
 
 class NewLogin(Hidden, msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +87,9 @@ class Powers(Protocol):
     def enter(self, login: str, verifier: str, database: str, *, shared: bool) -> sql.Composed:
         """Prepares for one session in `database` as a fenced login, to undo what only that can: by `SET ROLE`, or,
         where the agent is apart, by logging in with the password of `verifier`."""
+
+    def keep(self, roles: Sequence[str], keeper: str) -> sql.Composed:
+        """Hands what the roles own in this database to `keeper`, as plain data that nobody else has a privilege on."""
 
     def clear(self, roles: Sequence[str]) -> sql.Composed:
         """Drops what the roles own and revokes what they hold in this database and cluster-wide."""
@@ -148,6 +168,11 @@ class BrokerPowers:
         options: LiteralString = " WITH SET TRUE" if shared else ""
         return sql.SQL("GRANT {} TO {}" + options).format(sql.Identifier(login), sql.Identifier(self.maker))
 
+    def keep(self, roles: Sequence[str], keeper: str) -> sql.Composed:
+        return sql.SQL(_KEEP).format(
+            roles=sql.Literal(list(roles)), keeper=sql.Literal(keeper), body=keeping(), quote=sql.SQL("$p0$")
+        )
+
     def clear(self, roles: Sequence[str]) -> sql.Composed:
         return sql.SQL("DROP OWNED BY {}").format(sql.SQL(", ").join(map(sql.Identifier, roles)))
 
@@ -165,6 +190,11 @@ class BrokerPowers:
             )
             for name, values in settings.items()
         ]
+
+
+def keeping() -> sql.Composed:
+    """The body of what `Powers.keep` does, in PL/pgSQL: it goes by the variables that `_KEEP` declares."""
+    return sql.SQL(query("keep").decode()).format(refused=sql.Literal(GUARD_REFUSED))
 
 
 def until(not_after: int) -> sql.Literal:

@@ -12,6 +12,7 @@ from psycopg import sql
 from p0_agent.postgres import scram
 from p0_agent.postgres.connections import Connection, Connections
 from p0_agent.postgres.errors import DatabaseUnavailableError, GuardMissingError
+from p0_agent.postgres.messages import send
 from p0_agent.postgres.names import is_login_name
 
 SET_OPTION_FROM: Final = 160000
@@ -69,7 +70,13 @@ async def drop_owned(connections: Connections, connection: Connection, roles: Se
         (list(roles),),
     )
     await clear_elsewhere(connections, roles, [str(database) for (database,) in await cursor.fetchall()])
-    await connection.execute(connections.powers.clear(roles))
+    await send(connection, *clearing(connections, connection.info.dbname, roles))
+
+
+def clearing(connections: Connections, database: str, roles: Sequence[str]) -> tuple[sql.Composed, ...]:
+    """The statements that revoke what `roles` hold in `database`, and drop what they own there, or hand it on."""
+    clear = connections.powers.clear(roles)
+    return (connections.powers.keep(roles, connections.keeper), clear) if database in connections.keeping else (clear,)
 
 
 async def clear_elsewhere(connections: Connections, roles: Sequence[str], databases: Sequence[str]) -> None:
@@ -77,7 +84,7 @@ async def clear_elsewhere(connections: Connections, roles: Sequence[str], databa
     for database in databases:
         try:
             async with connections.visiting(database) as elsewhere:
-                await elsewhere.execute(connections.powers.clear(roles))
+                await send(elsewhere, *clearing(connections, database, roles))
         except (GuardMissingError, DatabaseUnavailableError):
             if not connections.powers.apart:
                 raise

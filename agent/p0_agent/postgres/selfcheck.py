@@ -15,6 +15,7 @@ from p0_agent.postgres.errors import SelfCheckError
 from p0_agent.postgres.guard import FUNCTIONS
 from p0_agent.postgres.guard_text import body_digests
 from p0_agent.postgres.names import LOGIN_PATTERN, SET_PATTERN
+from p0_agent.postgres.powers import KEEPER_COMMENT
 from p0_agent.postgres.queries import query
 from p0_agent.postgres.roles import has_set_option
 
@@ -45,14 +46,16 @@ async def check(
     powers = connections.powers
     async with connections.control() as connection:
         if powers.apart:
-            await _check_apart(connection, powers.maker)
+            await _check_apart(connection, powers.maker, connections.keeper)
         else:
-            await _check_broker(connection, powers.maker)
+            await _check_broker(connection, powers.maker, connections.keeper)
             if not has_set_option(connection):
                 warnings.append(_on_an_old_version(allowed=broker_on_old_versions))
+        if connections.keeping:
+            await _check_keeper(connection, powers.maker, connections.keeper)
     for database, schemas in databases.items():
         async with connections.reader(database) as connection:
-            await _check_reader(connection)
+            await _check_reader(connection, connections.keeper)
         async with connections.writer(database) as connection:
             warnings += await _check_database(connection, powers.maker, schemas)
     if powers.apart:
@@ -75,8 +78,8 @@ def _on_an_old_version(*, allowed: bool) -> str:
     )
 
 
-async def _check_broker(connection: Connection, maker: str) -> None:
-    roles = await _reach(connection, maker)
+async def _check_broker(connection: Connection, maker: str, keeper: str) -> None:
+    roles = await _reach(connection, maker, keeper)
     for role in roles:
         _refuse_powers(role)
     acting = next(role for role in roles if role.acting)
@@ -89,9 +92,9 @@ async def _check_broker(connection: Connection, maker: str) -> None:
     _refuse_owners(roles, beside=acting.name)
 
 
-async def _check_apart(connection: Connection, maker: str) -> None:
+async def _check_apart(connection: Connection, maker: str, keeper: str) -> None:
     """The agent's login is nothing but itself; the broker, whose functions it calls, is one."""
-    roles = await _reach(connection, maker)
+    roles = await _reach(connection, maker, keeper)
     for role in roles:
         _refuse_powers(role)
     broker = next((role for role in roles if role.maker), None)
@@ -125,6 +128,15 @@ async def _check_guard(connection: Connection, maker: str) -> None:
         raise SelfCheckError(f"database {connection.info.dbname}: {row[0]}", code="guard_unfit", hint=HARDENED_HINT)
 
 
+async def _check_keeper(connection: Connection, maker: str, keeper: str) -> None:
+    parameters = {"maker": maker, "keeper": keeper, "keeper_comment": KEEPER_COMMENT}
+    cursor = await connection.execute(query("check_keeper"), parameters)
+    if await cursor.fetchone() != (True,):
+        raise SelfCheckError(
+            f"{keeper} is not a role that could keep what logins own", code="keeper_unfit", hint=BOOTSTRAP_HINT
+        )
+
+
 def _refuse_owners(roles: Sequence[_Role], *, beside: str) -> None:
     for role in roles:
         if role.owner and role.name != beside:
@@ -133,8 +145,8 @@ def _refuse_owners(roles: Sequence[_Role], *, beside: str) -> None:
             )
 
 
-async def _check_reader(connection: Connection) -> None:
-    roles = await _reach(connection, None)
+async def _check_reader(connection: Connection, keeper: str) -> None:
+    roles = await _reach(connection, None, keeper)
     for role in roles:
         _refuse_powers(role)
     for role in roles:
@@ -158,8 +170,14 @@ async def _check_database(connection: Connection, maker: str, schemas: Sequence[
     return warnings
 
 
-async def _reach(connection: Connection, maker: str | None) -> list[_Role]:
-    parameters = {"login_pattern": LOGIN_PATTERN, "set_pattern": SET_PATTERN, "maker": maker}
+async def _reach(connection: Connection, maker: str | None, keeper: str) -> list[_Role]:
+    parameters = {
+        "login_pattern": LOGIN_PATTERN,
+        "set_pattern": SET_PATTERN,
+        "maker": maker,
+        "keeper": keeper,
+        "keeper_comment": KEEPER_COMMENT,
+    }
     async with connection.cursor(row_factory=class_row(_Role)) as cursor:
         await cursor.execute(query("check_account"), parameters)
         return await cursor.fetchall()

@@ -19,12 +19,15 @@ CREATE TABLE IF NOT EXISTS p0_guard.ceiling (
   schemas text[] NOT NULL,
   roles text[] NOT NULL
 );
+ALTER TABLE p0_guard.ceiling ADD COLUMN IF NOT EXISTS keeper text;
+ALTER TABLE p0_guard.ceiling ADD COLUMN IF NOT EXISTS kinds text[];
 COMMENT ON TABLE p0_guard.ceiling IS 'What no access can exceed in this database, whoever has the agent''s login';
 REVOKE ALL ON p0_guard.ceiling FROM PUBLIC, {agent};
-INSERT INTO p0_guard.ceiling (max_ttl, max_permissions, connections, privileges, schemas, roles)
-VALUES ({max_ttl}, {max_permissions}, {connections}, {privileges}, {schemas}, {granted_roles})
+INSERT INTO p0_guard.ceiling (max_ttl, max_permissions, connections, privileges, schemas, roles, keeper, kinds)
+VALUES ({max_ttl}, {max_permissions}, {connections}, {privileges}, {schemas}, {granted_roles}, {kept_by}, {kinds})
 ON CONFLICT (one) DO UPDATE SET max_ttl = excluded.max_ttl, max_permissions = excluded.max_permissions,
-  connections = excluded.connections, privileges = excluded.privileges, schemas = excluded.schemas, roles = excluded.roles;
+  connections = excluded.connections, privileges = excluded.privileges, schemas = excluded.schemas, roles = excluded.roles,
+  keeper = excluded.keeper, kinds = excluded.kinds;
 
 CREATE OR REPLACE FUNCTION p0_guard.refuse(what text) RETURNS void LANGUAGE plpgsql
   SET search_path = pg_catalog, pg_temp
@@ -117,6 +120,30 @@ BEGIN
 END
 $p0$;
 
+-- What a GRANT names, with its noun. A function is told by its arguments' types.
+CREATE OR REPLACE FUNCTION p0_guard.named(kind text, schema text, object text) RETURNS text LANGUAGE plpgsql STABLE
+  SET search_path = pg_catalog, pg_temp
+AS $p0$
+DECLARE
+  found regprocedure;
+BEGIN
+  IF kind = 'function' THEN
+    SELECT p.oid INTO found FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+    WHERE n.nspname = schema AND object = p.proname || '(' || array_to_string(ARRAY(
+      SELECT format_type(t.type, NULL) FROM unnest(p.proargtypes) WITH ORDINALITY AS t (type, place) ORDER BY t.place), ', ') || ')';
+    IF found IS NULL THEN
+      RAISE EXCEPTION 'function %.% does not exist', schema, object USING ERRCODE = 'undefined_function';
+    END IF;
+    RETURN 'ROUTINE ' || found;
+  ELSIF kind = 'large_object' THEN
+    RETURN 'LARGE OBJECT ' || object::oid;
+  ELSIF kind IN ('database', 'schema') THEN
+    RETURN format('%s %I', upper(kind), object);
+  END IF;
+  RETURN format('%s %I.%I', CASE kind WHEN 'sequence' THEN 'SEQUENCE' WHEN 'type' THEN 'TYPE' ELSE 'TABLE' END, schema, object);
+END
+$p0$;
+
 -- Permissions as [kind, schema, object, column, privilege]. PostgreSQL only warns of what the broker cannot grant: the agent
 -- takes that for an error, and reads back what was granted.
 CREATE OR REPLACE FUNCTION p0_guard.grant(role text, permissions jsonb) RETURNS void LANGUAGE plpgsql STRICT SECURITY DEFINER
@@ -133,9 +160,12 @@ BEGIN
   SELECT CASE WHEN count(*) > min(c.max_permissions) THEN count(*) || ' permissions'
          ELSE min(format('%s on %s %s', p.privilege, p.kind, concat_ws('.', p.schema, p.object))) FILTER (WHERE NOT coalesce(
            CASE p.kind
-             WHEN 'database' THEN p.privilege = 'CONNECT' AND p.object = current_database()
+             WHEN 'database' THEN p.privilege IN ('CONNECT', 'TEMPORARY') AND p.object = current_database()
              WHEN 'schema' THEN p.privilege = 'USAGE' AND p.object = ANY (c.schemas)
              WHEN 'sequence' THEN p.privilege IN ('USAGE', 'SELECT', 'UPDATE') AND p.schema = ANY (c.schemas)
+             WHEN 'function' THEN p.privilege = 'EXECUTE' AND p.schema = ANY (c.schemas)
+             WHEN 'type' THEN p.privilege = 'USAGE' AND p.schema = ANY (c.schemas)
+             WHEN 'large_object' THEN p.privilege IN ('SELECT', 'UPDATE') AND p.schema IS NULL
              WHEN 'column' THEN p.privilege IN ('SELECT', 'INSERT', 'UPDATE', 'REFERENCES') AND p.schema = ANY (c.schemas)
                AND p."column" IS NOT NULL
              WHEN 'relation' THEN p.privilege IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES')
@@ -146,7 +176,7 @@ BEGIN
                  OR r.rolreplication OR r.rolbypassrls OR r.rolname ~ '^pg_' OR r.rolname = current_user
                  OR EXISTS (SELECT FROM pg_shdepend d WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = r.oid
                             AND d.deptype = 'o')))
-           END AND p.object IS NOT NULL AND p.privilege = ANY (c.privileges || ARRAY['MEMBER']), false)) END
+           END AND p.object IS NOT NULL AND p.kind = ANY (c.kinds || ARRAY['role']) AND p.privilege = ANY (c.privileges || ARRAY['MEMBER']), false)) END
   INTO above
   FROM p0_guard.ceiling c, p0_guard.parts(permissions) p;
   IF above IS NOT NULL THEN
@@ -154,11 +184,9 @@ BEGIN
   END IF;
   FOR statement IN
     SELECT CASE p.kind WHEN 'role' THEN format('GRANT %I TO %I', p.object, role) || p0_guard.options()
-      ELSE format('GRANT %s ON %s %s TO %I',
+      ELSE format('GRANT %s ON %s TO %I',
         string_agg(p.privilege || CASE WHEN p.kind = 'column' THEN format(' (%I)', p."column") ELSE '' END, ', '),
-        CASE p.kind WHEN 'database' THEN 'DATABASE' WHEN 'schema' THEN 'SCHEMA' WHEN 'sequence' THEN 'SEQUENCE' ELSE 'TABLE' END,
-        CASE WHEN p.kind IN ('database', 'schema') THEN quote_ident(p.object) ELSE format('%I.%I', p.schema, p.object) END,
-        role) END
+        p0_guard.named(p.kind, p.schema, p.object), role) END
     FROM p0_guard.parts(permissions) p GROUP BY p.kind, p.schema, p.object ORDER BY p.kind, p.schema, p.object
   LOOP
     EXECUTE statement;
@@ -275,6 +303,21 @@ BEGIN
 END
 $p0$;
 
+-- Hands what the roles own in this database to the keeper that the ceiling names. Without one it is refused.
+CREATE OR REPLACE FUNCTION p0_guard.keep(roles text[]) RETURNS void LANGUAGE plpgsql STRICT SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp
+AS $p0$
+DECLARE
+  keeper CONSTANT text := (SELECT c.keeper FROM p0_guard.ceiling c);
+  here CONSTANT oid := (SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname = pg_catalog.current_database());
+  statement text;
+  dropped integer;
+  stuck text;
+BEGIN
+  PERFORM p0_guard.require(roles, 'login, set');
+{keep}END
+$p0$;
+
 -- Drops what the roles own and revokes what they hold, in this database and cluster-wide.
 CREATE OR REPLACE FUNCTION p0_guard.clear(roles text[]) RETURNS void LANGUAGE plpgsql STRICT SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp
@@ -306,7 +349,7 @@ GRANT EXECUTE ON FUNCTION
   p0_guard.open_set(text), p0_guard.grant(text, jsonb),
   p0_guard.open(text, text, text, bigint, integer, text, jsonb), p0_guard.renew(text, text), p0_guard.restore(text, bigint, jsonb),
   p0_guard.fence(text, text), p0_guard.kill(text), p0_guard.enter(text, text, text),
-  p0_guard.clear(text[]), p0_guard.close(text[])
+  p0_guard.keep(text[]), p0_guard.clear(text[]), p0_guard.close(text[])
 TO {agent};
 GRANT USAGE ON SCHEMA p0_guard TO {agent};
 RESET ROLE;

@@ -1,0 +1,184 @@
+"""What a login owns at its end: dropped, or as plain data a powerless role's, by the policy of its database."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import psycopg
+import pytest
+from psycopg import errors as sqlstate
+
+from fix_postgres import BOTH_MODES, NOW, THUMBPRINT, Managed, Mode, bootstrap, managing
+from p0_access.permissions.permission import relation, usage
+from p0_agent.postgres.errors import SelfCheckError
+from p0_agent.postgres.provision import Opened
+from p0_demo.postgres import EmbeddedPostgres
+
+pytestmark = BOTH_MODES
+MARKETS = (usage("enterprise"), relation("enterprise", "markets", "SELECT"))
+
+MAKES = """
+CREATE FUNCTION enterprise.mine(x int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT x + 1';
+CREATE FUNCTION enterprise.as_me() RETURNS text LANGUAGE sql SECURITY DEFINER AS 'SELECT current_user::text';
+CREATE FUNCTION enterprise.fires() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+CREATE DOMAIN enterprise.small AS int DEFAULT 1 CHECK (enterprise.mine(VALUE) < 100);
+CREATE TYPE enterprise.mood AS ENUM ('good', 'bad');
+CREATE TYPE enterprise.span AS RANGE (subtype = int);
+CREATE TABLE enterprise.kept (
+  id serial PRIMARY KEY,
+  "A b" enterprise.small DEFAULT enterprise.mine(1) CHECK (enterprise.mine("A b") > 0),
+  doubled int GENERATED ALWAYS AS (enterprise.mine(3)) STORED,
+  feeling enterprise.mood,
+  other int REFERENCES enterprise.kept (id)
+);
+CREATE TABLE enterprise.parted (id int CHECK (id > 0)) PARTITION BY LIST (id);
+CREATE TABLE enterprise.part PARTITION OF enterprise.parted FOR VALUES IN (1);
+CREATE INDEX ON enterprise.parted ((enterprise.mine(id)));
+CREATE TRIGGER fires BEFORE INSERT ON enterprise.parted FOR EACH ROW EXECUTE FUNCTION enterprise.fires();
+CREATE INDEX ON enterprise.kept (enterprise.mine(id));
+CREATE STATISTICS enterprise.figures ON id, other FROM enterprise.kept;
+CREATE TRIGGER fires BEFORE INSERT ON enterprise.kept FOR EACH ROW EXECUTE FUNCTION enterprise.fires();
+CREATE RULE also AS ON DELETE TO enterprise.kept DO ALSO SELECT enterprise.as_me();
+CREATE POLICY own ON enterprise.kept USING (enterprise.mine(id) > 0);
+INSERT INTO enterprise.kept (feeling) VALUES ('good'), ('bad');
+INSERT INTO enterprise.parted VALUES (1);
+CREATE VIEW enterprise.seen AS SELECT *, enterprise.as_me() FROM enterprise.kept;
+CREATE VIEW enterprise.seen_again AS SELECT * FROM enterprise.seen;
+CREATE MATERIALIZED VIEW enterprise.stored AS SELECT * FROM enterprise.seen_again;
+GRANT ALL ON enterprise.kept, enterprise.parted TO PUBLIC;
+GRANT SELECT (feeling) ON enterprise.kept TO p0_keeper WITH GRANT OPTION;
+GRANT USAGE ON TYPE enterprise.mood TO p0_reader;
+ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC;
+SELECT lo_from_bytea(4711, 'left behind');
+GRANT SELECT ON LARGE OBJECT 4711 TO PUBLIC;
+CREATE TEMP TABLE passing ()
+"""
+
+KEPT = """
+SELECT pg_describe_object(d.classid, d.objid, 0) FROM pg_shdepend d
+WHERE d.refobjid = 'p0_keeper'::regrole AND d.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+ORDER BY 1
+"""
+LEFT = [
+    "large object 4711",
+    "sequence enterprise.kept_id_seq",
+    "table enterprise.kept",
+    "table enterprise.part",
+    "table enterprise.parted",
+    "type enterprise.mood",
+    "type enterprise.small",
+    "type enterprise.span",
+]
+ACLS = """
+SELECT count(*) FROM (
+  SELECT aclexplode(relacl) e, relowner o FROM pg_class
+  UNION ALL SELECT aclexplode(lomacl), lomowner FROM pg_largeobject_metadata
+  UNION ALL SELECT aclexplode(typacl), typowner FROM pg_type
+  UNION ALL SELECT aclexplode(attacl), relowner FROM pg_attribute JOIN pg_class ON attrelid = pg_class.oid
+) AS acl WHERE o = 'p0_keeper'::regrole AND (e).grantee <> o
+"""
+
+
+@pytest.fixture
+async def keeping(postgres: EmbeddedPostgres, demo_database: str, mode: Mode) -> AsyncIterator[Managed]:
+    databases = {demo_database: ("enterprise",)}
+    async with managing(postgres, demo_database, databases, mode, keeping=[demo_database]) as managed:
+        async with await managed.superuser() as superuser:
+            await superuser.execute("GRANT CREATE ON SCHEMA enterprise TO PUBLIC")
+            await superuser.execute(f"GRANT TEMPORARY ON DATABASE {demo_database} TO PUBLIC".encode())
+        yield managed
+
+
+async def make(managed: Managed, opened: Opened, sql: str) -> None:
+    async with await managed.login(opened) as connection:
+        await connection.execute(sql.encode())
+
+
+async def test_data_is_kept_and_nothing_that_runs_and_nobodys_privilege(keeping: Managed) -> None:
+    entry, opened = await keeping.open(*MARKETS, read_only=False)
+    await make(keeping, opened, MAKES)
+    await keeping.end(entry)
+    assert await keeping.roles() == []
+    async with await keeping.superuser() as superuser:
+        cursor = await superuser.execute(KEPT.encode())
+        assert [what for (what,) in await cursor.fetchall() if not what.endswith("_multirange")] == LEFT
+        cursor = await superuser.execute(ACLS.encode())
+        assert await cursor.fetchone() == (0,)
+        cursor = await superuser.execute('SELECT id, "A b", doubled, feeling::text FROM enterprise.kept ORDER BY id')
+        assert await cursor.fetchall() == [(1, 2, 4, "good"), (2, 2, 4, "bad")]
+        for kind in ("pg_trigger WHERE NOT tgisinternal AND tgname = 'fires'", "pg_policy", "pg_statistic_ext"):
+            cursor = await superuser.execute(f"SELECT count(*) FROM {kind}".encode())
+            assert await cursor.fetchone() == (0,), kind
+        await superuser.execute("DROP OWNED BY p0_keeper")
+
+
+async def test_kept_in_its_database_and_dropped_in_the_others(keeping: Managed) -> None:
+    entry, opened = await keeping.open(*MARKETS, read_only=False)
+    await make(keeping, opened, "CREATE TABLE enterprise.here AS SELECT 1")
+    async with await keeping.login(opened, dbname="postgres") as connection:
+        await connection.execute("SELECT lo_from_bytea(0, 'there')")
+    await keeping.end(entry)
+    async with await keeping.superuser() as superuser:
+        cursor = await superuser.execute("SELECT tableowner FROM pg_tables WHERE tablename = 'here'")
+        assert await cursor.fetchone() == ("p0_keeper",)
+    async with await keeping.superuser("postgres") as superuser:
+        cursor = await superuser.execute("SELECT count(*) FROM pg_largeobject_metadata")
+        assert await cursor.fetchone() == (0,)
+
+
+async def test_what_others_built_on_its_code_stays_and_the_login_is_out(keeping: Managed) -> None:
+    entry, opened = await keeping.open(*MARKETS, read_only=False)
+    await make(keeping, opened, "CREATE FUNCTION enterprise.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+    async with await keeping.superuser() as superuser:
+        await superuser.execute("CREATE VIEW enterprise.others AS SELECT enterprise.mine()")
+        swept = await keeping.cluster.sweep(opened.not_after)
+        assert list(swept.failed) == [entry.rh]
+        with pytest.raises(psycopg.OperationalError, match="not permitted to log in"):
+            await keeping.login(opened)
+        await superuser.execute("DROP VIEW enterprise.others")
+    swept = await keeping.cluster.sweep(NOW)
+    assert [done.ended.residue for done in swept.ended] == [()]
+
+
+@pytest.mark.parametrize(
+    ("harm", "undo"),
+    [
+        ("GRANT pg_read_all_data TO p0_keeper", "REVOKE pg_read_all_data FROM p0_keeper"),
+        ("ALTER ROLE p0_keeper BYPASSRLS", "ALTER ROLE p0_keeper NOBYPASSRLS"),
+        ("ALTER ROLE p0_keeper LOGIN", "ALTER ROLE p0_keeper NOLOGIN"),
+    ],
+)
+async def test_nothing_is_handed_to_a_keeper_that_became_more(harm: str, undo: str, keeping: Managed) -> None:
+    entry, opened = await keeping.open(*MARKETS, read_only=False)
+    await make(keeping, opened, "CREATE TABLE enterprise.here AS SELECT 1")
+    async with await keeping.superuser() as superuser:
+        await superuser.execute(harm.encode())
+        try:
+            swept = await keeping.cluster.sweep(opened.not_after)
+            assert [error.code for error in swept.failed.values()] == ["guard_refused"]
+            with pytest.raises(SelfCheckError):
+                await keeping.cluster.start(THUMBPRINT, NOW)
+        finally:
+            await superuser.execute(undo.encode())
+        await keeping.cluster.start(THUMBPRINT, NOW)
+    swept = await keeping.cluster.sweep(NOW)
+    assert [(done.entry.rh, done.ended.residue) for done in swept.ended] == [(entry.rh, ())]
+
+
+async def test_a_role_of_that_name_that_is_somebody_elses_is_not_taken(
+    postgres: EmbeddedPostgres, demo_database: str, mode: Mode
+) -> None:
+    databases = {demo_database: ("enterprise",)}
+    async with (
+        managing(postgres, demo_database, databases, mode, keeping=[demo_database]) as managed,
+        await managed.superuser() as superuser,
+    ):
+        await superuser.execute("COMMENT ON ROLE p0_keeper IS 'ours'")
+        try:
+            with pytest.raises(SelfCheckError) as caught:
+                await managed.cluster.start(THUMBPRINT, NOW)
+            assert caught.value.code == "keeper_unfit"
+            with pytest.raises(sqlstate.RaiseException):
+                await bootstrap(postgres, demo_database, databases, mode, keeping=[demo_database])
+        finally:
+            await superuser.execute("COMMENT ON ROLE p0_keeper IS 'p0: owns what logins left behind'")
