@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from p0_access.certificates import TRUSTED_BY, untrusted
 from p0_access.encoding import b64u, decode, encode
 from p0_access.errors import MalformedError
 from p0_access.messages.identity import SignedAct
@@ -37,7 +38,7 @@ from p0_launcher.errors import (
     UnverifiedError,
     UsageError,
 )
-from p0_launcher.http import httpx
+from p0_launcher.http import httpx, verify
 from p0_launcher.network import is_loopback
 from p0_launcher.session import Session
 from p0_launcher.sse import EventParser
@@ -93,7 +94,7 @@ class Api:
             timeout=_SECONDS,
             follow_redirects=False,
             trust_env=not is_loopback(url.host),
-            verify=url.scheme != "http",  # where there is no TLS, the CA certificates need not be loaded: 40 ms
+            verify=verify(url),
         )
 
     async def __aenter__(self) -> Self:
@@ -125,6 +126,7 @@ class Api:
         search_path: Sequence[str] | None = None,
         ttl: int | None = None,
         reason: str | None = None,
+        break_glass: bool = False,
     ) -> Explained:
         """The server's preview of SQL that is not asked for yet."""
         body = {
@@ -133,6 +135,7 @@ class Api:
             "search_path": None if search_path is None else list(search_path),
             "ttl": ttl,
             "reason": reason,
+            "break_glass": break_glass or None,  # an older server does not know it
         }
         given = {name: value for name, value in body.items() if value is not None}
         return self._read(await self._call("POST", "/v1/explain", body=given), Explained)
@@ -278,6 +281,10 @@ class Api:
         raise _error(response.status_code, said)
 
     def _unreachable(self, error: httpx.HTTPError) -> UnavailableError:
+        if (problem := untrusted(error)) is not None:
+            return UnavailableError(
+                f"the certificate of {self._server} is not trusted: {problem}", code="server_untrusted", hint=TRUSTED_BY
+            )
         reason = "did not answer in time" if isinstance(error, httpx.TimeoutException) else "does not answer"
         return UnavailableError(
             f"the server at {self._server} {reason}",

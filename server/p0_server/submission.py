@@ -57,11 +57,25 @@ class Submission:
         self._random = random
 
     async def explain(
-        self, person: VerifiedIdentity, database: str, what: What, *, ttl: int | None, reason: str
+        self,
+        person: VerifiedIdentity,
+        database: str,
+        what: What,
+        *,
+        ttl: int | None,
+        reason: str,
+        break_glass: bool = False,
     ) -> tuple[Preview, StoredCatalog]:
         """What would be read and decided, and over which catalog."""
         catalog = await self._databases.readable(person, database)
-        draft = Draft(what=what, requestor=person.requestor, ttl=ttl, reason=reason, at=self._now())
+        draft = Draft(
+            what=what,
+            requestor=person.requestor,
+            ttl=ttl,
+            reason=reason,
+            break_glass=break_glass,
+            at=self._now(),
+        )
         return await self._previewer.preview(draft, catalog), catalog
 
     async def submit(self, person: VerifiedIdentity, signed: SignedAct, *, wait: int) -> tuple[RequestView, bool]:

@@ -68,23 +68,19 @@ def review(
         )
 
     async def main() -> RequestView | None:
-        from p0_launcher.api import MAX_WAIT
         from p0_launcher.connection import connect
+        from p0_launcher.emergencies import afterwards, close_review
         from p0_launcher.render import request_lines
-        from p0_launcher.review import admitted, as_signed
+        from p0_launcher.review import as_signed
 
         async with connect(profile()) as connection:
             view = await connection.api.request(rid)
-            admission = admitted(view, pins=connection.profile.agents)
-            note(request_lines(as_signed(view, admission.record)))
+            emergency = afterwards(view, pins=connection.profile.agents)
+            note(request_lines(as_signed(view, emergency.admission)))
             if not yes and ask(f"\nType y, or {rid}, to sign that you have looked at it:") not in {"y", "yes", rid}:
                 note("p0: nothing was signed")
                 return None
-            signer = await connection.session.signer()
-            act = signer.sign_review(
-                agent=view.agent.thumbprint, rh=admission.record.rh, ah=admission.hash, comment=comment
-            )
-            return await connection.api.review(rid, act, wait=MAX_WAIT)
+            return await close_review(connection.api, connection.session, emergency, comment=comment)
 
     reviewed = run(main())
     if reviewed is None:

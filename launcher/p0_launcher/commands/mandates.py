@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
 import time
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,13 +23,10 @@ from p0_launcher.completion import databases
 from p0_launcher.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Sequence
 
-    from p0_access.messages.identity import SignedAct
-    from p0_access.messages.mandates import Named
-    from p0_access.messages.records import What
     from p0_access.messages.views import RequestSummary, RequestView
-    from p0_launcher.connection import Connection
+    from p0_launcher.mandates import Kind
 
 User = Annotated[
     str | None,
@@ -41,9 +37,6 @@ Comment = Annotated[str, typer.Option(help="Why, for the record.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Sign without being asked.")]
 Listing = Annotated[bool, typer.Option("--list", help="List those you signed or are named in.")]
 Withdraw = Annotated[str | None, typer.Option("--revoke", metavar="ID", help="Withdraw one that you signed.")]
-
-Kind = Literal["statement", "grant"]
-KINDS: Final[tuple[Kind, ...]] = ("statement", "grant")
 
 
 def allow(
@@ -84,32 +77,23 @@ def allow(
     asked = _kinds(kinds)
 
     async def main() -> RequestView | None:
-        from p0_launcher.acts import new_mandate_rid
+        from p0_launcher import mandates
         from p0_launcher.connection import connect
 
         async with connect(profile(), show_url=show_sign_in) as connection:
-            view = await connection.workflow.database(database)
-            person = _named(user, connection)
-            note(_allowance(person, database, what, asked, uses, least, lifetime))
-            if not _confirmed(yes=yes):
-                return None
-
-            async def signed() -> SignedAct:
-                signer = await connection.session.signer()
-                return signer.sign_allow(
-                    agent=view.agent,
-                    rid=new_mandate_rid(secrets.token_bytes),
-                    subject=person,
-                    database=database,
-                    permissions=what.grant or (),
-                    kinds=asked,
-                    uses=uses,
-                    ttl=least,
-                    lifetime=lifetime,
-                    comment=comment,
-                )
-
-            return await _handed_in(connection, signed)
+            await connection.workflow.database(database)  # a wrong name is told before anything is signed
+            allowance = mandates.Allowance(
+                person=mandates.named(user, own_issuer=connection.session.subject.iss),
+                database=database,
+                permissions=what.grant or (),
+                kinds=asked,
+                uses=uses,
+                ttl=least,
+                lifetime=lifetime,
+                comment=comment,
+            )
+            note("\n".join(mandates.allowance_lines(allowance, now=time.time())))
+            return await mandates.allow(connection, allowance) if _confirmed(yes=yes) else None
 
     _finish([run(main())], json=json)
 
@@ -138,52 +122,22 @@ def delegate(
     lifetime = _lifetime(lasting)
     narrowed = None if groups is None else tuple(part.strip() for part in groups.split(",") if part.strip())
 
-    async def main() -> list[RequestView | None]:
-        from p0_launcher.acts import new_mandate_rid
+    async def main() -> list[RequestView]:
+        from p0_launcher import mandates
         from p0_launcher.connection import connect
 
         async with connect(profile(), show_url=show_sign_in) as connection:
-            trusted = connection.profile.agents
-            agents = sorted({view.agent for view in await connection.api.databases() if view.agent in trusted})
-            if not agents:
-                raise UsageError("there is no database that you could approve for", code="nothing_found")
-            person = _named(user, connection)
-            note(_delegation(person, narrowed, lifetime))
-            if not _confirmed(yes=yes):
-                return []
-            found: list[RequestView | None] = []
-            for agent in agents:
-
-                async def signed(agent: str = agent) -> SignedAct:
-                    signer = await connection.session.signer()
-                    return signer.sign_delegation(
-                        agent=agent,
-                        rid=new_mandate_rid(secrets.token_bytes),
-                        to=person,
-                        groups=narrowed,
-                        lifetime=lifetime,
-                        comment=comment,
-                    )
-
-                found.append(await _handed_in(connection, signed))
-            return found
+            await mandates.agents_to_delegate_at(connection)
+            delegating = mandates.Delegating(
+                person=mandates.named(user, own_issuer=connection.session.subject.iss),
+                groups=narrowed,
+                lifetime=lifetime,
+                comment=comment,
+            )
+            note("\n".join(mandates.delegation_lines(delegating, now=time.time())))
+            return await mandates.delegate(connection, delegating) if _confirmed(yes=yes) else []
 
     _finish(run(main()), json=json)
-
-
-async def _handed_in(connection: Connection, sign: Callable[[], Awaitable[SignedAct]]) -> RequestView:
-    """The mandate that `sign` signs, or another with a sign-in of its own, where the agent alone takes none without."""
-    from p0_launcher.api import MAX_WAIT
-    from p0_launcher.errors import StepUpRequiredError
-    from p0_launcher.stepping_up import handed_in, lacks_sign_in
-
-    async def send(act: SignedAct) -> RequestView:
-        view = await connection.api.mandate(act, wait=MAX_WAIT)
-        if lacks_sign_in(view, pins=connection.profile.agents):
-            raise StepUpRequiredError(view.message or "this needs a sign-in of its own", hint=view.hint)
-        return view
-
-    return await handed_in(send, await sign(), connection.session.step_up, anew=sign)
 
 
 def _other_ways(user: str | None, *, listing: bool, withdraw: str | None, kind: str, json: bool) -> bool:
@@ -215,17 +169,9 @@ def _other_ways(user: str | None, *, listing: bool, withdraw: str | None, kind: 
     return True
 
 
-def _named(user: str, connection: Connection) -> Named:
-    from p0_access.messages.mandates import Named
-
-    iss, mark, sub = user.partition("#")
-    if mark and "://" in iss and sub:
-        return Named(iss=iss, sub=sub, email=None)
-    own = connection.session.subject.iss
-    return Named(iss=own, sub=None, email=user) if "@" in user else Named(iss=own, sub=user, email=None)
-
-
 def _kinds(text: str) -> tuple[Kind, ...]:
+    from p0_launcher.mandates import KINDS
+
     found = {part.strip() for part in text.split(",")}
     if not found <= set(KINDS):
         raise UsageError(f"--kinds: one or more of {', '.join(KINDS)}", code="usage")
@@ -250,31 +196,6 @@ def _confirmed(*, yes: bool) -> bool:
         return True
     note("p0: nothing was signed")
     return False
-
-
-def _allowance(person: Named, database: str, what: What, kinds: Sequence[str], uses: int, ttl: int, life: int) -> str:
-    from p0_access.routing.durations import spell_duration
-    from p0_launcher.render import clock, permission_lines
-    from p0_launcher.text import line
-
-    times = "one request" if uses == 1 else f"{uses} requests"
-    who = f"{line(str(person), 80)} ({line(person.iss, 80)})"
-    return "\n".join(
-        [
-            f"You approve {times} of {who} on {line(database, 60)}, by {' or '.join(kinds)},",
-            f"until {clock(int(time.time()) + life)}, each for at most {spell_duration(ttl)}, for any statement within",
-            *permission_lines(what.grant or ()),
-        ]
-    )
-
-
-def _delegation(person: Named, groups: tuple[str, ...] | None, life: int) -> str:
-    from p0_launcher.render import clock
-    from p0_launcher.text import line
-
-    narrowed = "in all that you may approve" if groups is None else f"as one of {line(', '.join(groups), 80)}"
-    who = f"{line(str(person), 80)} ({line(person.iss, 80)})"
-    return f"{who} may approve in your place, {narrowed}, until {clock(int(time.time()) + life)}."
 
 
 def _finish(found: Sequence[RequestView | None], *, json: bool) -> None:

@@ -16,20 +16,21 @@ Sql = Annotated[str, Meta(max_length=MAX_SQL_BYTES)]
 
 
 class ExplainBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """SQL that somebody may ask for. `ttl` is in seconds."""
+    """SQL that somebody may ask for. `ttl` is in seconds; `break_glass`: as an emergency."""
 
     database: Name
     statements: Annotated[tuple[Sql, ...], Meta(min_length=1, max_length=64)]
     search_path: Annotated[tuple[Name, ...], Meta(max_length=16)] | None = None
     ttl: Ttl | None = None
     reason: Text | None = None
+    break_glass: bool = False
 
 
 async def explain(call: Call) -> Response:
     body: ExplainBody = call.body
     what = What(statement=body.statements, search_path=UNSET if body.search_path is None else body.search_path)
     preview, catalog = await call.services.submission.explain(
-        call.person, body.database, what, ttl=body.ttl, reason=body.reason or ""
+        call.person, body.database, what, ttl=body.ttl, reason=body.reason or "", break_glass=body.break_glass
     )
     explained = Explained(
         statements=preview.statements,

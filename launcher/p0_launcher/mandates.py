@@ -1,0 +1,145 @@
+"""Allowances and delegations: whom they name, what they say in words, and how they are signed and handed in.
+
+What is signed has been shown to the person before, in the words of `allowance_lines` or `delegation_lines`; this asks
+nobody. A delegation is signed for each agent that the profile trusts.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Literal
+
+import msgspec
+
+from p0_access.messages.identity import SignedAct
+from p0_access.messages.mandates import Named
+from p0_access.messages.views import RequestView
+from p0_access.permissions.permission import Permission
+from p0_access.routing.durations import spell_duration
+from p0_launcher.acts import new_mandate_rid
+from p0_launcher.api import MAX_WAIT
+from p0_launcher.connection import Connection
+from p0_launcher.errors import StepUpRequiredError, UsageError
+from p0_launcher.render import clock, permission_lines
+from p0_launcher.stepping_up import handed_in, lacks_sign_in
+from p0_launcher.text import line
+
+Kind = Literal["statement", "grant"]
+KINDS: Final[tuple[Kind, ...]] = ("statement", "grant")
+
+
+class Allowance(msgspec.Struct, frozen=True, kw_only=True):
+    """An approval in advance: of `uses` requests of `person`, each for at most `ttl` seconds, in the `lifetime` seconds
+    from now on."""
+
+    person: Named
+    database: str
+    permissions: tuple[Permission, ...]
+    kinds: tuple[Kind, ...]
+    uses: int
+    ttl: int
+    lifetime: int
+    comment: str = ""
+
+
+class Delegating(msgspec.Struct, frozen=True, kw_only=True):
+    """`person` approves in one's place for `lifetime` seconds: in all, or only as one of `groups`."""
+
+    person: Named
+    groups: tuple[str, ...] | None
+    lifetime: int
+    comment: str = ""
+
+
+def named(user: str, *, own_issuer: str) -> Named:
+    """A verified address or a subject of one's own issuer, or `https://issuer#subject`."""
+    iss, mark, sub = user.partition("#")
+    if mark and "://" in iss and sub:
+        return Named(iss=iss, sub=sub, email=None)
+    if "@" in user:
+        return Named(iss=own_issuer, sub=None, email=user)
+    return Named(iss=own_issuer, sub=user, email=None)
+
+
+def allowance_lines(allowance: Allowance, *, now: float) -> list[str]:
+    times = "one request" if allowance.uses == 1 else f"{allowance.uses} requests"
+    where = f"on {line(allowance.database, 60)}, by {' or '.join(allowance.kinds)},"
+    until, longest = clock(int(now) + allowance.lifetime), spell_duration(allowance.ttl)
+    return [
+        f"You approve {times} of {_who(allowance.person)} {where}",
+        f"until {until}, each for at most {longest}, for any statement within",
+        *permission_lines(allowance.permissions),
+    ]
+
+
+def delegation_lines(delegating: Delegating, *, now: float) -> list[str]:
+    groups = delegating.groups
+    narrowed = "in all that you may approve" if groups is None else f"as one of {line(', '.join(groups), 80)}"
+    until = clock(int(now) + delegating.lifetime)
+    return [f"{_who(delegating.person)} may approve in your place, {narrowed}, until {until}."]
+
+
+async def allow(connection: Connection, allowance: Allowance) -> RequestView:
+    database = await connection.workflow.database(allowance.database)
+
+    async def sign() -> SignedAct:
+        signer = await connection.session.signer()
+        return signer.sign_allow(
+            agent=database.agent,
+            rid=new_mandate_rid(secrets.token_bytes),
+            subject=allowance.person,
+            database=allowance.database,
+            permissions=allowance.permissions,
+            kinds=allowance.kinds,
+            uses=allowance.uses,
+            ttl=allowance.ttl,
+            lifetime=allowance.lifetime,
+            comment=allowance.comment,
+        )
+
+    return await _handed_in(connection, sign)
+
+
+async def agents_to_delegate_at(connection: Connection) -> Sequence[str]:
+    """Thumbprints; `UsageError` if there is none."""
+    trusted = connection.profile.agents
+    agents = sorted({view.agent for view in await connection.api.databases() if view.agent in trusted})
+    if not agents:
+        raise UsageError("there is no database that you could approve for", code="nothing_found")
+    return agents
+
+
+async def delegate(connection: Connection, delegating: Delegating) -> list[RequestView]:
+    found: list[RequestView] = []
+    for agent in await agents_to_delegate_at(connection):
+
+        async def sign(agent: str = agent) -> SignedAct:
+            signer = await connection.session.signer()
+            return signer.sign_delegation(
+                agent=agent,
+                rid=new_mandate_rid(secrets.token_bytes),
+                to=delegating.person,
+                groups=delegating.groups,
+                lifetime=delegating.lifetime,
+                comment=delegating.comment,
+            )
+
+        found.append(await _handed_in(connection, sign))
+    return found
+
+
+async def _handed_in(connection: Connection, sign: Callable[[], Awaitable[SignedAct]]) -> RequestView:
+    """The mandate that `sign` signs, or another with a sign-in of its own, where the agent alone takes none without."""
+
+    async def send(act: SignedAct) -> RequestView:
+        view = await connection.api.mandate(act, wait=MAX_WAIT)
+        if lacks_sign_in(view, pins=connection.profile.agents):
+            raise StepUpRequiredError(view.message or "this needs a sign-in of its own", hint=view.hint)
+        return view
+
+    return await handed_in(send, await sign(), connection.session.step_up, anew=sign)
+
+
+def _who(person: Named) -> str:
+    return f"{line(str(person), 80)} ({line(person.iss, 80)})"
