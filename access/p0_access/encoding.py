@@ -72,7 +72,7 @@ def strict_json(raw: bytes, *, max_bytes: int = MAX_RECORD_BYTES) -> Any:
     `max_bytes`."""
     if len(raw) > max_bytes:
         raise MalformedError(f"longer than {max_bytes} bytes", code="oversize")
-    if _depth(raw) > MAX_JSON_DEPTH:
+    if raw.count(b"[") + raw.count(b"{") > MAX_JSON_DEPTH and _depth(raw) > MAX_JSON_DEPTH:
         raise MalformedError(f"nested deeper than {MAX_JSON_DEPTH}", code="too_deep")
     try:
         if _SURROGATE.search(raw):
@@ -90,6 +90,7 @@ def strict_json(raw: bytes, *, max_bytes: int = MAX_RECORD_BYTES) -> Any:
 
 
 def _depth(raw: bytes) -> int:
+    """Byte by byte, so only where there are brackets enough."""
     deepest = depth = 0
     in_string = escaped = False
     for byte in raw:

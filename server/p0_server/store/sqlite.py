@@ -204,8 +204,8 @@ class SqliteStore:
     ) -> StoredRequest:
         seq = request.version
         for event in events:
-            async with tx.execute(_SQL["insert_event"], to_row(event) | {"rid": request.rid}) as cursor:
-                seq = cursor.lastrowid or seq
+            inserted = await tx.execute(_SQL["insert_event"], to_row(event) | {"rid": request.rid})
+            seq = inserted.lastrowid or seq
             for target in self._notify(request, event):
                 name = "msg_" + sha256_b64u(f"{request.rid} {seq} {target}".encode())[:27]
                 await _execute(tx, "insert_notice", {"id": name, "target": target, "seq": seq, "due": event.at})
@@ -322,9 +322,9 @@ async def _finish(tx: aiosqlite.Connection, done: Done, now: int) -> None:
 
 
 async def _execute(connection: aiosqlite.Connection, name: str, parameters: dict[str, Any]) -> int:
-    """The number of rows changed."""
-    async with connection.execute(_SQL[name], parameters) as cursor:
-        return cursor.rowcount
+    """The number of rows changed. What gives no rows is over then: to close its cursor would be one more way to the
+    connection's thread and back."""
+    return (await connection.execute(_SQL[name], parameters)).rowcount
 
 
 async def _one(connection: aiosqlite.Connection, name: str, parameters: dict[str, Any]) -> sqlite3.Row | None:
