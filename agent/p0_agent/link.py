@@ -5,6 +5,7 @@ Whatever comes back is unverified: a job's signed records are verified by `p0_ag
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import quote
@@ -12,6 +13,7 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
+from p0_access.certificates import TRUSTED_BY, untrusted
 from p0_access.encoding import b64u, decode, encode
 from p0_access.errors import MalformedError
 from p0_access.messages.job import AgentReport, Announcement, CatalogUpload, Job, Result
@@ -45,7 +47,9 @@ class ServerLink:
         self._clock = clock
         self._random = random
         self._first = True
-        self._client = httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False, trust_env=False)
+        self._client = httpx.AsyncClient(
+            timeout=_TIMEOUT, follow_redirects=False, trust_env=False, verify=verify(self._base)
+        )
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -94,6 +98,12 @@ class ServerLink:
             content = None if body is None else encode(body)
             response = await self._client.request(method, url, content=content, headers=headers)
         except httpx.HTTPError as error:
+            if (problem := untrusted(error)) is not None:
+                raise ServerUnavailableError(
+                    f"the certificate of {self._base} is not trusted: {problem}",
+                    code="server_untrusted",
+                    hint=TRUSTED_BY,
+                ) from error
             raise ServerUnavailableError(
                 f"the server at {self._base} does not answer", code="server_unavailable"
             ) from error
@@ -103,6 +113,11 @@ class ServerLink:
                 code="stale_lease" if response.status_code == 409 else "server_refused",
             )
         return response.content
+
+
+def verify(url: str) -> ssl.SSLContext | bool:
+    """What the server's certificate is held against: the file of SSL_CERT_FILE, or the public CAs."""
+    return url.startswith("https://") and httpx.create_ssl_context()
 
 
 def _rules(answer: bytes) -> str:

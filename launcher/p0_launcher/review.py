@@ -23,7 +23,7 @@ from p0_access.proof import jws
 from p0_access.routing.decision import Denied, NeedsApproval, StepUp
 from p0_launcher.access import pinned_key
 from p0_launcher.acts import audience
-from p0_launcher.api import MAX_WAIT, Api
+from p0_launcher.api import Api
 from p0_launcher.errors import UnverifiedError, UsageError
 from p0_launcher.session import Session, own_claims
 from p0_launcher.stepping_up import ANY, handed_in
@@ -37,6 +37,9 @@ _SIGNED: Final[dict[RequestKind, type[Request | Allow | Delegation]]] = {
 
 PROMPT_SECONDS: Final = 2
 """In which an agent that is there has usually answered to a decision."""
+
+PATIENT_SECONDS: Final = 8
+"""How long it is waited for after that, while the server has heard of it lately."""
 
 
 class Unanswered(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,7 +169,7 @@ async def decide(
             return view
         online = await _agent_online(api, reviewed.request.database)
         on_unanswered(Unanswered(rid=reviewed.rid, online=online, until=_counts_until(act)))
-        return await api.approve(reviewed.rid, act, wait=MAX_WAIT - PROMPT_SECONDS) if online else view
+        return await api.approve(reviewed.rid, act, wait=PATIENT_SECONDS) if online else view
 
     act = await signed()
     demanded = _demanded(session, reviewed, decision)

@@ -1,4 +1,7 @@
-"""A request in flight survives: server and agent are killed, come back, and everything goes on where it was."""
+"""A request in flight survives: server and agent are killed, come back, and everything goes on where it was.
+
+All of it over TLS, as between machines, with a certificate of one's own CA.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,12 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from fix_stage import finish, p0, part, signed_in, start
+from fix_tls import over_tls, self_signed
 from p0_demo.stage import DANA, DATABASE, PAT, Stage
 
 EMAILS = "select email from enterprise.customers where id = 1"
@@ -17,8 +22,11 @@ MARKETS = "select code from enterprise.markets where code = 'HU'"
 
 
 @pytest.fixture
-async def unattended() -> AsyncIterator[Stage]:
+async def unattended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[Stage]:
+    certificate = self_signed(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     async with Stage(attended=False) as up:
+        over_tls(up, certificate)
         yield up
 
 
@@ -41,6 +49,12 @@ async def test_a_request_in_flight_survives_kill_9_of_server_and_agent(unattende
                 pass
         await signed_in(stage)
         await reachable(stage)
+        stranger = await p0(stage, DANA, "whoami", SSL_CERT_FILE="")
+        assert stranger.status == 69, stranger
+        assert stranger.err.startswith(
+            f"p0: the certificate of {stage.server} is not trusted: self-signed certificate\n"
+        )
+        assert "SSL_CERT_FILE" in stranger.err
         asking = await start("psql", "-d", DATABASE, "-c", EMAILS, "--reason", "x", environment=stage.environment(DANA))
         assert asking.stderr is not None
         line = await asyncio.wait_for(asking.stderr.readline(), 60)

@@ -110,6 +110,7 @@ class SilentSince:
         self._clock = clock
 
     async def keys(self, issuer: TrustedIssuer, unverified_tokens: tuple[str, ...]) -> KeySet:
+        assert (issuer.issuer, bool(unverified_tokens)) == (self._state.issuer, True)
         return self._state.usable(int(self._clock()))
 
 

@@ -100,7 +100,9 @@ def relinquish(rid: Id, *, comment: Comment = "", to_file: ToFile = None, json: 
 def revoke(rid: Id, *, comment: Comment = "", to_file: ToFile = None, json: Json = False) -> None:
     """End somebody's access at once.
 
-    There are no new logins, and sessions are terminated. A server may hold it back. With --to-file it is only signed; the agent takes it in with `p0 agent submit FILE`.
+    There are no new logins, and sessions are terminated.
+
+    A server may hold it back. With --to-file it is only signed; the agent takes it in with `p0 agent submit FILE`.
 
     Example: p0 revoke r-5kq2m7xa --comment "Incident closed"
     """

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from p0_access.certificates import TRUSTED_BY, untrusted
 from p0_access.encoding import strict_json
 from p0_access.errors import MalformedError, P0Error
 from p0_access.messages.identity import Identity
@@ -19,7 +20,7 @@ from p0_access.proof.identity import VerifiedIdentity, verify_identity
 from p0_access.proof.issuers import TrustedIssuer, Workloads
 from p0_access.secret import Hidden
 from p0_launcher.errors import ConfigurationError, NotSignedInError, UnavailableError, UnverifiedError
-from p0_launcher.http import httpx
+from p0_launcher.http import httpx, verify
 from p0_launcher.login.workload import identity_token
 from p0_launcher.network import is_loopback
 from p0_launcher.profile import Profile
@@ -199,10 +200,9 @@ class IdentityProvider:
         return response.content
 
     async def _send(self, method: str, url: str, form: dict[str, str] | None = None) -> httpx.Response:
+        target = httpx.URL(url)
         client = httpx.AsyncClient(
-            timeout=_SECONDS,
-            follow_redirects=False,
-            trust_env=not is_loopback(httpx.URL(url).host),
+            timeout=_SECONDS, follow_redirects=False, trust_env=not is_loopback(target.host), verify=verify(target)
         )
         try:
             async with (
@@ -218,6 +218,12 @@ class IdentityProvider:
         except httpx.TimeoutException as error:
             raise self._unavailable("did not answer in time") from error
         except httpx.HTTPError as error:
+            if (problem := untrusted(error)) is not None:
+                raise UnavailableError(
+                    f"the certificate of {target.host} is not trusted: {problem}",
+                    code="issuer_untrusted",
+                    hint=TRUSTED_BY,
+                ) from error
             raise self._unavailable("does not answer") from error
 
     def _parsed(self, content: bytes, type_: type[T]) -> T:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import ssl
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from fix_plane import Plane, code
+from fix_tls import self_signed
 from p0_access.encoding import MAX_RECORD_BYTES, encode
 from p0_server.config import Tls
 from p0_server.errors import ConfigurationError
@@ -126,30 +122,6 @@ async def test_a_key_that_is_none(tmp_path: Path) -> None:
         async with serve(settings):
             pass
     assert caught.value.code == "tls_invalid"
-
-
-def self_signed(directory: Path) -> Path:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "p0 test")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    (directory / "key.pem").write_bytes(private)
-    path = directory / "cert.pem"
-    path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    return path
 
 
 async def test_a_mistake_of_the_server_is_one_line_and_no_more(plane: Plane, monkeypatch: pytest.MonkeyPatch) -> None:
