@@ -86,19 +86,24 @@ class ScriptedAgent:
 
     # calls
 
-    async def call(self, method: str, path: str, body: Any) -> httpx.Response:
-        url, credential = self.url + path, self.key.public.thumbprint
+    def headers(self, called: str, path: str) -> dict[str, str]:
+        """For calling `path` with the method `called`."""
+        credential = self.key.public.thumbprint
         proof = prove(
             self.key,
-            method=method,
-            url=url,
+            method=called,
+            url=self.url + path,
             credential=credential,
             now=int(self._clock()),
             jti=b64u(secrets.token_bytes(16)),
         )
-        headers = {"Authorization": f"P0-Agent {credential}", "DPoP": proof}
+        return {"Authorization": f"P0-Agent {credential}", "DPoP": proof}
+
+    async def call(self, method: str, path: str, body: Any) -> httpx.Response:
         async with httpx.AsyncClient(timeout=40, trust_env=False) as client:
-            return await client.request(method, url, content=encode(body), headers=headers)
+            return await client.request(
+                method, self.url + path, content=encode(body), headers=self.headers(method, path)
+            )
 
     async def announce(self, *, rules_sha256: str = "r" * 43, **changes: Any) -> httpx.Response:
         said = Announcement(
