@@ -13,6 +13,7 @@ import httpx
 
 from p0_access.errors import P0Error
 from p0_access.findings import Finding, fact, failed
+from p0_access.permissions.permission import Kind
 from p0_access.proof.issuers import workload_issuers
 from p0_access.routing.lint import KnownGroups, lint
 from p0_access.routing.load import load as load_rules
@@ -121,7 +122,12 @@ async def _cluster(connections: Connections, settings: Settings) -> list[Finding
         found.append(failed("cluster", error))
     try:
         gaps = await hardening.cluster_gaps(connections, tuple(databases))
-        gaps += await hardening.database_gaps(connections, databases)
+        gaps += await hardening.database_gaps(
+            connections,
+            databases,
+            privileges=settings.ceiling.privileges,
+            large_objects=Kind.LARGE_OBJECT in settings.ceiling.kinds,
+        )
     except P0Error as error:
         return found or [failed("cluster", error)]
     for gap in gaps:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from p0_access.permissions.permission import Kind, Permission
 from p0_agent.config import Ceiling
 from p0_agent.errors import RefusedError, Step
+
+_IN_NO_SCHEMA: Final = frozenset({Kind.DATABASE, Kind.LARGE_OBJECT})
 
 
 def check(permissions: tuple[Permission, ...], ceiling: Ceiling, *, schemas: frozenset[str], live: int) -> None:
@@ -22,7 +26,7 @@ def check(permissions: tuple[Permission, ...], ceiling: Ceiling, *, schemas: fro
         if permission.kind not in ceiling.kinds or permission.privilege not in ceiling.privileges:
             raise _above(f"{permission} is more than this agent ever grants", "above_ceiling")
         schema = permission.object if permission.kind is Kind.SCHEMA else permission.schema
-        if permission.kind is not Kind.DATABASE and schema not in schemas:
+        if permission.kind not in _IN_NO_SCHEMA and schema not in schemas:
             raise _above(f"the agent does not manage the schema {schema}", "schema_not_managed")
 
 

@@ -1,17 +1,17 @@
 """Permissions granted, and read back from the catalogs.
 
 PostgreSQL accepts a GRANT of what one does not hold with no more than a warning, and privileges move and vanish with
-renamed and recreated objects. So nothing is believed: `held` says what a role has in access lists, `lacking` what it
-has not in effect.
+renamed and recreated objects. So nothing is believed: `held` says what a role has in access lists.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Final
 
 import msgspec
+import psycopg
 from psycopg import errors as sqlstate
 from psycopg import sql
 from psycopg.errors import Diagnostic
@@ -22,11 +22,9 @@ from p0_agent.postgres.errors import GrantError
 from p0_agent.postgres.messages import Rows, filled, send
 from p0_agent.postgres.queries import query
 from p0_agent.postgres.roles import named
-from p0_agent.postgres.statements import is_granted
+from p0_agent.postgres.statements import is_granted, why_not
 
-_PUBLIC_ONLY: Final = {Kind.FUNCTION: "EXECUTE", Kind.DATABASE: "TEMPORARY"}
-"""What is never granted, since everybody has it or the agent could not give it; it must be in effect all the same."""
-
+_OFTEN_PUBLIC: Final = frozenset({Kind.FUNCTION, Kind.TYPE, Kind.DATABASE})
 
 ACL_ROOM: Final = 2_000
 """Entries of an access list beyond which none is added: at 2,120 to 2,455 PostgreSQL refuses any, also its owner's."""
@@ -62,8 +60,8 @@ def check_grantable(database: str, permissions: Iterable[Permission]) -> tuple[P
     """The canonical set, or `GrantError` for the first that cannot be had in `database` whoever grants it."""
     wanted = canonical(permissions)
     for permission in wanted:
-        if not is_granted(permission) and _PUBLIC_ONLY.get(permission.kind) != permission.privilege:
-            raise GrantError(f"{permission} is not something that is granted", code="permission_unsupported")
+        if not is_granted(permission):
+            raise GrantError(f"{permission} is never granted: {why_not(permission)}", code="permission_unsupported")
         if permission.kind is Kind.ROLE and (permission.object or "").startswith("pg_"):
             raise GrantError(f"{permission.object} is one of PostgreSQL's own roles", code="permission_unsupported")
         if permission.object is None or (permission.kind is Kind.DATABASE and permission.object != database):
@@ -74,12 +72,18 @@ def check_grantable(database: str, permissions: Iterable[Permission]) -> tuple[P
 
 
 @asynccontextmanager
-async def granting(connection: Connection) -> AsyncIterator[None]:
-    """For statements that grant: `GrantError` where PostgreSQL would only warn, and for what it says about objects."""
+async def granting(connection: Connection, *, apart: bool, objects: bool = True) -> AsyncIterator[None]:
+    """For statements that grant: `GrantError` where PostgreSQL would only warn, and for what it says about objects,
+    where they are granted on (`objects`) and not only memberships. `apart`: by calls of functions, which may not be
+    there themselves."""
+    missing: tuple[type[psycopg.Error], ...] = ()
+    if objects:
+        missing = (sqlstate.UndefinedTable, sqlstate.UndefinedColumn, sqlstate.InvalidSchemaName)
+        missing += (sqlstate.UndefinedObject, *(() if apart else (sqlstate.UndefinedFunction,)))
     async with warnings_are_errors(connection):
         try:
             yield
-        except (sqlstate.UndefinedTable, sqlstate.UndefinedColumn, sqlstate.InvalidSchemaName) as error:
+        except missing as error:
             raise GrantError(
                 f"an object is not there: {error.diag.message_primary}",
                 code="object_missing",
@@ -119,10 +123,21 @@ async def held(connection: Connection, role: str) -> tuple[Held, ...]:
     return read_held(rows)
 
 
-async def lacking(connection: Connection, role: str, permissions: Sequence[Permission]) -> tuple[Permission, ...]:
-    """Those of `permissions` that `role` does not have in effect: through membership or PUBLIC counts as having."""
-    cursor = await connection.execute(query("lacking"), {"role": role} | _arrays(permissions))
-    return tuple(permissions[int(str(number))] for (number,) in await cursor.fetchall())
+async def had_by_everybody(connection: Connection, permissions: Iterable[Permission]) -> frozenset[Permission]:
+    """Those of `permissions` that PUBLIC has: nobody needs a grant of them. Of relations none counts, since a grant on
+    them is what is asked for; nor of large objects."""
+    asked = [each for each in permissions if each.privilege != "CONNECT" and each.kind in _OFTEN_PUBLIC]
+    if not asked:
+        return frozenset()
+    parameters = {
+        "numbers": list(range(len(asked))),
+        "kinds": [each.kind.value for each in asked],
+        "schemas": [each.schema for each in asked],
+        "objects": [each.object for each in asked],
+        "privileges": [each.privilege for each in asked],
+    }
+    cursor = await connection.execute(query("public_has"), parameters)
+    return frozenset(asked[int(str(number))] for (number,) in await cursor.fetchall())
 
 
 @asynccontextmanager
@@ -145,15 +160,3 @@ async def warnings_are_errors(connection: Connection) -> AsyncIterator[None]:
             code="agent_lacks_privilege",
             hint="run the output of `p0 agent bootstrap-sql` again; it covers objects made since",
         )
-
-
-def _arrays(permissions: Sequence[Permission]) -> dict[str, list[object]]:
-    """As parallel arrays, for queries over many."""
-    return {
-        "numbers": list(range(len(permissions))),
-        "kinds": [item.kind.value for item in permissions],
-        "schemas": [item.schema for item in permissions],
-        "objects": [item.object for item in permissions],
-        "columns": [item.column for item in permissions],
-        "privileges": [item.privilege for item in permissions],
-    }

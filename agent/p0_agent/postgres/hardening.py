@@ -47,14 +47,26 @@ async def cluster_gaps(connections: Connections, databases: Sequence[str]) -> tu
     return tuple(gaps)
 
 
-async def database_gaps(connections: Connections, databases: Mapping[str, Sequence[str]]) -> tuple[Gap, ...]:
-    """What the agent lacks in each managed database, and what any login that is let into it can do without a grant."""
+async def database_gaps(
+    connections: Connections,
+    databases: Mapping[str, Sequence[str]],
+    *,
+    privileges: Sequence[str],
+    large_objects: bool,
+) -> tuple[Gap, ...]:
+    """What the agent lacks in each managed database to grant what its ceiling allows, and what any login that is let
+    into it can do without a grant."""
     gaps: list[Gap] = []
     for database, schemas in databases.items():
         async with connections.writer(database) as connection:
-            gaps += await _gaps(
-                connection, "doctor_missing", database, {"schemas": list(schemas), "maker": connections.powers.maker}
-            )
+            wanted = {
+                "schemas": list(schemas),
+                "maker": connections.powers.maker,
+                "reader": connections.reader_name,
+                "privileges": list(privileges),
+                "large_objects": large_objects,
+            }
+            gaps += await _gaps(connection, "doctor_missing", database, wanted)
             parameters = {"schemas": list(schemas), "acl_entries": ACL_ENTRIES}
             gaps += await _gaps(connection, "doctor_database", database, parameters)
     return tuple(gaps)

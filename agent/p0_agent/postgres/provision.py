@@ -33,9 +33,9 @@ from p0_agent.postgres.grants import (
     Held,
     check_grantable,
     granting,
+    had_by_everybody,
     held,
     held_by,
-    lacking,
     read_held,
     require_room,
 )
@@ -45,7 +45,6 @@ from p0_agent.postgres.names import is_login_name, set_role_name
 from p0_agent.postgres.powers import NewLogin
 from p0_agent.postgres.roles import drop_owned, has_set_option, named
 from p0_agent.postgres.settings import PARAMETERS_FROM, may_set, session_settings, wants_privileged
-from p0_agent.postgres.statements import is_granted
 
 MAX_COMMENT: Final = 1_000
 
@@ -98,10 +97,13 @@ async def open_access(
         raise ValueError(f"not a login of ours: {order.login!r}")
     secret = scram.new_password(random)
     verifier = scram.verifier(secret, random(scram.SALT_BYTES), iterations)
+    wanted = check_grantable(order.database, order.permissions)
     async with connections.writer(order.database) as target:
+        public = await had_by_everybody(target, wanted)
         opening = _Opening(
             connections,
             order,
+            granted=[permission for permission in wanted if permission not in public],
             now=now,
             shared=has_set_option(target),
             privileged=wants_privileged(order.session) and target.info.server_version >= PARAMETERS_FROM,
@@ -129,6 +131,7 @@ class _Opening:
         connections: Connections,
         order: Order,
         *,
+        granted: Sequence[Permission],
         now: int,
         shared: bool,
         privileged: bool,
@@ -143,9 +146,8 @@ class _Opening:
         self._privileged = privileged
         self._password = password
         self._verifier = verifier
-        self._wanted = check_grantable(order.database, order.permissions)
-        self._granted = [permission for permission in self._wanted if is_granted(permission)]
-        self._set_role = set_role_name(order.database, self._wanted, lease=None if shared else order.rh)
+        self._granted = granted
+        self._set_role = set_role_name(order.database, granted, lease=None if shared else order.rh)
 
     def look(self) -> sql.Composed:
         """The query for what is there: the set role, the login, the OID of the database, and whether the agent may make
@@ -159,7 +161,7 @@ class _Opening:
 
     async def make_set(self, connection: Connection, found: Rows) -> None:
         ((set_exists, _, here, _),) = found
-        async with granting(connection):
+        async with granting(connection, apart=self._powers.apart):
             results = await send(
                 connection, *self._set(exists=set_exists), held_by(self._set_role, here=sql.Literal(here))
             )
@@ -171,7 +173,7 @@ class _Opening:
         entry = self._resumable(require(read_entry(row), ("approved", "provisioned")))
         not_after = entry.not_after or self._order.not_after
         try:
-            async with granting(connection):
+            async with granting(connection, apart=self._powers.apart, objects=with_set):
                 results = await send(
                     connection,
                     *(self._set(exists=set_exists) if with_set else ()),
@@ -235,10 +237,6 @@ class _Opening:
             raise _differ(changed)
         elif not set_exists:
             require_room(present)
-        public = [permission for permission in self._wanted if not is_granted(permission)]
-        missing = await lacking(connection, self._set_role, public) if public else ()
-        if missing:
-            raise GrantError(f"not in effect: {missing[0]}", code="agent_lacks_privilege")
 
     def _require_login(self, present: Sequence[Held]) -> None:
         """The login is a member of its set role and has nothing else."""
@@ -252,7 +250,7 @@ async def put_right(
 ) -> None:
     """Makes an existing set role hold exactly `granted`, in the caller's transaction; `GrantError` if it cannot be."""
     await drop_owned(connections, connection, [set_role])
-    async with granting(connection):
+    async with granting(connection, apart=connections.powers.apart):
         await send(connection, connections.powers.grant(set_role, granted, shared=has_set_option(connection)))
     changed = difference(await held(connection, set_role), set_role, granted)
     if changed:

@@ -9,16 +9,30 @@ from typing import Final, LiteralString
 from psycopg import sql
 
 from p0_access.permissions.permission import Kind, Permission
+from p0_agent.postgres.signatures import routine
 
 _GRANTABLE: Final[Mapping[Kind, Mapping[str, LiteralString]]] = {
-    Kind.DATABASE: {"CONNECT": "CONNECT"},
+    Kind.DATABASE: {"CONNECT": "CONNECT", "TEMPORARY": "TEMPORARY"},
     Kind.SCHEMA: {"USAGE": "USAGE"},
     Kind.RELATION: {name: name for name in ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES")},
     Kind.COLUMN: {name: name for name in ("SELECT", "INSERT", "UPDATE", "REFERENCES")},
     Kind.SEQUENCE: {name: name for name in ("USAGE", "SELECT", "UPDATE")},
+    Kind.FUNCTION: {"EXECUTE": "EXECUTE"},
+    Kind.TYPE: {"USAGE": "USAGE"},
+    Kind.LARGE_OBJECT: {name: name for name in ("SELECT", "UPDATE")},
     Kind.ROLE: {"MEMBER": "MEMBER"},
 }
-"""What is granted, and its word in SQL. TRIGGER is left out: it is a way to other people's privileges."""
+"""What is granted, and its word in SQL."""
+
+_WHY_NOT: Final = {
+    (
+        Kind.SCHEMA,
+        "CREATE",
+    ): "what is made in a schema outlives who made it: use a migration, or ask for a role (--role)",
+    (Kind.RELATION, "TRIGGER"): "a trigger is a way to other people's privileges",
+    (Kind.FOREIGN_SERVER, "USAGE"): "reading foreign tables does not take it, and defining them is a migration's",
+}
+"""Of what exists and is never granted. (TRIGGER runs its function as whoever writes to the table.)"""
 
 _NOUNS: Final = {
     Kind.DATABASE: sql.SQL("DATABASE"),
@@ -26,12 +40,22 @@ _NOUNS: Final = {
     Kind.RELATION: sql.SQL("TABLE"),
     Kind.COLUMN: sql.SQL("TABLE"),
     Kind.SEQUENCE: sql.SQL("SEQUENCE"),
+    Kind.FUNCTION: sql.SQL("ROUTINE"),
+    Kind.TYPE: sql.SQL("TYPE"),
+    Kind.LARGE_OBJECT: sql.SQL("LARGE OBJECT"),
 }
+
+_MAX_OID: Final = 2**32 - 1
 
 
 def is_granted(permission: Permission) -> bool:
-    """Whether it is had by a grant, as opposed to what must be PUBLIC's already."""
-    return permission.privilege in _GRANTABLE.get(permission.kind, {})
+    """Whether there is a GRANT for it that the agent makes."""
+    return permission.privilege in _GRANTABLE.get(permission.kind, {}) and _named(permission) is not None
+
+
+def why_not(permission: Permission) -> str:
+    """Why it is none that `is_granted`, for people."""
+    return _WHY_NOT.get((permission.kind, permission.privilege), "it is not something that is granted")
 
 
 def membership(role: str, member: sql.Composable, *, shared: bool) -> sql.Composed:
@@ -53,7 +77,7 @@ def grants(role: str, permissions: Sequence[Permission], *, shared: bool) -> sql
 
 def _grant(group: list[Permission], role: str) -> sql.Composed:
     """One GRANT for all privileges on one object."""
-    kind, schema, name = group[0].kind, group[0].schema, group[0].object or ""
+    kind = group[0].kind
     if kind is Kind.COLUMN:
         by_privilege: dict[str, list[sql.Identifier]] = {}
         for item in group:
@@ -67,9 +91,20 @@ def _grant(group: list[Permission], role: str) -> sql.Composed:
     return sql.SQL("GRANT {} ON {} {} TO {}").format(
         sql.SQL(", ").join(privileges),
         _NOUNS[kind],
-        sql.Identifier(name) if schema is None else sql.Identifier(schema, name),
+        _named(group[0]) or sql.SQL(""),
         sql.Identifier(role),
     )
+
+
+def _named(permission: Permission) -> sql.Composable | None:
+    """The object as GRANT names it; None if it is no name of its kind."""
+    schema, name = permission.schema, permission.object or ""
+    if permission.kind is Kind.FUNCTION:
+        return routine(schema or "", name)
+    if permission.kind is Kind.LARGE_OBJECT:
+        number = int(name) if name.isascii() and name.isdigit() else 0
+        return sql.Literal(number) if 0 < number <= _MAX_OID and str(number) == name else None
+    return sql.Identifier(name) if schema is None else sql.Identifier(schema, name)
 
 
 def _word(kind: Kind, privilege: str) -> sql.SQL:

@@ -16,8 +16,9 @@ import tomlkit
 from fix_agent_core import Bench
 from fix_postgres import BOTH_MODES, PASSWORDS, Managed, Mode
 from p0_access.findings import Finding
+from p0_access.permissions.permission import Kind
 from p0_access.permissions.reading import Refused
-from p0_agent.config import Settings, load
+from p0_agent.config import Ceiling, Settings, load
 from p0_agent.doctor import examine
 from p0_agent.postgres.hardening import ACL_ENTRIES
 from p0_agent.reading.child import ReadingChild, Understood
@@ -34,6 +35,19 @@ rules:
 
 ALWAYS = ("any login may make large objects", "any login may make objects in the schema public")
 """What every database leaves open; the second only before PostgreSQL 15."""
+
+LATE = """
+CREATE FUNCTION enterprise.late() RETURNS int LANGUAGE sql RETURN 1;
+REVOKE EXECUTE ON FUNCTION enterprise.late FROM PUBLIC
+"""
+BOSS = """
+CREATE FUNCTION enterprise.boss() RETURNS int LANGUAGE sql SECURITY DEFINER RETURN 1;
+REVOKE EXECUTE ON FUNCTION enterprise.boss FROM PUBLIC
+"""
+OF_THE_BOSS = (
+    "the agent cannot grant EXECUTE on enterprise.boss(), which runs with the privileges of postgres"
+    " (SECURITY DEFINER): let it only if a rule is to name that"
+)
 
 OPEN_SERVER = """
 CREATE FOREIGN DATA WRAPPER w;
@@ -63,6 +77,7 @@ def config(managed: Managed, mode: Mode, tmp_path: Path) -> Path:
         },
         "advertised": {"host": managed.server.host, "port": managed.server.port, "sslmode": "disable"},
         "databases": [{"name": managed.database, "schemas": ["enterprise", "ledger"]}],
+        "ceiling": {"kinds": [kind.value for kind in (*Ceiling().kinds, Kind.LARGE_OBJECT)]},
     }
     path = tmp_path / "agent.toml"
     path.write_text(tomlkit.dumps(settings))
@@ -145,6 +160,30 @@ async def of_database(settings: Settings, managed: Managed) -> dict[str, str | N
             "the agent cannot grant USAGE on schema ledger",
         ),
         (
+            "REVOKE GRANT OPTION FOR TEMPORARY ON DATABASE {database} FROM p0_broker",
+            "the agent cannot grant TEMPORARY on this database",
+        ),
+        (
+            "REVOKE TEMPORARY ON DATABASE {database} FROM p0_reader",
+            "SQL that makes temporary tables and uses them cannot be read: the reader may not make them",
+        ),
+        (
+            LATE,
+            "the agent cannot grant EXECUTE on enterprise.late()",
+        ),
+        (
+            BOSS,
+            OF_THE_BOSS,
+        ),
+        (
+            "CREATE DOMAIN enterprise.late AS text; REVOKE USAGE ON DOMAIN enterprise.late FROM PUBLIC",
+            "the agent cannot grant USAGE on the type enterprise.late",
+        ),
+        (
+            "SELECT lo_create(4711), lo_create(4712)",
+            "the agent cannot grant SELECT, UPDATE on 2 large objects, such as 4711",
+        ),
+        (
             "CREATE TABLE enterprise.late (id int); GRANT ALL ON enterprise.late TO p0_broker WITH GRANT OPTION",
             "what postgres makes in enterprise will not be the agent's to grant",
         ),
@@ -155,7 +194,7 @@ async def test_what_is_found_is_mended_by_the_sql_beside_it(
 ) -> None:
     assert await of_database(settings, managed) == {}
     async with await managed.superuser() as superuser:
-        await superuser.execute(harm.encode())
+        await superuser.execute(harm.replace("{database}", managed.database).encode())
         found = await of_database(settings, managed)
         assert what in found
         for fix in filter(None, found.values()):
@@ -249,7 +288,8 @@ def test_the_set_up_is_printed_for_the_mode_that_is_asked_for(config: Path) -> N
     text = config.read_text()
     assert "p0_guard" not in printed(config)
     assert "CREATE OR REPLACE FUNCTION p0_guard.open(" in printed(config, "--hardened")
-    config.write_text(text.replace('mode = "broker"', 'mode = "hardened"') + "[ceiling]\nmax_ttl = 1234\n")
+    text = text.replace('mode = "broker"', 'mode = "hardened"')
+    config.write_text(text.replace("[ceiling]\n", "[ceiling]\nmax_ttl = 1234\n"))
     assert "VALUES (1234, 1000, 5," in printed(config)
     undo = printed(config, "--undo")
     assert "DROP ROLE IF EXISTS" in undo

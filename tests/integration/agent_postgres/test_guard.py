@@ -226,7 +226,15 @@ BEYOND = [
     ["role", None, "p0_broker", None, "MEMBER"],
     ["role", None, "mydatabase_owner", None, "MEMBER"],
     ["role", None, "mydatabase_owner", None, "SELECT"],
-    ["function", "enterprise", "f()", None, "EXECUTE"],
+    ["function", "pg_catalog", "pg_read_file(text)", None, "EXECUTE"],
+    ["function", "p0_guard", "made(text, text)", None, "EXECUTE"],
+    ["function", "enterprise", "f()", None, "ALL"],
+    ["function", None, "f()", None, "EXECUTE"],
+    ["type", "pg_catalog", "int4", None, "USAGE"],
+    ["type", "enterprise", "t", None, "CREATE"],
+    ["large_object", None, "4711", None, "ALL"],
+    ["large_object", "enterprise", "4711", None, "SELECT"],
+    ["database", None, "postgres", None, "TEMPORARY"],
     ["other", None, "anything", None, "SELECT"],
     [None, None, None, None, None],
     [None, None, "markets", None, "SELECT ON ALL TABLES IN SCHEMA ledger TO PUBLIC; --"],
@@ -273,6 +281,36 @@ async def test_objects_are_data(held: psycopg.AsyncConnection) -> None:
                     SET,
                     Jsonb([[kind, "enterprise", name if column is None else "markets", column, "SELECT"]]),
                 )
+
+
+async def test_functions_types_and_large_objects_are_data(held: psycopg.AsyncConnection) -> None:
+    for name in ("f() TO PUBLIC; --", 'f"()', "f(integer", "%I", "4711 TO PUBLIC; --", "-1"):
+        for kind, schema, privilege in (
+            ("function", "enterprise", "EXECUTE"),
+            ("type", "enterprise", "USAGE"),
+            ("large_object", None, "SELECT"),
+        ):
+            with pytest.raises((sqlstate.UndefinedObject, sqlstate.DataError)):
+                await call(held, "grant", SET, Jsonb([[kind, schema, name, None, privilege]]))
+
+
+async def test_what_the_ceiling_leaves_out_is_not_granted(managed: Managed, held: psycopg.AsyncConnection) -> None:
+    temporary = ["database", None, managed.database, None, "TEMPORARY"]
+    async with await managed.superuser() as superuser:
+        await superuser.execute("SELECT lo_create(4711)")
+        await superuser.execute("GRANT SELECT ON LARGE OBJECT 4711 TO p0_broker WITH GRANT OPTION")
+        for column, permission in (
+            ("kinds", ["large_object", None, "4711", None, "SELECT"]),
+            ("privileges", temporary),
+        ):
+            await call(held, "grant", SET, Jsonb([permission]))
+            await superuser.execute(
+                sql.SQL(
+                    "UPDATE p0_guard.ceiling SET {0} = array_remove(array_remove({0}, 'large_object'), 'TEMPORARY')"
+                ).format(sql.Identifier(column))
+            )
+            async with refused():
+                await call(held, "grant", SET, Jsonb([permission]))
 
 
 async def test_no_more_permissions_than_the_ceiling_has_room_for(held: psycopg.AsyncConnection) -> None:

@@ -10,7 +10,7 @@ import pytest
 from psycopg import errors as sqlstate
 from psycopg import sql
 
-from fix_postgres import BOTH_MODES, LATER, NOW, Managed, Mode, fresh_database, managing
+from fix_postgres import BOTH_MODES, LATER, NOW, Managed, Mode, fresh_database, managing, superuser_connection
 from p0_access.permissions.permission import Kind, Permission, any_column, column, relation, usage
 from p0_access.routing.decision import Session
 from p0_agent.postgres.errors import DatabaseBusyError, DatabaseUnavailableError, GrantError, LedgerError
@@ -178,6 +178,7 @@ BEYOND_THE_GUARD = (
     relation("nowhere", "markets", "SELECT"),
     usage("p0_evidence"),
     relation("pg_catalog", "pg_authid", "SELECT"),
+    Permission(Kind.FUNCTION, "pg_catalog", "pg_read_file(text)", None, "EXECUTE"),
 )
 """It knows which schemas are managed."""
 
@@ -196,7 +197,13 @@ BEYOND_THE_GUARD = (
         (relation("enterprise", "markets", "TRUNCATE"), "agent_lacks_privilege"),
         (usage("p0_evidence"), "agent_lacks_privilege"),
         (relation("pg_catalog", "pg_authid", "SELECT"), "agent_lacks_privilege"),
-        (Permission(Kind.FUNCTION, "public", "none(integer)", None, "EXECUTE"), "agent_lacks_privilege"),
+        (Permission(Kind.FUNCTION, "enterprise", "none(integer)", None, "EXECUTE"), "object_missing"),
+        (Permission(Kind.FUNCTION, "enterprise", "none(); DROP", None, "EXECUTE"), "permission_unsupported"),
+        (Permission(Kind.FUNCTION, "pg_catalog", "pg_read_file(text)", None, "EXECUTE"), "agent_lacks_privilege"),
+        (Permission(Kind.TYPE, "enterprise", "none", None, "USAGE"), "object_missing"),
+        (Permission(Kind.LARGE_OBJECT, None, "4711", None, "SELECT"), "object_missing"),
+        (Permission(Kind.LARGE_OBJECT, None, "4711 TO x; --", None, "SELECT"), "permission_unsupported"),
+        (Permission(Kind.FOREIGN_SERVER, None, "s", None, "USAGE"), "permission_unsupported"),
         (relation("enterprise", "orders_id_seq", "SELECT"), "grants_differ"),
     ],
     ids=str,
@@ -233,13 +240,95 @@ async def test_functions_that_everybody_may_execute_need_no_grant(managed: Manag
         await connection.execute(
             'CREATE FUNCTION enterprise."Rate it"(amount integer, "on" date) RETURNS int LANGUAGE sql RETURN amount'
         )
-    execute = Permission(Kind.FUNCTION, "enterprise", 'Rate it(amount integer, "on" date)', None, "EXECUTE")
+    execute = Permission(Kind.FUNCTION, "enterprise", "Rate it(integer, date)", None, "EXECUTE")
     entry, _ = await managed.open(usage("enterprise"), execute)
     await managed.end(entry)
     async with await managed.superuser() as connection:
         await connection.execute('REVOKE EXECUTE ON FUNCTION enterprise."Rate it" FROM PUBLIC')
-    with pytest.raises(GrantError, match="not in effect"):
+    with pytest.raises(GrantError, match="Rate it") as caught:
         await managed.open(usage("enterprise"), execute)
+    assert caught.value.code == "agent_lacks_privilege"
+
+
+PRIVATE = """
+CREATE TYPE enterprise."Mood (s)" AS ENUM ('good');
+CREATE DOMAIN enterprise.euros AS numeric CHECK (VALUE >= 0);
+CREATE FUNCTION enterprise."Rate it"(amount enterprise.euros, "on" date, VARIADIC moods enterprise."Mood (s)"[])
+  RETURNS numeric LANGUAGE sql RETURN amount * 2;
+CREATE FUNCTION enterprise."Rate it"(amount integer) RETURNS integer LANGUAGE sql RETURN amount;
+CREATE PROCEDURE enterprise.tidy(INOUT n integer) LANGUAGE plpgsql AS $$ BEGIN n := n + 1; END $$;
+CREATE AGGREGATE enterprise.total(numeric) (SFUNC = numeric_add, STYPE = numeric);
+REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA enterprise FROM PUBLIC;
+REVOKE USAGE ON TYPE enterprise."Mood (s)", enterprise.euros FROM PUBLIC;
+SELECT lo_from_bytea(4711, 'of the lease'), lo_from_bytea(4712, 'another')
+"""
+RATE = Permission(
+    Kind.FUNCTION, "enterprise", 'Rate it(enterprise.euros, date, enterprise."Mood (s)"[])', None, "EXECUTE"
+)
+CALL_RATE = """SELECT enterprise."Rate it"(2, '2026-01-01', 'good')"""
+RARE = [
+    (RATE, CALL_RATE),
+    (Permission(Kind.FUNCTION, "enterprise", "Rate it(integer)", None, "EXECUTE"), 'SELECT enterprise."Rate it"(2)'),
+    (Permission(Kind.FUNCTION, "enterprise", "tidy(integer)", None, "EXECUTE"), "CALL enterprise.tidy(1)"),
+    (Permission(Kind.FUNCTION, "enterprise", "total(numeric)", None, "EXECUTE"), "SELECT enterprise.total(1)"),
+    (Permission(Kind.TYPE, "enterprise", "Mood (s)", None, "USAGE"), 'CREATE TEMP TABLE t (m enterprise."Mood (s)")'),
+    (Permission(Kind.TYPE, "enterprise", "euros", None, "USAGE"), "CREATE TEMP TABLE t (e enterprise.euros)"),
+    (Permission(Kind.LARGE_OBJECT, None, "4711", None, "SELECT"), "SELECT lo_get(4711)"),
+    (Permission(Kind.LARGE_OBJECT, None, "4711", None, "UPDATE"), "SELECT lo_put(4711, 0, 'x'), lo_get(4711)"),
+    (Permission(Kind.LARGE_OBJECT, None, "4712", None, "SELECT"), "SELECT lo_get(4712)"),
+]
+
+
+async def test_functions_types_large_objects_and_temporary_tables(mode: Mode, postgres: EmbeddedPostgres) -> None:
+    """Each is granted alone, found by nothing but its own grant, and gone afterwards."""
+    temporary = None
+    async with fresh_database(postgres) as database:
+        async with await superuser_connection(postgres, database) as superuser:
+            await superuser.execute(PRIVATE.encode())
+        async with managing(postgres, database, {database: ("enterprise", "ledger")}, mode) as managed:
+            temporary = Permission(Kind.DATABASE, None, database, None, "TEMPORARY")
+            for permission, statement in [*RARE, (temporary, "CREATE TEMP TABLE t (a int)")]:
+                along = [temporary] if permission.kind is Kind.TYPE else []
+                if permission.privilege == "UPDATE":  # who writes to one reads it
+                    along = [Permission(Kind.LARGE_OBJECT, None, "4711", None, "SELECT")]
+                entry, opened = await managed.open(usage("enterprise"), permission, *along, read_only=False)
+                async with await managed.login(opened) as connection:
+                    assert await allowed(connection, statement), permission
+                    for other, refused in RARE:
+                        if other not in (permission, *along):
+                            assert not await allowed(connection, refused), (permission, other)
+                await managed.end(entry)
+            assert await managed.roles() == []
+
+
+async def test_a_private_function_that_others_were_let_in_by_is_put_right(
+    mode: Mode, postgres: EmbeddedPostgres
+) -> None:
+    """What a set role has beyond its grants is found on functions, types and large objects, too."""
+    async with fresh_database(postgres) as database:
+        async with await superuser_connection(postgres, database) as superuser:
+            await superuser.execute(PRIVATE.encode())
+        async with managing(postgres, database, {database: ("enterprise", "ledger")}, mode) as managed:
+            entry, opened = await managed.open(usage("enterprise"), RATE)
+            broker = (
+                'SET ROLE p0_broker; GRANT EXECUTE ON FUNCTION enterprise."Rate it"(integer) TO {0};'
+                " GRANT USAGE ON TYPE enterprise.euros TO {0}; GRANT SELECT ON LARGE OBJECT 4711 TO {0}"
+            )
+            async with await managed.superuser() as superuser:
+                await superuser.execute(broker.format(opened.set_role).encode())
+            (found,) = await managed.cluster.drift()
+            assert found.mended
+            for extra in (
+                "extra: EXECUTE on function enterprise.Rate it(integer)",
+                "extra: USAGE on type enterprise.euros",
+                "extra: SELECT on large_object 4711",
+            ):
+                assert extra in found.what
+            async with await managed.login(opened) as connection:
+                assert await allowed(connection, CALL_RATE)
+                assert not await allowed(connection, 'SELECT enterprise."Rate it"(2)')
+                assert not await allowed(connection, "SELECT lo_get(4711)")
+            await managed.end(entry)
 
 
 async def test_a_set_that_others_changed_is_put_right_at_the_next_lease(managed: Managed) -> None:

@@ -35,5 +35,7 @@ $p0$;
 -- This database is entered by grant only. Logins that came in by PUBLIC's privilege lose it here: grant CONNECT to those
 -- that need it.
 REVOKE CONNECT, TEMPORARY ON DATABASE {database} FROM PUBLIC;
-GRANT CONNECT ON DATABASE {database} TO {broker} WITH GRANT OPTION;
+GRANT CONNECT, TEMPORARY ON DATABASE {database} TO {broker} WITH GRANT OPTION;
 GRANT CONNECT ON DATABASE {database} TO {agent}, {reader};
+-- Temporary tables that SQL makes and then uses are there, empty, when the rest of it is analysed.
+GRANT TEMPORARY ON DATABASE {database} TO {reader};

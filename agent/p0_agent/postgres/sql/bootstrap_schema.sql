@@ -45,3 +45,29 @@ BEGIN
   END LOOP;
 END
 $p0$;
+-- What PUBLIC may not execute, or use in a table: as far as it runs with its caller's rights. EXECUTE on what runs with its
+-- owner's is for the owner to give, one by one; `p0 agent doctor` names it.
+DO $p0$
+DECLARE
+  place CONSTANT text := pg_catalog.current_setting('p0.schema');
+  privilege text;
+  one text;
+BEGIN
+  FOR privilege, one IN
+    SELECT 'EXECUTE', 'ROUTINE ' || p.oid::regprocedure
+    FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+    WHERE n.nspname = place AND NOT p.prosecdef AND NOT pg_catalog.has_function_privilege('public', p.oid, 'EXECUTE')
+    UNION ALL
+    SELECT 'USAGE', pg_catalog.format('TYPE %I.%I', n.nspname, t.typname)
+    FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+    WHERE n.nspname = place AND NOT pg_catalog.has_type_privilege('public', t.oid, 'USAGE')
+      AND NOT EXISTS (SELECT FROM pg_catalog.pg_type e WHERE e.typarray = t.oid) AND t.typtype <> 'm'
+  LOOP
+    BEGIN
+      EXECUTE pg_catalog.format('GRANT %s ON %s TO %I WITH GRANT OPTION', privilege, one, {broker_name});
+    EXCEPTION WHEN insufficient_privilege THEN
+      RAISE WARNING 'only its owner can grant: %', one;
+    END;
+  END LOOP;
+END
+$p0$;

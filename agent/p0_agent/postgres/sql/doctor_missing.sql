@@ -33,6 +33,43 @@ SELECT 'the agent cannot grant USAGE on schema ' || name,
        pg_catalog.format('GRANT USAGE ON SCHEMA %%I TO %%I WITH GRANT OPTION;', name, %(maker)s::name)
 FROM schema WHERE NOT pg_catalog.has_schema_privilege(%(maker)s::name, oid, 'USAGE WITH GRANT OPTION')
 UNION ALL
+SELECT 'the agent cannot grant TEMPORARY on this database',
+       pg_catalog.format('GRANT TEMPORARY ON DATABASE %%I TO %%I WITH GRANT OPTION;', pg_catalog.current_database(), %(maker)s::name)
+WHERE 'TEMPORARY' = ANY(%(privileges)s::text[]) AND NOT pg_catalog.has_database_privilege(
+  %(maker)s::name, pg_catalog.current_database(), 'TEMPORARY WITH GRANT OPTION')
+UNION ALL
+SELECT 'SQL that makes temporary tables and uses them cannot be read: the reader may not make them',
+       pg_catalog.format('GRANT TEMPORARY ON DATABASE %%I TO %%I;', pg_catalog.current_database(), %(reader)s::name)
+WHERE 'TEMPORARY' = ANY(%(privileges)s::text[]) AND NOT pg_catalog.has_database_privilege(
+  %(reader)s::name, pg_catalog.current_database(), 'TEMPORARY')
+UNION ALL
+SELECT 'the agent cannot grant EXECUTE on ' || p.oid::regprocedure
+       || CASE WHEN p.prosecdef THEN ', which runs with the privileges of ' || pg_catalog.pg_get_userbyid(p.proowner)
+                 || ' (SECURITY DEFINER): let it only if a rule is to name that' ELSE '' END,
+       pg_catalog.format('GRANT EXECUTE ON ROUTINE %%s TO %%I WITH GRANT OPTION;', p.oid::regprocedure, %(maker)s::name)
+FROM schema s JOIN pg_catalog.pg_proc p ON p.pronamespace = s.oid
+WHERE 'EXECUTE' = ANY(%(privileges)s::text[]) AND p.prorettype <> 'trigger'::regtype
+  AND NOT pg_catalog.has_function_privilege('public', p.oid, 'EXECUTE')
+  AND NOT pg_catalog.has_function_privilege(%(maker)s::name, p.oid, 'EXECUTE WITH GRANT OPTION')
+UNION ALL
+SELECT 'the agent cannot grant USAGE on the type ' || s.name || '.' || t.typname,
+       pg_catalog.format('GRANT USAGE ON TYPE %%I.%%I TO %%I WITH GRANT OPTION;', s.name, t.typname, %(maker)s::name)
+FROM schema s JOIN pg_catalog.pg_type t ON t.typnamespace = s.oid
+WHERE NOT pg_catalog.has_type_privilege('public', t.oid, 'USAGE') AND t.typtype <> 'm'
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_type e WHERE e.typarray = t.oid)
+  AND NOT pg_catalog.has_type_privilege(%(maker)s::name, t.oid, 'USAGE WITH GRANT OPTION')
+UNION ALL
+SELECT 'the agent cannot grant SELECT, UPDATE on ' || pg_catalog.count(*) || ' large objects, such as '
+       || pg_catalog.min(l.oid),
+       pg_catalog.format('DO $do$ DECLARE one oid; BEGIN FOR one IN SELECT oid FROM pg_catalog.pg_largeobject_metadata LOOP'
+         ' EXECUTE pg_catalog.format(''GRANT SELECT, UPDATE ON LARGE OBJECT %%%%s TO %%%%I WITH GRANT OPTION'', one, %%L);'
+         ' END LOOP; END $do$;', %(maker)s::name)
+FROM pg_catalog.pg_largeobject_metadata l
+WHERE %(large_objects)s AND l.lomowner <> %(maker)s::regrole AND NOT EXISTS (
+  SELECT FROM pg_catalog.aclexplode(l.lomacl) a
+  WHERE a.grantee = %(maker)s::regrole AND a.privilege_type = 'SELECT' AND a.is_grantable)
+HAVING pg_catalog.count(*) > 0
+UNION ALL
 SELECT 'what ' || pg_catalog.pg_get_userbyid(m.owner) || ' makes in ' || m.schema || ' will not be the agent''s to grant',
        pg_catalog.format('ALTER DEFAULT PRIVILEGES FOR ROLE %%I IN SCHEMA %%I GRANT SELECT, INSERT, UPDATE, DELETE'
          ' ON TABLES TO %%I WITH GRANT OPTION;', pg_catalog.pg_get_userbyid(m.owner), m.schema, %(maker)s::name)

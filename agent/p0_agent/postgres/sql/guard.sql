@@ -132,7 +132,7 @@ BEGIN
     WHERE n.nspname = schema AND object = p.proname || '(' || array_to_string(ARRAY(
       SELECT format_type(t.type, NULL) FROM unnest(p.proargtypes) WITH ORDINALITY AS t (type, place) ORDER BY t.place), ', ') || ')';
     IF found IS NULL THEN
-      RAISE EXCEPTION 'function %.% does not exist', schema, object USING ERRCODE = 'undefined_function';
+      RAISE EXCEPTION 'function %.% does not exist', schema, object USING ERRCODE = 'undefined_object';
     END IF;
     RETURN 'ROUTINE ' || found;
   ELSIF kind = 'large_object' THEN
