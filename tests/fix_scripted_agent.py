@@ -100,7 +100,7 @@ class ScriptedAgent:
         return {"Authorization": f"P0-Agent {credential}", "DPoP": proof}
 
     async def call(self, method: str, path: str, body: Any) -> httpx.Response:
-        async with httpx.AsyncClient(timeout=40, trust_env=False) as client:
+        async with httpx.AsyncClient(timeout=40, trust_env=False, verify=False) as client:  # no CAs are loaded: 20 ms
             return await client.request(
                 method, self.url + path, content=encode(body), headers=self.headers(method, path)
             )
