@@ -1,7 +1,8 @@
 """The cases of inference: SQL and what it needs, over one schema; and a database that holds that schema.
 
 A case is SQL followed by indented lines: permissions (without CONNECT), `reaches …`, `warns …`, `writes`, or
-`refused: code at line:column`. A permission marked `# not at every run` is needed for some data only.
+`refused: code at line:column`. A permission marked `# not at every run` is needed for some data only, or without it
+the statement runs and means something else.
 """
 
 from __future__ import annotations

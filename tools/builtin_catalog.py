@@ -33,7 +33,7 @@ SELECT n.nspname, p.proname, p.pronargs - p.pronargdefaults,
   coalesce((SELECT array_agg(coalesce(p.proargnames[i], '') ORDER BY i)
     FROM generate_subscripts(p.proargmodes, 1) i WHERE p.proargmodes[i] IN ('o', 'b', 't')), '{}'),
   t.typtype = 'c' OR t.typname IN ('record', 'anyelement', 'anyarray', 'anynonarray', 'anycompatible'),
-  p.provolatile = 'v',
+  p.provolatile = 'v', t.typname ^@ 'any' OR p.proallargtypes && ARRAY(SELECT oid FROM pg_type WHERE typname ^@ 'any'),
   CASE WHEN t.typcategory = 'P' OR p.proretset OR t.typelem <> 0 THEN NULL ELSE t.typname END,
   coalesce((SELECT array_agg(i - 1 ORDER BY i) FROM generate_series(1, p.pronargs) i
     WHERE p.proargtypes[i - 1] = 'regclass'::regtype), '{}')
@@ -50,7 +50,9 @@ ORDER BY 1, 2
 """
 
 OPERATORS: LiteralString = """
-SELECT DISTINCT oprname FROM pg_operator WHERE oprnamespace = 'pg_catalog'::regnamespace ORDER BY 1
+SELECT o.oprname, l.typname, r.typname, CASE WHEN t.typtype <> 'p' THEN t.typname END
+FROM pg_operator o LEFT JOIN pg_type l ON l.oid = o.oprleft JOIN pg_type r ON r.oid = o.oprright
+JOIN pg_type t ON t.oid = o.oprresult WHERE o.oprnamespace = 'pg_catalog'::regnamespace ORDER BY 1, 2, 3
 """
 
 
@@ -76,7 +78,7 @@ def merge(surveys: list[dict[str, list[tuple[Any, ...]]]]) -> dict[str, Any]:
         "relations": merge_relations([row for found in surveys for row in found["relations"]]),
         "functions": merge_functions([row for found in surveys for row in found["functions"]]),
         "types": {schema: sorted(names) for schema, names in types.items()},
-        "operators": sorted({name for found in surveys for (name,) in found["operators"]}),
+        "operators": merge_operators([row for found in surveys for row in found["operators"]]),
     }
 
 
@@ -93,7 +95,7 @@ def merge_relations(rows: list[tuple[Any, ...]]) -> dict[str, dict[str, Any]]:
 
 def merge_functions(rows: list[tuple[Any, ...]]) -> dict[str, dict[str, Any]]:
     merged: dict[str, dict[str, Any]] = {}
-    for schema, name, least, most, public, outs, open_, volatile, returns, regclass in rows:
+    for schema, name, least, most, public, outs, open_, volatile, polymorphic, returns, regclass in rows:
         entry = merged.setdefault(schema, {}).setdefault(name, {"arity": [], "returns": returns})
         if [least, most] not in entry["arity"]:
             entry["arity"].append([least, most])
@@ -104,11 +106,19 @@ def merge_functions(rows: list[tuple[Any, ...]]) -> dict[str, dict[str, Any]]:
         entry["private"] = entry.get("private", False) or not public
         entry["open"] = entry.get("open", False) or (open_ and not outs)
         entry["volatile"] = entry.get("volatile", False) or volatile
+        entry["polymorphic"] = entry.get("polymorphic", False) or bool(polymorphic)
         entry["regclass"] = sorted({*entry.get("regclass", ()), *regclass})
     for named in merged.values():
         for name, entry in named.items():
             named[name] = {key: value for key, value in entry.items() if value}
     return merged
+
+
+def merge_operators(rows: list[tuple[Any, ...]]) -> dict[str, list[list[Any]]]:
+    merged: dict[str, dict[tuple[str | None, str], str | None]] = {}
+    for name, left, right, result in rows:
+        merged.setdefault(name, {}).setdefault((left, right), result)
+    return {name: [[*types, result] for types, result in found.items()] for name, found in merged.items()}
 
 
 def main() -> None:

@@ -208,3 +208,34 @@ BEGIN
     RETURN NEXT found;
   END LOOP;
 END $$;
+
+-- Operators of one's own under the names of PostgreSQL's, which not everybody may use.
+CREATE TYPE util.coin AS (pence int);
+CREATE DOMAIN util.small_coin AS util.coin;
+CREATE FUNCTION util.coin_plus(util.coin, util.coin) RETURNS util.coin LANGUAGE sql IMMUTABLE
+  AS $$ SELECT ROW(($1).pence + ($2).pence)::util.coin $$;
+CREATE FUNCTION util.coin_is(util.coin, util.coin) RETURNS boolean LANGUAGE sql IMMUTABLE
+  AS $$ SELECT ($1).pence = ($2).pence $$;
+CREATE FUNCTION util.coin_below(util.coin, util.coin) RETURNS boolean LANGUAGE sql IMMUTABLE
+  AS $$ SELECT ($1).pence < ($2).pence $$;
+CREATE FUNCTION util.coin_text(util.coin, text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT ($1).pence || $2 $$;
+CREATE FUNCTION util.coin_minus(util.coin) RETURNS util.coin LANGUAGE sql IMMUTABLE
+  AS $$ SELECT ROW(- ($1).pence)::util.coin $$;
+REVOKE EXECUTE ON FUNCTION util.coin_plus, util.coin_is, util.coin_below, util.coin_text, util.coin_minus FROM PUBLIC;
+CREATE OPERATOR public.+ (LEFTARG = util.coin, RIGHTARG = util.coin, FUNCTION = util.coin_plus);
+CREATE OPERATOR public.= (LEFTARG = util.coin, RIGHTARG = util.coin, FUNCTION = util.coin_is);
+CREATE OPERATOR public.< (LEFTARG = util.coin, RIGHTARG = util.coin, FUNCTION = util.coin_below);
+CREATE OPERATOR public.|| (LEFTARG = util.coin, RIGHTARG = text, FUNCTION = util.coin_text);
+CREATE OPERATOR public.- (RIGHTARG = util.coin, FUNCTION = util.coin_minus);
+CREATE TABLE shop.purses (id int, held util.coin, lent util.small_coin, spare util.coin[]);
+CREATE FUNCTION util.purse_of(p shop.purses, extra int) RETURNS int LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  found_one shop.purses.id%TYPE := 1;
+  sum int := (p.held).pence + extra;
+BEGIN
+  FOR i IN 1 .. 3 LOOP
+    sum := sum + found_one;
+  END LOOP;
+  RETURN sum - found_one;
+END $$;
+INSERT INTO shop.purses VALUES (1, ROW(1), ROW(2), ARRAY[ROW(3)::util.coin]);

@@ -16,6 +16,8 @@ from p0_access.permissions.catalog import Column, Relation
 from p0_access.permissions.wordlist import words
 
 SCHEMAS: Final = frozenset({"pg_catalog", "information_schema"})
+SYSTEM_TYPE: Final = "*"
+"""Some type of PostgreSQL's own; it is not known which."""
 
 # They run a text or read a table that an argument names, act on other sessions, or change what the session may do.
 OPAQUE_FUNCTIONS: Final = words(
@@ -62,14 +64,16 @@ class BuiltinRelation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class BuiltinFunction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`arity`: pairs of the least and the most arguments, -1 for any number. `outs` are the columns it returns as a
     table;
-    `open` says that these depend on the call. `regclass` are the places of arguments that name a relation;
-    `returns` is the type it yields, where all of its variants agree."""
+    `open` says that these depend on the call, `polymorphic` that what it yields may be of the arguments' types.
+    `regclass` are the places of arguments that name a relation; `returns` is the type it yields, where all of its
+    variants agree."""
 
     arity: tuple[tuple[int, int], ...]
     outs: tuple[str, ...] = ()
     open: bool = False
     private: bool = False
     volatile: bool = False
+    polymorphic: bool = False
     regclass: tuple[int, ...] = ()
     returns: str | None = None
 
@@ -77,13 +81,17 @@ class BuiltinFunction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return any(least <= count and (most < 0 or count <= most) for least, most in self.arity)
 
 
+BuiltinOperator = tuple[str | None, str, str | None]
+"""The types of its operands (no left one of a prefix operator) and of what it yields, None where that depends."""
+
+
 class Builtin(msgspec.Struct, frozen=True, dict=True, forbid_unknown_fields=True):
-    """By schema, then by name."""
+    """By schema, then by name; operators by name."""
 
     relations: dict[str, dict[str, BuiltinRelation]]
     functions: dict[str, dict[str, BuiltinFunction]]
     types: dict[str, frozenset[str]]
-    operators: frozenset[str]
+    operators: dict[str, tuple[BuiltinOperator, ...]]
 
     def relation(self, schema: str, name: str) -> Relation | None:
         """In the shape of the user's relations; `private` columns must be asked of `private_columns`."""
@@ -102,7 +110,7 @@ class Builtin(msgspec.Struct, frozen=True, dict=True, forbid_unknown_fields=True
 
 
 def _as_relation(schema: str, name: str, found: BuiltinRelation) -> Relation:
-    columns = tuple(Column(name=column, type="?") for column in found.columns)
+    columns = tuple(Column(name=column, type=SYSTEM_TYPE) for column in found.columns)
     return Relation(schema=schema, name=name, kind="table", columns=columns)
 
 

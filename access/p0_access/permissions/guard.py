@@ -7,6 +7,7 @@ SQL is not the guard's business.
 
 from __future__ import annotations
 
+import re
 from typing import Final, NoReturn
 
 from p0_access.errors import ReadingError
@@ -20,6 +21,14 @@ MAX_OPERATORS: Final = 2_000
 """In one expression, together with the expressions around it."""
 MAX_ARMS: Final = 500
 """Of UNION, INTERSECT and EXCEPT in one statement."""
+MAX_COPIED: Final = 500_000
+"""Characters of what is assigned to several columns at once, times the columns: the parser's tree has a copy for each."""
+MAX_OPENED: Final = 16
+"""Comments that are opened in one run of characters that operators are made of: the parser reads on to the end of the
+run for each."""
+_RUN: Final = re.compile(r"[-~!@#^&|`?+*/%<>=]{256,}+")
+_LONGEST_OPERATOR: Final = 4
+"""The parser may take a longer one for many."""
 
 _SET_OPERATIONS: Final = frozenset({"union", "intersect", "except"})
 _JSON_OBJECTS: Final = frozenset({"json_object", "json_objectagg"})
@@ -52,7 +61,12 @@ def guard(text: str) -> str:
             text.encode()
         except UnicodeEncodeError as error:
             _refuse(text, error.start, "syntax_error", "the text is not valid Unicode")
-    return text if _plainly_small(text) else _Guard(text).run()
+    if _plainly_small(text):
+        return text
+    for run in _RUN.finditer(text):
+        if run.group().count("/*") > MAX_OPENED:
+            _refuse(text, run.start(), "too_complex", f"more than {MAX_OPENED} comments are opened without a space")
+    return _Guard(text).run()
 
 
 def _plainly_small(text: str) -> bool:
@@ -73,13 +87,19 @@ class _Guard:
     """One pass over one text.
 
     `_open` holds the brackets (and CASEs) that are open, the outermost entry standing for none; `_counts` how many
-    operators were seen in each since the last comma or clause.
+    operators were seen in each since the last comma or clause, `_commas` how many commas were.
+    `_columns` is how many items the bracket had that closed last, if nothing but `=` or ROW came since; `_copied` where
+    the brackets begin that give values to so many columns, and how deep they are.
     """
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._open = [""]
         self._counts = [0]
+        self._commas = [0]
+        self._columns = 0
+        self._assigning = False
+        self._copied: list[tuple[int, int, int]] = []
         self._operators = 0
         self._arms = 0
         self._last_word = ""

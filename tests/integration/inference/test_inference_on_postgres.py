@@ -22,7 +22,7 @@ from p0_access.permissions.settle import settle
 from p0_agent.postgres.catalog import snapshot
 from p0_demo.postgres import EmbeddedPostgres
 
-PROVEN = cases("select", "writing", "views_and_functions", "utility")
+PROVEN = cases("select", "writing", "views_and_functions", "operators", "utility")
 ROLE = sql.Identifier("p0_trial")
 DENIED = "42501"
 UNSEEN = {"42P01", "42883", "42704", "42703"}

@@ -74,11 +74,14 @@ def expand_trigger(context: Context, function: Function, fired: Fired, clause: s
         expand_function(context, function, clause, place, fired=fired)
 
 
-def expand_expression(context: Context, text: str, relation: Relation | None, clause: str, place: int) -> None:
-    """What a stored expression costs whoever runs it: a default, a check, a policy, an index."""
+def expand_expression(
+    context: Context, text: str, relation: Relation | None, clause: str, place: int, *, value: str | None = None
+) -> None:
+    """What a stored expression costs whoever runs it: a default, a check (of a domain over the type `value`), a policy,
+    an index."""
     if not _may_cost(context, text):
         return
-    body = body_reader.expression(context, text, relation, place)
+    body = body_reader.expression(context, text, relation, place, value=value)
     context.callers.absorb_at(body.context.charges, Reason(clause, place))
     pass_on(context, body)
 

@@ -18,6 +18,7 @@ from p0_access.permissions.infer.context import Context, Fired, RefusedError
 from p0_access.permissions.infer.names import find_relation, qualified
 from p0_access.permissions.infer.scope import Columns, Item, Level
 from p0_access.permissions.infer.tree import opened
+from p0_access.permissions.infer.types import canonical
 from p0_access.permissions.parse import Node, Statement, parse
 from p0_access.permissions.places import Places
 from p0_access.permissions.reading import DEFAULT_SEARCH_PATH
@@ -89,7 +90,7 @@ def function(context: Context, called: Function, place: int, *, fired: Fired | N
     path = _pinned_path(called) or context.session_path
 
     def read(inner: Context) -> Body:
-        inner.parameters = signatures.parameter_names(called)
+        inner.parameters = signatures.parameters(called)
         inner.fired = fired
         try:
             if called.language == "plpgsql":
@@ -114,7 +115,7 @@ def rule(context: Context, relation: Relation, name: str, node: Node, place: int
 
     def read(inner: Context) -> Body:
         inner.fired = Fired(node["event"].removeprefix("CMD_").lower(), relation, frozenset())
-        inner.parameters = frozenset({"new", "old"})
+        inner.parameters = dict.fromkeys(("new", "old"))
         if "whereClause" in node:
             expressions.read_expression(inner, Level(None), node["whereClause"])
         for kind, action in map(opened, node.get("actions", ())):
@@ -125,25 +126,28 @@ def rule(context: Context, relation: Relation, name: str, node: Node, place: int
     return _body(context, label, key, place, read, path=DEFAULT_SEARCH_PATH, as_owner=True)
 
 
-def expression(context: Context, text: str, relation: Relation | None, place: int) -> Body:
-    """A stored expression over a relation's columns, VALUE of a domain, or NEW and OLD of a trigger."""
+def expression(context: Context, text: str, relation: Relation | None, place: int, *, value: str | None = None) -> Body:
+    """A stored expression over a relation's columns, VALUE of a domain over the type `value`, or NEW and OLD of a
+    trigger."""
     stripped = text.strip()
     if stripped.upper().startswith("CHECK"):
         stripped = stripped[len("CHECK") :].removesuffix(" NOT VALID").removesuffix(" NO INHERIT")
 
     def read(inner: Context) -> Body:
-        inner.parameters = frozenset({"value", "new", "old"})
+        inner.parameters = {"value": value, "new": None, "old": None}
         (statement,) = _parsed("a stored expression", f"SELECT ({stripped})", place)
         level = Level(None)
         if relation is not None:
-            level.items.append(Item(relation.name, Columns([(each.name, None) for each in relation.columns])))
+            level.items.append(
+                Item(relation.name, Columns([(each.name, canonical(each.type)) for each in relation.columns]))
+            )
         for target in statement.node["targetList"]:
             expressions.read_expression(inner, level, target["ResTarget"]["val"])
         policies.charge_all(inner)
         return Body(inner)
 
     table = f"{relation.schema}.{relation.name}" if relation is not None else ""
-    name = f"expression {table} {text}"
+    name = f"expression {table}{value or ''} {text}"
     return _body(context, name, (name, *context.session_path), place, read, path=DEFAULT_SEARCH_PATH)
 
 
@@ -221,30 +225,43 @@ def _read_plpgsql(inner: Context, name: str, text: str, place: int, event: str |
         raise RefusedError("function_body", f"{name} cannot be read: {error}", place) from error
     except RefusedError as error:
         raise RefusedError(error.code, f"what {name} does is not known: {error}", place, error.hint) from error
-    inner.parameters |= taken_apart.variables
-    for each in taken_apart.types:
-        _read_type(inner, name, each, place)
+    if taken_apart.dynamic:  # $1 may be of USING
+        inner.parameters = {key: type_ for key, type_ in inner.parameters.items() if not key.startswith("$")}
+    inner.parameters |= dict.fromkeys(taken_apart.variables)
+    types = {each: _read_type(inner, name, each, place) for each in taken_apart.types}
+    for variable, type_ in taken_apart.variables.items():
+        inner.parameters[variable] = types.get(type_)
     for each in taken_apart.statements:
         for statement in _parsed(name, each, place):
             statements.read_statement(inner, statement.kind, statement.node)
 
 
-def _read_type(inner: Context, name: str, text: str, place: int) -> None:
-    """The type of a variable: a name looked up in a schema, or a relation's column or row."""
+def _read_type(inner: Context, name: str, text: str, place: int) -> str | None:
+    """The type of a variable: a name looked up in a schema, or a relation's column or row. None for a row, or what is
+    not known."""
     plain = text.rstrip("[] ")
     lowered = plain.lower()
     for suffix in ("%type", "%rowtype"):
         if lowered.endswith(suffix):
-            parts = qualified(plain[: -len(suffix)]) or ()
-            if suffix == "%type":
-                parts = parts[:-1]
-            if parts and parts[0] not in inner.parameters:
-                find_relation(inner, parts[-2] if len(parts) > 1 else None, parts[-1], "variable", place)
-            return
+            return _copied(inner, qualified(plain[: -len(suffix)]) or (), place, row=suffix == "%rowtype")
     if lowered in ("record", "refcursor"):
-        return
+        return None
+    found: str | None = None
     for statement in _parsed(name, f"SELECT NULL::{text}", place):
-        statements.read_statement(inner, statement.kind, statement.node)
+        level = Level(None)
+        for target in statement.node["targetList"]:
+            value = expressions.read_expression(inner, level, target["ResTarget"]["val"])
+            found = value if isinstance(value, str) else None
+    return found
+
+
+def _copied(inner: Context, parts: tuple[str, ...], place: int, *, row: bool) -> str | None:
+    """`table%ROWTYPE`, `table.column%TYPE`, `variable%TYPE`."""
+    *of_table, last = parts if not row else (*parts, "")
+    if not of_table or of_table[0] in inner.parameters:
+        return None
+    found = find_relation(inner, of_table[-2] if len(of_table) > 1 else None, of_table[-1], "variable", place)
+    return next((canonical(each.type) for each in found.columns if each.name == last), None)
 
 
 def _parsed(name: str, text: str, place: int) -> tuple[Statement, ...]:

@@ -5,11 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from p0_access.permissions.builtin import SYSTEM_TYPE
 from p0_access.permissions.infer import functions, names, operators, output, select
 from p0_access.permissions.infer.charges import Reason
 from p0_access.permissions.infer.context import Context, RefusedError
-from p0_access.permissions.infer.scope import MISSING, AmbiguousError, Columns, FiredColumns, Item, Level, read_target
+from p0_access.permissions.infer.scope import (
+    MISSING,
+    AmbiguousError,
+    Columns,
+    FiredColumns,
+    Item,
+    Level,
+    read_target,
+    type_of,
+)
 from p0_access.permissions.infer.tree import location, string, strings
+from p0_access.permissions.infer.types import array_of, canonical, common, element
 from p0_access.permissions.parse import Node
 from p0_access.permissions.suggest import did_you_mean
 
@@ -23,39 +34,33 @@ def read_expression(context: Context, level: Level, node: Node) -> Value:
         reader = _READERS.get(kind)
         if reader is None:
             read_members(context, level, kind, members)
-            return None
+            return _TYPES.get(kind)
         return reader(context, level, members)
     return None  # an absent member: the upper end of a slice, the start of a CASE
 
 
-def read_all(context: Context, level: Level, nodes: Sequence[Node]) -> None:
-    for node in nodes:
-        read_expression(context, level, node)
+def read_all(context: Context, level: Level, nodes: Sequence[Node]) -> list[Value]:
+    return [read_expression(context, level, node) for node in nodes]
+
+
+def _type(value: Value) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 # For nodes that need no thought: which members hold expressions. `member:Type` says that the grammar leaves no choice
 # of type there, so that the member is not wrapped.
 _MEMBERS: Final[dict[str, tuple[str, ...]]] = {
-    "ParamRef": (),
-    "SQLValueFunction": (),
     "SetToDefault": (),
     "CurrentOfExpr": (),
     "MergeSupportFunc": (),
     "BoolExpr": ("args",),
     "NullTest": ("arg",),
     "BooleanTest": ("arg",),
-    "A_ArrayExpr": ("elements",),
     "A_Indices": ("lidx", "uidx"),
-    "CaseExpr": ("arg", "args", "defresult"),
-    "CaseWhen": ("expr", "result"),
-    "CoalesceExpr": ("args",),
-    "MinMaxExpr": ("args",),
     "GroupingFunc": ("args",),
     "MultiAssignRef": ("source",),
-    "NamedArgExpr": ("arg",),
     "ResTarget": ("val",),
     "SortBy": ("node",),
-    "List": ("items",),
     "XmlExpr": ("named_args", "args"),
     "XmlSerialize": ("expr",),
     "JsonIsPredicate": ("expr",),
@@ -83,6 +88,20 @@ _MEMBERS: Final[dict[str, tuple[str, ...]]] = {
     "JsonTable": ("context_item:JsonValueExpr", "pathspec:JsonTablePathSpec", "passing", "on_error:JsonBehavior"),
     "JsonTablePathSpec": ("string",),
     "JsonTableColumn": ("pathspec:JsonTablePathSpec", "on_empty:JsonBehavior", "on_error:JsonBehavior"),
+}
+
+
+# What these yield, whatever is in them.
+_TYPES: Final = {
+    "BoolExpr": "bool",
+    "NullTest": "bool",
+    "BooleanTest": "bool",
+    "JsonIsPredicate": "bool",
+    "GroupingFunc": "int4",
+    "MergeSupportFunc": "text",
+    "XmlSerialize": SYSTEM_TYPE,
+    "JsonParseExpr": SYSTEM_TYPE,
+    "JsonScalarExpr": SYSTEM_TYPE,
 }
 
 
@@ -140,7 +159,7 @@ def _bare(context: Context, level: Level, name: str, place: int) -> Value:
     if table is not None:
         return _whole(level, table, place)
     if name in context.parameters:
-        return None
+        return context.parameters[name]
     raise RefusedError("unknown_column", f'column "{name}" does not exist', place, did_you_mean(name, level.names()))
 
 
@@ -154,7 +173,8 @@ def table_named(context: Context, level: Level, qualifiers: tuple[str, ...], pla
         if qualifiers[0] in ("new", "old") and context.fired is not None:
             return Item(qualifiers[0], FiredColumns(context.fired.table))
         if qualifiers[0] in context.parameters:
-            return Item(qualifiers[0], Columns((), open_=True))
+            row = _row_of(context, context.parameters[qualifiers[0]])
+            return Item(qualifiers[0], row or Columns(tuple(context.parameters.items()), open_=True))
         wanted = ".".join(qualifiers)
         hint = did_you_mean(wanted, (item.name for item in level.items if item.name))
         raise RefusedError("unknown_table", f'"{wanted}" is not a table or alias in FROM', place, hint)
@@ -205,9 +225,11 @@ def _indirection(context: Context, level: Level, node: Node) -> Value:
     for each in node["indirection"]:
         if "A_Indices" in each:
             read_members(context, level, "A_Indices", each["A_Indices"])
-            value = None
+            if not each["A_Indices"].get("is_slice"):
+                value = element(_type(value))
         elif "String" in each:
             name = string(each)
+            value = (_row_of(context, value) if isinstance(value, str) else None) or value
             if isinstance(value, Columns):
                 value = field(context, level, value, name, location(node["arg"]), table="row")
             elif functions.exists(context, name, 1, user_only=True):
@@ -223,6 +245,12 @@ def _indirection(context: Context, level: Level, node: Node) -> Value:
     return value
 
 
+def _row_of(context: Context, type_: str | None) -> Columns | None:
+    """The fields of a value of a composite type."""
+    found = names.fields(context, type_)
+    return Columns([(each.name, canonical(each.type)) for each in found]) if found is not None else None
+
+
 def _cast(context: Context, level: Level, node: Node) -> Value:
     read_expression(context, level, node["arg"])
     return functions.cast(context, level, node)
@@ -235,8 +263,15 @@ def _constant(context: Context, level: Level, node: Node) -> Value:
     if "sval" in node:
         return "unknown"
     if "fval" in node:
-        return "numeric"
-    return "bool" if "boolval" in node else None
+        return _number(node["fval"].get("fval", ""))
+    if "boolval" in node:
+        return "bool"
+    return "unknown" if node.get("isnull") else None
+
+
+def _number(text: str) -> str:
+    """Whole numbers that are no int4 come as text (make_const)."""
+    return "int8" if text.isdigit() and int(text) < 1 << 63 else "numeric"
 
 
 def _call(context: Context, level: Level, node: Node) -> Value:
@@ -251,19 +286,87 @@ def _collate(context: Context, level: Level, node: Node) -> Value:
 
 
 def _row(context: Context, level: Level, node: Node) -> Value:
-    output.read_row(context, level, node.get("args", ()))
-    return None
+    entries, open_ = output.read_row(context, level, node.get("args", ()))
+    fields = [(f"f{place}", type_of(target)) for place, (_, target) in enumerate(entries, 1)]
+    return Columns(fields, open_=open_, row=True)
+
+
+def _list(context: Context, level: Level, node: Node) -> Value:
+    """The right side of IN: one value that stands for all."""
+    values = read_all(context, level, node.get("items", ()))
+    rows = [each for each in values if isinstance(each, Columns)]
+    if not rows or len(rows) < len(values):
+        return common(map(_type, values))
+    columns = zip(*([type_of(target) for _, target in row.entries()] for row in rows), strict=False)
+    return Columns([("", common(each)) for each in columns], row=all(each.row for each in rows))
+
+
+def _alternatives(context: Context, level: Level, node: Node) -> Value:
+    """COALESCE, GREATEST, LEAST."""
+    return common(map(_type, read_all(context, level, node.get("args", ()))))
+
+
+def _case(context: Context, level: Level, node: Node) -> Value:
+    """`CASE x WHEN y` compares them."""
+    subject = read_expression(context, level, node["arg"]) if "arg" in node else None
+    results: list[str | None] = []
+    for when in node.get("args", ()):
+        members = when["CaseWhen"]
+        value = read_expression(context, level, members["expr"])
+        if "arg" in node:
+            operators.use(context, level.clause, ("=",), subject, value, members.get("location", -1))
+        results.append(_type(read_expression(context, level, members["result"])))
+    if "defresult" in node:
+        results.append(_type(read_expression(context, level, node["defresult"])))
+    return common(results)
+
+
+def _array(context: Context, level: Level, node: Node) -> Value:
+    return array_of(common(map(_type, read_all(context, level, node.get("elements", ())))))
+
+
+def _named_argument(context: Context, level: Level, node: Node) -> Value:
+    return read_expression(context, level, node["arg"])
+
+
+def _parameter(context: Context, level: Level, node: Node) -> Value:
+    """`$1` in the body of a function."""
+    del level
+    return context.parameters.get(f"${node.get('number', 0)}")
+
+
+_CLOCKS: Final = {
+    "CURRENT_DATE": "date",
+    "CURRENT_TIME": "timetz",
+    "CURRENT_TIMESTAMP": "timestamptz",
+    "LOCALTIME": "time",
+    "LOCALTIMESTAMP": "timestamp",
+}
+
+
+def _clock(context: Context, level: Level, node: Node) -> Value:
+    """CURRENT_TIMESTAMP and the like, CURRENT_USER among them."""
+    del context, level
+    return _CLOCKS.get(node["op"].removeprefix("SVFOP_").removesuffix("_N"), "name")
 
 
 def _sublink(context: Context, level: Level, node: Node) -> Value:
-    if "testexpr" in node:
-        read_expression(context, level, node["testexpr"])
-    if "operName" in node:
-        operators.use(context, level.clause, strings(node["operName"]), (None, None), node.get("location", -1))
+    kind = node["subLinkType"]
+    tested = read_expression(context, level, node["testexpr"]) if "testexpr" in node else None
     clause = level.clause
-    select.read_query(context, level, node["subselect"])
+    _, columns = select.read_query(context, level, node["subselect"])
     level.clause = clause
-    return None
+    types = [type_of(target) for _, target in columns.entries()]
+    single = types[0] if len(types) == 1 and not columns.open else None
+    if kind == "EXPR_SUBLINK":
+        return "text" if single == "unknown" else single
+    if kind == "ARRAY_SUBLINK":
+        return array_of(single)
+    if "testexpr" in node:
+        right = Columns([("", each) for each in types], row=True) if isinstance(tested, Columns) else single
+        symbol = strings(node["operName"]) if "operName" in node else ("=",)
+        operators.use(context, clause, symbol, tested, right, node.get("location", -1))
+    return "bool"
 
 
 def _query(context: Context, level: Level, node: Node) -> Value:
@@ -273,6 +376,14 @@ def _query(context: Context, level: Level, node: Node) -> Value:
 
 _READERS: Final[dict[str, Callable[[Context, Level, Node], Value]]] = {
     "ColumnRef": _column,
+    "ParamRef": _parameter,
+    "SQLValueFunction": _clock,
+    "List": _list,
+    "CaseExpr": _case,
+    "CoalesceExpr": _alternatives,
+    "MinMaxExpr": _alternatives,
+    "A_ArrayExpr": _array,
+    "NamedArgExpr": _named_argument,
     "A_Expr": _operation,
     "A_Const": _constant,
     "FuncCall": _call,

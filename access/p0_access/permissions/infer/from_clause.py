@@ -131,27 +131,27 @@ def _function(context: Context, level: Level, node: Node) -> Item:
         name = output.output_name(call[0])
         first_name = first_name or name
         definitions = items(call[1]) if len(call) > 1 and call[1] else node.get("coldeflist")
-        result = functions.read_table_function(context, level, call[0])
+        own = alias.get("aliasname", name) if len(calls) == 1 else name
+        listed, more = functions.read_table_function(context, level, call[0], own)
         if definitions:
-            entries += [(_defined(context, each), None) for each in definitions]
-        elif result is None:
-            entries.append((alias.get("aliasname", name) if len(calls) == 1 else name, None))
+            entries += [_defined(context, each) for each in definitions]
         else:
-            listed, more = result
-            entries += [(each, None) for each in listed]
+            entries += listed
             open_ = open_ or more
     level.lateral = False
     if node.get("ordinality"):
-        entries.append(("ordinality", None))
+        entries.append(("ordinality", "int8"))
     return Item(alias.get("aliasname", first_name), _renamed(Columns(entries, open_=open_), alias))
 
 
-def _defined(context: Context, node: Node) -> str:
+def _defined(context: Context, node: Node) -> Entry:
     """A column of `AS (a int, b text)`."""
     _, members = opened(node)
-    names.type_name(context, members["typeName"], "from")
-    name: str = members["colname"]
-    return name
+    return members["colname"], _named_type(context, members["typeName"])
+
+
+def _named_type(context: Context, node: Node) -> str | None:
+    return functions.type_of(node, names.type_name(context, node, "from"))
 
 
 def _join(context: Context, level: Level, node: Node) -> list[Item]:
@@ -232,9 +232,8 @@ def _xml_table(context: Context, level: Level, node: Node) -> Item:
         expressions.read_expression(context, level, opened(each)[1]["val"])
     entries: list[Entry] = []
     for _, column in map(opened, node["columns"]):
-        entries.append((column["colname"], None))
-        if "typeName" in column:
-            names.type_name(context, column["typeName"], "from")
+        type_ = _named_type(context, column["typeName"]) if "typeName" in column else "int4"  # FOR ORDINALITY
+        entries.append((column["colname"], type_))
         for member in ("colexpr", "coldefexpr"):
             if member in column:
                 expressions.read_expression(context, level, column[member])
@@ -247,19 +246,17 @@ def _json_table(context: Context, level: Level, node: Node) -> Item:
     level.lateral = True
     expressions.read_members(context, level, "JsonTable", node)
     level.lateral = False
-    entries = [(name, None) for name in _json_columns(context, level, node["columns"])]
+    entries = _json_columns(context, level, node["columns"])
     alias = node.get("alias", {})
     return Item(alias.get("aliasname", "json_table"), _renamed(Columns(entries), alias))
 
 
-def _json_columns(context: Context, level: Level, nodes: list[Node]) -> list[str]:
-    found: list[str] = []
+def _json_columns(context: Context, level: Level, nodes: list[Node]) -> list[Entry]:
+    found: list[Entry] = []
     for _, column in map(opened, nodes):
         if column["coltype"] == "JTC_NESTED":
             found += _json_columns(context, level, column["columns"])
             continue
-        found.append(column["name"])
-        if "typeName" in column:
-            names.type_name(context, column["typeName"], "from")
+        found.append((column["name"], _named_type(context, column["typeName"]) if "typeName" in column else "int4"))
         expressions.read_members(context, level, "JsonTableColumn", column)
     return found

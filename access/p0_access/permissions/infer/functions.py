@@ -7,20 +7,24 @@ DEFINER function's body is its owner's affair, and is reported.
 
 from __future__ import annotations
 
-import itertools
+import re
 from collections.abc import Sequence
+from typing import Final
 
 from p0_access.permissions import builtin
+from p0_access.permissions.builtin import SYSTEM_TYPE
 from p0_access.permissions.catalog import Function
-from p0_access.permissions.infer import bodies, builtin_calls, expressions, names, signatures
+from p0_access.permissions.infer import bodies, builtin_calls, expressions, names, signatures, types
 from p0_access.permissions.infer.charges import Reason
 from p0_access.permissions.infer.context import Context, RefusedError
-from p0_access.permissions.infer.scope import MISSING, AmbiguousError, Columns, Level, read_target
+from p0_access.permissions.infer.scope import MISSING, AmbiguousError, Columns, Entry, Level, read_target
 from p0_access.permissions.infer.tree import literal, opened, strings
 from p0_access.permissions.infer.types import canonical, exactly, may_be
 from p0_access.permissions.parse import Node
 from p0_access.permissions.permission import Kind, Permission
 from p0_access.permissions.suggest import did_you_mean
+
+_PLAIN: Final = re.compile(r"[a-z_][a-z0-9_]*\Z")
 
 Given = Sequence[Columns | str | None]
 """What is known of each argument."""
@@ -60,7 +64,7 @@ def call(
     found = resolve(context, qualified, given, place)
     if isinstance(found, builtin.BuiltinFunction):
         builtin_calls.charge(context, level, qualified[-1], found, arguments, place)
-        return found, found.returns
+        return found, _yielded(qualified[-1], found, given)
     if found:
         for each in dict.fromkeys(function.schema for function in found):
             context.name_schema(each, level.clause, place)
@@ -73,8 +77,20 @@ def call(
             )
         for candidate in found:
             charge(context, candidate, level.clause, place)
-        return found, canonical(found[0].returns) if len(found) == 1 else None
+        return found, signatures.yielded(found[0]) if len(found) == 1 else None
     return found, _projection_or_cast(context, level, qualified, given, place)
+
+
+def _yielded(name: str, called: builtin.BuiltinFunction, given: Given) -> str | None:
+    """The type that one of PostgreSQL's functions yields, for each row that it does."""
+    if called.returns is not None:
+        return called.returns
+    if name == "unnest" and len(given) == 1:
+        return types.element(given[0]) if isinstance(given[0], str) else None
+    if called.open and not called.polymorphic:
+        return None
+    of_system = all(isinstance(each, str) and (each == "unknown" or types.is_system(each)) for each in given)
+    return SYSTEM_TYPE if of_system or not called.polymorphic else None
 
 
 def resolve(context: Context, qualified: tuple[str, ...], given: Given, place: int) -> Resolved:
@@ -83,7 +99,7 @@ def resolve(context: Context, qualified: tuple[str, ...], given: Given, place: i
     if len(qualifiers) > 1 and qualifiers[0] != context.catalog.database:
         raise RefusedError("unknown_function", f"{'.'.join(qualified)} is in another database", place)
     schemas = (qualifiers[-1],) if qualifiers else names.path(context)
-    types = [each if isinstance(each, str) else None for each in given]
+    passed = [each if isinstance(each, str) else None for each in given]
     of_system: builtin.BuiltinFunction | None = None
     candidates: list[Function] = []
     for schema in schemas:
@@ -92,12 +108,12 @@ def resolve(context: Context, qualified: tuple[str, ...], given: Given, place: i
             of_system = of_system or (known if known is not None and known.takes(len(given)) else None)
         else:
             known_here = context.catalog.functions_named(schema, name)
-            candidates += [each for each in known_here if _fits(context, each, types, candidates)]
-    exact = [each for each in candidates if exactly(types, signatures.types(each))]
+            candidates += [each for each in known_here if _fits(context, each, passed, candidates)]
+    exact = [each for each in candidates if exactly(passed, signatures.types(each))]
     if exact:
         candidates = exact[:1]
-    elif len(candidates) > 1 and "unknown" in types:
-        candidates = [each for each in candidates if _takes_literals(each, types)] or candidates
+    elif len(candidates) > 1 and "unknown" in passed:
+        candidates = [each for each in candidates if _takes_literals(each, passed)] or candidates
     if of_system is None:
         return candidates
     if candidates and not exact:
@@ -110,19 +126,19 @@ def resolve(context: Context, qualified: tuple[str, ...], given: Given, place: i
     return candidates or of_system
 
 
-def _takes_literals(function: Function, types: Sequence[str | None]) -> bool:
+def _takes_literals(function: Function, passed: Sequence[str | None]) -> bool:
     """Whether every bare literal would be passed as text: of several, PostgreSQL prefers that."""
-    pairs = zip(types, signatures.types(function), strict=False)
+    pairs = zip(passed, signatures.types(function), strict=False)
     return all(canonical(target) == "text" for given, target in pairs if given == "unknown")
 
 
-def _fits(context: Context, function: Function, types: Sequence[str | None], earlier: Sequence[Function]) -> bool:
+def _fits(context: Context, function: Function, passed: Sequence[str | None], earlier: Sequence[Function]) -> bool:
     """Whether a call with these types may mean `function`, which is not hidden by an equal one earlier in the path."""
     own = signatures.types(function)
-    if not takes(function, len(types)) or any(signatures.types(each) == own for each in earlier):
+    if not takes(function, len(passed)) or any(signatures.types(each) == own for each in earlier):
         return False
-    wanted = signatures.wanted(context, function, len(types))
-    return all(may_be(given, target) for given, target in zip(types, wanted, strict=False))
+    wanted = signatures.wanted(context, function, len(passed))
+    return all(may_be(given, target) for given, target in zip(passed, wanted, strict=False))
 
 
 def takes(function: Function, count: int) -> bool:
@@ -208,37 +224,66 @@ def cast(context: Context, level: Level, node: Node) -> str | None:
     if found is None:
         return None
     _charge_type(context, found, level.clause, place)
-    schema, name = found
+    name = found[1]
     if name.startswith("reg") and (text := literal(node["arg"])) is not None:
         builtin_calls.object_in_text(context, level.clause, name, text, place)
-    suffix = "[]" if "arrayBounds" in type_node else ""
-    return f"{name}{suffix}" if schema in builtin.SCHEMAS else f"{schema}.{name}{suffix}"
+    return type_of(type_node, found)
+
+
+def type_of(node: Node, found: tuple[str, str] | None) -> str | None:
+    """The type that a TypeName stands for, of which `found` is the name."""
+    if found is None:
+        return None
+    schema, name = found
+    suffix = "[]" if "arrayBounds" in node else ""
+    if schema == "pg_catalog" and name.startswith("_"):
+        return f"{name.removeprefix('_')}[]"
+    return f"{name}{suffix}" if schema == "pg_catalog" else f"{_printed(schema)}.{_printed(name)}{suffix}"
+
+
+def _printed(name: str) -> str:
+    """As PostgreSQL prints a name: in quotes unless it is plain."""
+    return name if _PLAIN.match(name) else '"' + name.replace('"', '""') + '"'
 
 
 def _charge_type(context: Context, found: tuple[str, str], clause: str, place: int) -> None:
     """A cast to a domain runs its checks, as whoever casts."""
     domain = context.catalog.type(*found)
+    value = canonical(domain.base) if domain is not None and domain.base is not None else None
     for check in domain.checks if domain is not None else ():
-        bodies.expand_expression(context, check, None, clause, place)
+        bodies.expand_expression(context, check, None, clause, place, value=value)
 
 
-def read_table_function(context: Context, level: Level, node: Node) -> tuple[tuple[str, ...], bool] | None:
-    """A function in FROM: its columns and whether there are more; None for one column named after the call."""
+def read_table_function(context: Context, level: Level, node: Node, name: str) -> tuple[Sequence[Entry], bool]:
+    """A function in FROM: its columns and whether there are more. One without a name of its own is called `name`."""
     kind, members = opened(node)
     if kind != "FuncCall":
-        expressions.read_expression(context, level, node)
-        return None
+        value = expressions.read_expression(context, level, node)
+        return [(name, value if isinstance(value, str) else None)], False
     qualified = strings(members["funcname"])
     arguments = members.get("args", [])
     if qualified == ("unnest",) and len(arguments) > 1:
-        expressions.read_all(context, level, arguments)
-        return tuple(itertools.repeat("unnest", len(arguments))), True
+        given = expressions.read_all(context, level, arguments)
+        return [("unnest", types.element(each) if isinstance(each, str) else None) for each in given], True
     found, value = _read_call(context, level, members)
+    type_ = value if isinstance(value, str) else None
     if isinstance(found, builtin.BuiltinFunction):
-        if found.outs:
-            return found.outs, False
-        return ((), True) if found.open else None
+        if found.open or (found.polymorphic and not found.outs):
+            return _of_type(context, type_, name, found.outs)
+        of_outs = None if found.polymorphic else SYSTEM_TYPE
+        return ([(each, of_outs) for each in found.outs] or [(name, type_)]), False
     if not found:
-        return ((), True) if isinstance(value, Columns) else None
+        return ([], True) if isinstance(value, Columns) else ([(name, type_)], False)
     shapes = {signatures.columns(context, each) for each in found}
-    return shapes.pop() if len(shapes) == 1 else ((), True)
+    shape = shapes.pop() if len(shapes) == 1 else ((), True)
+    return ([(name, type_)], False) if shape is None else shape
+
+
+def _of_type(context: Context, type_: str | None, name: str, outs: Sequence[str]) -> tuple[Sequence[Entry], bool]:
+    """The columns of a polymorphic function: those of its rows, or one."""
+    if types.is_system(type_) and (type_ != SYSTEM_TYPE or not outs):
+        return [(name, type_)], False
+    row = names.fields(context, type_)
+    if row is not None:
+        return [(each.name, canonical(each.type)) for each in row], False
+    return [(each, None) for each in outs or (name,)], True

@@ -6,7 +6,7 @@ import itertools
 from typing import Final
 
 from p0_access.permissions.builtin import SCHEMAS
-from p0_access.permissions.catalog import Relation, Type
+from p0_access.permissions.catalog import Column, Relation, Type
 from p0_access.permissions.infer.charges import Access, FreeAccess, Reason
 from p0_access.permissions.infer.context import TEMPORARY, Context, RefusedError
 from p0_access.permissions.infer.tree import strings
@@ -199,6 +199,18 @@ def printed_type(context: Context, printed: str) -> Type | None:
     """The type that PostgreSQL prints so, if it is none of its own: `shop."Mail"`."""
     parts = qualified(printed) if "." in printed else None
     return context.catalog.type(*parts) if parts is not None and len(parts) == len(("schema", "name")) else None
+
+
+def fields(context: Context, printed: str | None) -> tuple[Column, ...] | None:
+    """The columns of a composite type or of a relation's rows, by the type as PostgreSQL prints it; None of others."""
+    parts = qualified(printed) if printed is not None and "." in printed and not printed.endswith("[]") else None
+    if parts is None or len(parts) != len(("schema", "name")):
+        return None
+    known = context.catalog.type(*parts)
+    if known is not None:
+        return known.columns if known.kind == "composite" else None
+    found = context.catalog.relation(*parts)
+    return found.columns if found is not None else None
 
 
 def lowered(name: str) -> str:

@@ -2,42 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
-from p0_access.permissions.builtin import SCHEMAS
+from p0_access.permissions.builtin import SCHEMAS, SYSTEM_TYPE, BuiltinOperator
 from p0_access.permissions.catalog import Function, Operator
 from p0_access.permissions.infer import bodies, builtin_calls, functions, names
 from p0_access.permissions.infer.context import Context, RefusedError
 from p0_access.permissions.infer.scope import Columns, Level
 from p0_access.permissions.infer.tree import items, literal, strings
-from p0_access.permissions.infer.types import may_be
+from p0_access.permissions.infer.types import canonical, element, is_polymorphic, is_system, may_be
 from p0_access.permissions.parse import Node
 
-_COMPARISONS: Final = frozenset(
-    {"=", "<>", "!=", "<", ">", "<=", ">=", "~~", "!~~", "~~*", "!~~*", "~", "~*", "!~", "!~*"}
-)
-_ARITHMETIC: Final = frozenset({"+", "-", "*", "/", "%"})
-_NUMBERS: Final = frozenset({"int4", "int8", "numeric", "float8"})
+_BETWEEN: Final = (">=", "<=")
+
+Operand = Columns | str | None
+Types = tuple[str | None, str | None]
+"""Of a left and a right operand."""
 
 
-def charge(
-    context: Context, level: Level, node: Node, left: Columns | str | None, right: Columns | str | None
-) -> str | None:
+def charge(context: Context, level: Level, node: Node, left: Operand, right: Operand) -> str | None:
     """One A_Expr whose operands were read; the type of its result, if known."""
-    if node["kind"].startswith(("AEXPR_BETWEEN", "AEXPR_NOT_BETWEEN")):
-        return "bool"
-    qualified = strings(node["name"])
-    left_type = left if isinstance(left, str) else None
-    right_type = right if isinstance(right, str) else None
-    if node["kind"] in ("AEXPR_OP_ANY", "AEXPR_OP_ALL", "AEXPR_IN"):
-        right_type = None
-    use(context, level.clause, qualified, (left_type, right_type), node.get("location", -1))
+    place = node.get("location", -1)
+    kind = node["kind"]
     _name_objects(context, level, node, left, right)
-    symbol = qualified[-1]
-    if node["kind"] != "AEXPR_OP" or symbol in _COMPARISONS:
-        return "bool" if node["kind"] != "AEXPR_NULLIF" else left_type
-    same = left_type == right_type or right_type == "unknown"
-    return left_type if symbol in _ARITHMETIC and left_type in _NUMBERS and same else None
+    if kind.startswith(("AEXPR_BETWEEN", "AEXPR_NOT_BETWEEN")):
+        for symbol in _BETWEEN:
+            use(context, level.clause, (symbol,), left, right, place)
+        return "bool"
+    if kind in ("AEXPR_DISTINCT", "AEXPR_NOT_DISTINCT") and (_is_null(node["lexpr"]) or _is_null(node["rexpr"])):
+        return "bool"  # read as IS NULL
+    qualified = strings(node["name"])
+    if kind in ("AEXPR_OP_ANY", "AEXPR_OP_ALL"):
+        right = element(right) if isinstance(right, str) else None
+    if "lexpr" not in node:
+        return _use(context, level.clause, qualified, (None, right), place, prefix=True)
+    result = use(context, level.clause, qualified, left, right, place)
+    if kind == "AEXPR_NULLIF":
+        return left if isinstance(left, str) else None
+    return result if kind == "AEXPR_OP" else "bool"
 
 
 def _name_objects(
@@ -53,40 +56,133 @@ def _name_objects(
 
 
 def use(
-    context: Context, clause: str, qualified: tuple[str, ...], types: tuple[str | None, str | None], place: int
-) -> None:
-    """Charges what an operator that is called by this name may be."""
-    symbol = qualified[-1]
-    if symbol == "!=":
-        symbol = "<>"
+    context: Context, clause: str, qualified: tuple[str, ...], left: Operand, right: Operand, place: int
+) -> str | None:
+    """Charges what an operator between two operands may be, of rows for each pair of their fields
+    (make_row_comparison_op); the type of what it yields, if known."""
+    if isinstance(left, Columns) and isinstance(right, Columns) and left.row and right.row:
+        for (_, one), (_, other) in zip(left.entries(), right.entries(), strict=False):
+            types = (one if isinstance(one, str) else None, other if isinstance(other, str) else None)
+            _use(context, clause, qualified, types, place)
+        return "bool"
+    return _use(context, clause, qualified, (left, right), place)
+
+
+def _use(
+    context: Context,
+    clause: str,
+    qualified: tuple[str, ...],
+    operands: tuple[Operand, Operand],
+    place: int,
+    *,
+    prefix: bool = False,
+) -> str | None:
+    """The operator whose types match exactly, else all that may be meant (oper in parse_oper.c)."""
+    symbol = "<>" if qualified[-1] == "!=" else qualified[-1]
     schemas = names.path(context) if len(qualified) == 1 else (qualified[-2],)
-    builtin = "pg_catalog" in schemas and symbol in context.builtin.operators
-    known = context.catalog.operators_named(symbol)
-    candidates = [each for each in known if each.schema in schemas and _fits(each, types)]
-    if not candidates:
-        if not builtin:
-            raise RefusedError("unknown_operator", f"operator {'.'.join(qualified)} does not exist", place)
-        return
-    if builtin and not any(_mentions_own(context, each, types) for each in candidates):
-        return
+    of_system = context.builtin.operators.get(symbol, ()) if "pg_catalog" in schemas else ()
+    candidates = [each for each in context.catalog.operators_named(symbol) if each.schema in schemas]
+    if not candidates and not of_system:
+        raise RefusedError("unknown_operator", f"operator {'.'.join(qualified)} does not exist", place)
+    types = _types(context, operands)
+    wanted = _with_literals(types)
+    matching = [result for left, right, result in of_system if (left, right) == wanted and (left is None) == prefix]
+    candidates = [
+        each for each in candidates if (each.left is None) == prefix and _fits(context, each, operands, types)
+    ]
+    if matching or not candidates:
+        return _result(of_system, matching, types, prefix=prefix)
+    exact = [each for each in candidates if (_base(context, each.left), _base(context, each.right)) == wanted]
+    exact = exact or _beside_literal(context, candidates, types)
+    candidates = exact[:1] or candidates
+    sure = bool(exact) or (len(candidates) == 1 and not any(_fits_system(each, types) for each in of_system))
     for each in candidates:
         context.name_schema(each.schema, clause, place)
         for function in _behind(context, each, place):
-            if not functions.harmless(function) and not bodies.is_free(context, function):
-                if builtin or len(candidates) > 1:
-                    raise RefusedError("ambiguous_operator", f"operator {symbol} may be one of {each.schema}'s", place)
-                functions.charge(context, function, clause, place)
+            if functions.harmless(function) or bodies.is_free(context, function):
+                continue
+            if not sure:
+                raise RefusedError(
+                    "ambiguous_operator",
+                    f"operator {symbol} may be one of {each.schema}'s",
+                    place,
+                    "Cast its operands, so that their types tell which operator is meant.",
+                )
+            functions.charge(context, function, clause, place)
+    return _yielded(context, candidates[0], place) if sure else None
 
 
-def _fits(operator: Operator, types: tuple[str | None, str | None]) -> bool:
+def _is_null(node: Node) -> bool:
+    return bool(node.get("A_Const", {}).get("isnull"))
+
+
+def _types(context: Context, operands: tuple[Operand, Operand]) -> Types:
+    """Domains by what they are over."""
+    left, right = (_base(context, each) if isinstance(each, str) else None for each in operands)
+    return left, right
+
+
+def _base(context: Context, printed: str | None) -> str | None:
+    domain = names.printed_type(context, printed) if printed is not None else None
+    if domain is not None and domain.base is not None:
+        return _base(context, domain.base)
+    return canonical(printed) if printed is not None else None
+
+
+def _with_literals(types: Types) -> Types:
+    """A bare literal is first taken to be of the other operand's type, two of them to be texts."""
     left, right = types
-    return may_be(right, operator.right) and (operator.left is None or may_be(left, operator.left))
+    if left == right == "unknown":
+        return "text", "text"
+    return (right if left == "unknown" else left), (left if right == "unknown" else right)
 
 
-def _mentions_own(context: Context, operator: Operator, types: tuple[str | None, str | None]) -> bool:
-    """Whether an operand may be of a type that pg_catalog's operators do not know."""
-    del context, operator
-    return any(each is None or "." in each for each in types)
+def _beside_literal(context: Context, candidates: Sequence[Operator], types: Types) -> list[Operator]:
+    """The one for a user's type beside a bare literal, which is of whatever type that one takes."""
+    left, right = types
+    if "unknown" not in types or is_system(left) or is_system(right):
+        return []
+    found = [
+        each
+        for each in candidates
+        if (left is not None and left == _base(context, each.left))
+        or (right is not None and right == _base(context, each.right))
+    ]
+    return found if len(found) == 1 else []
+
+
+def _result(
+    of_system: Sequence[BuiltinOperator], matching: Sequence[str | None], types: Types, *, prefix: bool
+) -> str | None:
+    """What one of PostgreSQL's own operators yields."""
+    if matching and matching[0] is not None:
+        return matching[0]
+    results = {result for _, _, result in of_system}
+    if len(results) == 1:
+        return results.pop()
+    return SYSTEM_TYPE if all(each == "unknown" or is_system(each) for each in types[prefix:]) else None
+
+
+def _fits(context: Context, operator: Operator, operands: tuple[Operand, Operand], types: Types) -> bool:
+    pairs = zip(operands, types, (operator.left, operator.right), strict=True)
+    return all(_may_be(context, given, type_, wanted) for given, type_, wanted in pairs if wanted is not None)
+
+
+def _fits_system(operator: BuiltinOperator, types: Types) -> bool:
+    return all(may_be(given, wanted) for given, wanted in zip(types, operator, strict=False) if wanted is not None)
+
+
+def _may_be(context: Context, operand: Operand, given: str | None, wanted: str) -> bool:
+    """A row passes for composite types only."""
+    if not isinstance(operand, Columns):
+        return may_be(given, _base(context, wanted) or wanted)
+    return is_polymorphic(wanted) or names.fields(context, wanted) is not None
+
+
+def _yielded(context: Context, operator: Operator, place: int) -> str | None:
+    found = {each.returns for each in _behind(context, operator, place)}
+    printed = found.pop() if len(found) == 1 else "?"
+    return None if is_polymorphic(printed) else canonical(printed)
 
 
 def _behind(context: Context, operator: Operator, place: int) -> tuple[Function, ...]:

@@ -36,8 +36,8 @@ def read_row(context: Context, level: Level, nodes: Sequence[Node]) -> tuple[lis
     for value in nodes:
         star = _read_star(context, level, value)
         if star is None:
-            expressions.read_expression(context, level, value)
-            found.append(("", None))
+            read = expressions.read_expression(context, level, value)
+            found.append(("", read if isinstance(read, str) else None))
         else:
             found += star.entries()
             open_ = open_ or star.open

@@ -17,11 +17,16 @@ from p0_access.permissions.infer.context import RefusedError
 from p0_access.permissions.infer.plpgsql_tokens import Tokens, unknown, without_into
 from p0_access.permissions.lexer import STRING, tokens
 
-TRIGGER_VARIABLES: Final = frozenset(
-    {"new", "old", "tg_name", "tg_when", "tg_level", "tg_op", "tg_relid", "tg_relname", "tg_table_name"}
-    | {"tg_table_schema", "tg_nargs", "tg_argv"}
-)
-_IMPLICIT: Final = frozenset({"found", "sqlstate", "sqlerrm"})
+TRIGGER_VARIABLES: Final[dict[str, str | None]] = {
+    **dict.fromkeys(("new", "old")),
+    **dict.fromkeys(("tg_when", "tg_level", "tg_op"), "text"),
+    **dict.fromkeys(("tg_name", "tg_relname", "tg_table_name", "tg_table_schema"), "name"),
+    "tg_relid": "oid",
+    "tg_nargs": "int4",
+    "tg_argv": "text[]",
+}
+"""By name, with their types."""
+_IMPLICIT: Final = ("found", "sqlstate", "sqlerrm")
 _ENDS_BLOCK: Final = frozenset({"end", "exception", "else", "elsif", "elseif", "when"})
 _IGNORED: Final = frozenset({"get", "fetch", "move", "close", "null", "commit", "rollback"})
 _HAS_INTO: Final = frozenset({"select", "insert", "update", "delete", "merge", "with", "values", "table"})
@@ -31,13 +36,18 @@ _RAISE_LEVELS: Final = frozenset({"debug", "log", "info", "notice", "warning", "
 
 
 class Body:
-    """What a body holds: `statements` as SQL text and in order, expressions as SELECTs among them, `types` of
-    variables, `variables` by name."""
+    """What a body holds: `statements` as SQL text and in order, expressions as SELECTs among them, and `variables` by
+    name with their types as they are written, empty where that is not known. `dynamic`: it executes text."""
 
     def __init__(self) -> None:
         self.statements: list[str] = []
         self.types: list[str] = []
-        self.variables: set[str] = set(_IMPLICIT)
+        self.variables: dict[str, str] = dict.fromkeys(_IMPLICIT, "")
+        self.dynamic = False
+
+    def declare(self, name: str, type_: str = "") -> None:
+        """A variable. Blocks may use one name for several, which are not told apart here."""
+        self.variables[name] = type_ if self.variables.get(name, type_) == type_ else ""
 
 
 def read_body(text: str, event: str | None) -> Body:
@@ -110,17 +120,19 @@ class _Reader(Tokens):
     def _label(self) -> None:
         if self._peek() == "<<":
             self._next()
-            self.body.variables.add(self._name())
+            self.body.declare(self._name())
             self._expect(">>")
 
     def _declaration(self) -> None:
-        self.body.variables.add(self._name())
+        name = self._name()
         if self._peek() in ("cursor", "no", "scroll"):
+            self.body.declare(name)
             self._cursor()
             return
         text, end = self._until("default", ":=", "=", ";")
         words = text.split()
         if words[:1] and words[0].lower() == "alias":
+            self.body.declare(name)
             return
         if words[:1] and words[0].lower() == "constant":
             text = text[len("constant") :]
@@ -130,6 +142,7 @@ class _Reader(Tokens):
                 text = text[:place]
                 lowered = lowered[:place]
         self.body.types.append(text.strip())
+        self.body.declare(name, text.strip())
         if end != ";":
             self._expression(self._until(";")[0])
 
@@ -137,7 +150,9 @@ class _Reader(Tokens):
         arguments, _ = self._until("for", "is")
         if "(" in arguments:
             inside = arguments[arguments.index("(") + 1 : arguments.rindex(")")]
-            self.body.variables.update(each.split()[0].lower() for each in inside.split(",") if each.split())
+            for each in inside.split(","):
+                if each.split():
+                    self.body.declare(each.split()[0].lower())
         self.body.statements.append(self._until(";")[0])
 
     def _statements(self) -> None:
@@ -239,7 +254,8 @@ class _Reader(Tokens):
 
     def _for(self) -> None:
         targets, _ = self._until("in")
-        self.body.variables.update(each.strip().strip('"').lower() for each in targets.split(","))
+        for each in targets.split(","):
+            self.body.declare(each.strip().strip('"').lower())
         if self._peek() == "execute":
             self._next()
             self._dynamic("loop")
@@ -260,7 +276,8 @@ class _Reader(Tokens):
 
     def _foreach(self) -> None:
         targets, _ = self._until("in")
-        self.body.variables.update(each.strip().lower() for each in targets.split("slice")[0].split(","))
+        for each in targets.split("slice")[0].split(","):
+            self.body.declare(each.strip().lower())
         self._expect("array")
         self._expression(self._until("loop")[0])
         self._loop()
@@ -327,6 +344,7 @@ class _Reader(Tokens):
 
     def _dynamic(self, end: str) -> None:
         """`EXECUTE text [INTO target] [USING expression, …]`: known if the text is one string as it stands."""
+        self.body.dynamic = True
         text, word = self._until("into", "using", end)
         found = list(tokens(text))
         if len(found) != 1 or found[0][0] != STRING or text[:1] != "'":

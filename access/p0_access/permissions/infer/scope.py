@@ -37,11 +37,13 @@ class AmbiguousError(Exception):
 
 
 class Columns:
-    """Listed columns. `open` says that there are others whose names are not known."""
+    """Listed columns. `open` says that there are others whose names are not known, `row` that they are the fields of a
+    row that is spelled out: `(a, b)`."""
 
-    def __init__(self, entries: Sequence[Entry], *, open_: bool = False) -> None:
+    def __init__(self, entries: Sequence[Entry], *, open_: bool = False, row: bool = False) -> None:
         self._entries = entries
         self.open = open_
+        self.row = row
 
     def find(self, name: str) -> Found:
         """The Target of a name, or MISSING; raises AmbiguousError."""
@@ -270,7 +272,12 @@ def read_target(target: Target, reason: Reason) -> str | None:
         access.require("SELECT", reason)
         access.column("SELECT", name, reason)
         return column_type(access, name)
-    return target
+    return "text" if target == "unknown" else target
+
+
+def type_of(target: Target) -> str | None:
+    """The type of a column that was charged, if known."""
+    return column_type(*target) if isinstance(target, tuple) else target
 
 
 def column_type(access: Access, name: str) -> str | None:

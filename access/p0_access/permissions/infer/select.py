@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from p0_access.permissions.infer import ctes, expressions, from_clause, output
 from p0_access.permissions.infer.charges import Access, Reason
 from p0_access.permissions.infer.context import Context, RefusedError
-from p0_access.permissions.infer.scope import MISSING, Columns, Item, Level, Target, column_type
+from p0_access.permissions.infer.scope import MISSING, Columns, Item, Level, type_of
 from p0_access.permissions.infer.tree import items, location, opened, string
+from p0_access.permissions.infer.types import common
 from p0_access.permissions.parse import Node
 
 FirstArm = Callable[[Columns], None]
@@ -65,11 +67,7 @@ def _plain(context: Context, level: Level, node: Node) -> Columns:
     _limit(context, level, node)
     for each in node.get("lockingClause", ()):
         _lock(context, level, each["LockingClause"])
-    return Columns([(name, _type(target)) for name, target in entries], open_=open_)
-
-
-def _type(target: Target) -> str | None:
-    return column_type(*target) if isinstance(target, tuple) else target
+    return Columns([(name, type_of(target)) for name, target in entries], open_=open_)
 
 
 def _order(context: Context, level: Level, node: Node, produced: Columns) -> None:
@@ -119,13 +117,14 @@ def _limit(context: Context, level: Level, node: Node) -> None:
 
 def _values(context: Context, level: Level, node: Node) -> Columns:
     level.clause = "values"
-    width = 0
+    rows: list[list[str | None]] = []
     widths_known = True
     for row in node["valuesLists"]:
         entries, open_ = output.read_row(context, level, items(row))
-        width = max(width, len(entries))
+        rows.append([type_of(target) for _, target in entries])
         widths_known = widths_known and not open_
-    produced = Columns([(f"column{place}", None) for place in range(1, width + 1)], open_=not widths_known)
+    types = [common(each) for each in itertools.zip_longest(*rows)]
+    produced = Columns([(f"column{place}", each) for place, each in enumerate(types, 1)], open_=not widths_known)
     outside, level.items = level.items, [Item("*VALUES*", produced)]
     _order(context, level, node, produced)
     level.items = outside
@@ -138,15 +137,14 @@ _LEAF_MEMBERS: Final = ("sortClause", "limitCount", "limitOffset", "lockingClaus
 
 def _set_operation(context: Context, level: Level, node: Node, first_arm: FirstArm | None) -> Columns:
     """Arms of a UNION are queries of their own; names and order come from the first."""
-    produced: Columns | None = None
-    for arm in _arms(node):
-        _, columns = read_select(context, level, arm)
-        if produced is None:
-            produced = columns
-            if first_arm is not None:
-                first_arm(columns)
-    if produced is None:
-        raise RefusedError("unsupported_statement", "a set operation without arms")
+    first, *others = _arms(node)
+    _, produced = read_select(context, level, first)
+    if first_arm is not None:
+        first_arm(produced)
+    arms = [produced, *(read_select(context, level, arm)[1] for arm in others)]
+    types = zip(*([type_of(target) for _, target in arm.entries()] for arm in arms), strict=False)
+    named = [(name, common(each)) for (name, _), each in zip(produced.entries(), types, strict=False)]
+    produced = Columns([*named, *produced.entries()[len(named) :]], open_=produced.open)
     if "lockingClause" in node:
         raise RefusedError("unsupported_statement", "FOR UPDATE cannot be used with UNION, INTERSECT or EXCEPT")
     level.items.append(Item("", produced))

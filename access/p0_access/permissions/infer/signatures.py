@@ -9,9 +9,10 @@ from typing import Final
 from p0_access.permissions.catalog import Function
 from p0_access.permissions.infer import names
 from p0_access.permissions.infer.context import Context
-from p0_access.permissions.infer.types import canonical
+from p0_access.permissions.infer.types import canonical, is_polymorphic
 
 _MODES: Final = ("INOUT ", "IN ", "OUT ", "VARIADIC ")
+_YIELDED: Final = ("OUT", "INOUT")
 _RESULT_OF_TABLE: Final = re.compile(r"\ATABLE\((.*)\)\Z", re.DOTALL)
 _QUOTED: Final = re.compile(r'\A"((?:[^"]|"")+)"')
 
@@ -75,12 +76,23 @@ def types(function: Function) -> tuple[str, ...]:
     return function.types if function.types is not None else tuple(each[2] for each in _inputs(function.arguments))
 
 
-def parameter_names(function: Function) -> frozenset[str]:
-    """How the body may call its arguments: by name, also after the function's own name."""
-    inputs = {name for _, name, _ in arguments(function.arguments) if name}
+def parameters(function: Function) -> dict[str, str | None]:
+    """How the body may call its arguments, by place or by name, also after the function's own name; with their types,
+    as far as those do not depend on the call."""
+    found: dict[str, str | None] = {function.name: None}
     table = _RESULT_OF_TABLE.match(function.returns)
-    columns_of_result = {_named(each)[0] for each in _split(table.group(1))} if table else set()
-    return frozenset({function.name, *inputs, *columns_of_result})
+    for name, type_ in map(_named, _split(table.group(1)) if table else ()):
+        found[name] = _fixed(type_)
+    for _, name, type_ in arguments(function.arguments):
+        if name:
+            found[name] = _fixed(type_)
+    if function.types is not None:
+        found |= {f"${place}": _fixed(type_) for place, type_ in enumerate(function.types, 1)}
+    return found
+
+
+def _fixed(printed: str) -> str | None:
+    return None if is_polymorphic(printed) else canonical(printed)
 
 
 def wanted(context: Context, function: Function, count: int) -> tuple[str, ...]:
@@ -96,6 +108,12 @@ def wanted(context: Context, function: Function, count: int) -> tuple[str, ...]:
 def _base(context: Context, name: str) -> str:
     domain = names.printed_type(context, name)
     return domain.base if domain is not None and domain.base is not None else name
+
+
+def yielded(function: Function) -> str | None:
+    """The type of what a call yields, for each row that it does; None for a row, or where the call decides it."""
+    returns = function.returns.strip()
+    return None if _RESULT_OF_TABLE.match(returns) else _fixed(returns.removeprefix("SETOF "))
 
 
 def arity(function: Function) -> tuple[int, int | None]:
@@ -120,25 +138,23 @@ def signature(function: Function) -> str:
     return f"{function.schema}.{function.name}({identity(function)})"
 
 
-def columns(context: Context, function: Function) -> tuple[tuple[str, ...], bool] | None:
-    """What it offers in FROM: names, and whether there are more; None for one column named after the call."""
+def columns(context: Context, function: Function) -> tuple[tuple[tuple[str, str | None], ...], bool] | None:
+    """What it offers in FROM: names with their types, and whether there are more; None for one column named after the
+    call."""
     returns = function.returns.strip().removeprefix("SETOF ")
     if table := _RESULT_OF_TABLE.match(returns):
-        return tuple(_named(each)[0] for each in _split(table.group(1))), False
-    outs = tuple(name for mode, name, _ in arguments(function.arguments) if mode in ("OUT", "INOUT"))
+        return tuple((name, _fixed(type_)) for name, type_ in map(_named, _split(table.group(1)))), False
+    outs = tuple((name, _fixed(type_)) for mode, name, type_ in arguments(function.arguments) if mode in _YIELDED)
     if len(outs) > 1 or returns == "record":
-        return (outs, False) if outs else ((), True)
-    if outs and outs[0]:
+        named = tuple((name or f"column{place}", type_) for place, (name, type_) in enumerate(outs, 1))
+        return (named, False) if outs else ((), True)
+    if outs and outs[0][0]:
         return outs, False
     parts = names.qualified(returns) if "." in returns else None
     if parts is None or len(parts) != len(("schema", "name")):
         scalar = (canonical(returns) or "").removesuffix("[]") in context.builtin.types["pg_catalog"]
         return None if scalar and not returns.startswith("any") else ((), True)
-    schema, name = parts
-    row = context.catalog.relation(schema, name)
+    row = names.fields(context, returns)
     if row is not None:
-        return tuple(each.name for each in row.columns), False
-    known = context.catalog.type(schema, name)
-    if known is None:
-        return (), True
-    return (tuple(each.name for each in known.columns), False) if known.kind == "composite" else None
+        return tuple((each.name, canonical(each.type)) for each in row), False
+    return None if context.catalog.type(*parts) is not None else ((), True)

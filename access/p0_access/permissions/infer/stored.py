@@ -14,6 +14,7 @@ from p0_access.permissions.catalog import Column, Relation, Type
 from p0_access.permissions.infer import bodies, names, rules, triggers
 from p0_access.permissions.infer.charges import Reason
 from p0_access.permissions.infer.context import Context
+from p0_access.permissions.infer.types import canonical
 
 _DRAWS_ONE: Final = re.compile(r"nextval\('[^']*(?:''[^']*)*'::regclass\)\Z")
 """The default of a serial column, which needs no parsing: the catalog knows its sequence."""
@@ -82,8 +83,9 @@ def _charge_checks(context: Context, relation: Relation, columns: Iterable[Colum
 
 def _charge_domain(context: Context, column: Column, place: int) -> None:
     domain = _domain(context, column)
+    value = canonical(domain.base) if domain is not None and domain.base is not None else None
     for check in domain.checks if domain is not None else ():
-        bodies.expand_expression(context, check, None, "domain check", place)
+        bodies.expand_expression(context, check, None, "domain check", place, value=value)
 
 
 def charge_delete(context: Context, relation: Relation, place: int) -> None:

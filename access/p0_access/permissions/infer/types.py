@@ -7,9 +7,11 @@ what is left as equally possible.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final
+
+from p0_access.permissions.builtin import SYSTEM_TYPE
 
 _SQL_NAMES: Final = {
     "integer": "int4",
@@ -52,11 +54,46 @@ def canonical(name: str) -> str | None:
     return f"{found}[]" if dimensions else found
 
 
+def is_system(given: str | None) -> bool:
+    """Whether a type is surely one of PostgreSQL's own."""
+    return given is not None and given != "unknown" and "." not in given
+
+
+def is_polymorphic(printed: str) -> bool:
+    """Whether an argument of this type takes several types."""
+    return _ANY.match(printed) is not None
+
+
+def common(given: Iterable[str | None]) -> str | None:
+    """The type of CASE, COALESCE, VALUES, UNION over such values, as far as that is plain (select_common_type)."""
+    found = {each for each in given if each != "unknown"}
+    if not found:
+        return "text"
+    if len(found) == 1:
+        return found.pop()
+    return SYSTEM_TYPE if all(map(is_system, found)) else None
+
+
+def element(given: str | None) -> str | None:
+    """The type of an array's elements; None for what is not known to be an array."""
+    if given is None or given == SYSTEM_TYPE:
+        return given
+    return given.removesuffix("[]") if given.endswith("[]") else None
+
+
+def array_of(given: str | None) -> str | None:
+    if given is None or given == SYSTEM_TYPE or given.endswith("[]"):
+        return given
+    return "text[]" if given == "unknown" else f"{given}[]"
+
+
 def may_be(given: str | None, wanted: str) -> bool:
     """Whether an argument of type `given` could be passed for `wanted`; None and literals could be anything."""
     target = canonical(wanted)
     if given is None or given == "unknown" or target is None or given == target or _ANY.match(target):
         return True
+    if given == SYSTEM_TYPE:
+        return "." not in target
     if given.endswith("[]") or target.endswith("[]"):
         return False
     of_given, of_target = _CATEGORIES.get(given), _CATEGORIES.get(target)

@@ -8,7 +8,7 @@ from p0_access.permissions.infer import read
 from p0_access.permissions.permission import connect
 from p0_access.permissions.reading import StatementReading, needed
 
-ALL = cases("select", "writing", "views_and_functions", "utility", "session", "refused")
+ALL = cases("select", "writing", "views_and_functions", "operators", "utility", "session", "refused")
 
 
 def test_there_are_enough_cases() -> None:

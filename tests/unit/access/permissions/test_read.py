@@ -136,7 +136,8 @@ def test_wide_statements_are_read(shop_catalog: Catalog) -> None:
         assert len(reading.needs) == 3
 
 
-TEXTS = [case.sql for case in cases("select", "writing", "views_and_functions", "utility", "session", "refused")]
+THEMES = ("select", "writing", "views_and_functions", "operators", "utility", "session", "refused")
+TEXTS = [case.sql for case in cases(*THEMES)]
 
 
 @given(st.sampled_from(TEXTS), st.data())
