@@ -32,7 +32,7 @@ from p0_access.routing.decision import (
 from p0_access.routing.matching import spell
 from p0_access.routing.naming import gathered
 from p0_access.routing.routed import Implied, Routed, Ruled, Undecidable, carried, route_granted, route_reached
-from p0_access.routing.rule import BreakGlass, Deny, People
+from p0_access.routing.rule import BreakGlass, Deny, People, Rule
 from p0_access.routing.rules import RuleSet
 from p0_access.routing.selection import Selection
 from p0_access.routing.sessions import strictest
@@ -45,18 +45,20 @@ def route(rules: RuleSet, question: Question) -> Decision:
     if question.at.tzinfo is None:
         raise ValueError("an instant without a time zone")
     selection = _selection(rules, question)
-    found = [*route_granted(question, selection), *route_reached(question, selection)]  # 1 to 4
+    routed = carried(question)  # 1
+    found = [*route_granted(question, selection, routed), *route_reached(question, selection)]  # 2 to 4
     traced = trace(found, selection)
-    requirements = _requirements(found, selection, question)  # 5
+    requirements = _requirements(found, routed, selection, question)  # 5
     denials = tuple(_denials(found, selection))
     if not denials and not requirements and question.reach_unknown:
         denials = ("what this reaches is not known in full, and no rule asks anybody to look at it",)
     if denials:
         return Denied(reasons=denials, trace=traced)
-    ttl, because, not_after = _limits(found, question, selection)  # 6
-    emergency = _emergency(found, selection)
-    session = strictest([rules.defaults.session, *(selection.rules[at].session for at in _deciding(found))])
-    step_up = of_requestor(selection.rules[at].step_up for at in _deciding(found))
+    deciding = _deciding(found, selection)
+    ttl, because, not_after = _limits(deciding, question, selection)  # 6
+    emergency = _emergency(deciding)
+    session = strictest([rules.defaults.session, *(rule.session for rule in deciding)])
+    step_up = of_requestor(rule.step_up for rule in deciding)
     if requirements:
         return NeedsApproval(
             ttl=ttl,
@@ -92,8 +94,8 @@ def reason_problem(rules: RuleSet, question: Question) -> str | None:
     if rules.defaults.require_reason and not given:
         return "a reason is required"
     selection = _selection(rules, question)
-    found = [*route_granted(question, selection), *route_reached(question, selection)]
-    for rule in (selection.rules[at] for at in _deciding(found)):
+    found = [*route_granted(question, selection, carried(question)), *route_reached(question, selection)]
+    for rule in _deciding(found, selection):
         if rule.require_reason and not given:
             return "a reason is required"
         if rule.reason and not any(form.named_in(question.reason) for form in rule.reason):
@@ -105,9 +107,8 @@ def _selection(rules: RuleSet, question: Question) -> Selection:
     return Selection(rules.emergency if question.break_glass else rules.ordinary, question)
 
 
-def _emergency(found: Iterable[Routed], selection: Selection) -> Emergency | None:
+def _emergency(deciding: Iterable[Rule]) -> Emergency | None:
     """What the deciding break-glass rules demand together: everybody is told, and the shortest time to review holds."""
-    deciding = [selection.rules[at] for at in _deciding(found)]
     broken = [(rule.name, rule.approval) for rule in deciding if isinstance(rule.approval, BreakGlass)]
     if not broken:
         return None
@@ -118,13 +119,16 @@ def _emergency(found: Iterable[Routed], selection: Selection) -> Emergency | Non
     )
 
 
-def _deciding(found: Iterable[Routed]) -> list[int]:
-    return sorted({item.rule for item in found if isinstance(item, Ruled) and item.rule is not None})
+def _deciding(found: Iterable[Routed], selection: Selection) -> list[Rule]:
+    """In order of the document."""
+    positions = {item.rule for item in found if isinstance(item, Ruled) and item.rule is not None}
+    return [selection.rules[position] for position in sorted(positions)]
 
 
-def _requirements(found: Sequence[Routed], selection: Selection, question: Question) -> tuple[Requirement, ...]:
+def _requirements(
+    found: Sequence[Routed], everything: tuple[Permission, ...], selection: Selection, question: Question
+) -> tuple[Requirement, ...]:
     """In order of the rules. What is reached belongs to no single permission, so it is asked about with everything."""
-    everything = carried(question)
     asked: dict[int, list[Permission]] = {}
     for item in found:
         if isinstance(item, Ruled) and item.rule is not None:
@@ -194,12 +198,12 @@ def _name(item: Routed) -> str:
     return f"{item.permission} for {spell(columns, 'and')}" if columns else str(item.permission)
 
 
-def _limits(found: Iterable[Routed], question: Question, selection: Selection) -> tuple[int, str, int | None]:
+def _limits(deciding: Iterable[Rule], question: Question, selection: Selection) -> tuple[int, str, int | None]:
     """The TTL, whose it is, and when the first window closes."""
     caps = [] if question.ttl is None else [(question.ttl, "as asked")]
     caps.append((selection.set.defaults.max_ttl, "the default cap"))
     closings: list[int] = []
-    for rule in (selection.rules[at] for at in _deciding(found)):
+    for rule in deciding:
         if rule.max_ttl is not None:
             caps.append((rule.max_ttl, f"capped by rule {rule.name}"))
         closes = None if rule.when is None else selection.windows.closes(rule.when)

@@ -65,11 +65,12 @@ class Relations:
             relation = pattern.parts[1] if pattern is not None and len(pattern.parts) > 1 else None
             self._by_schema.setdefault(schema, Names()).add(relation, position)
 
-    def about(self, schema: str, relation: str) -> set[int]:
-        found = set(self._by_schema[None].near(relation))
+    def about(self, schema: str, relation: str) -> list[int]:
+        """In order."""
+        found = self._by_schema[None].near(relation)
         if schema in self._by_schema:
-            found.update(self._by_schema[schema].near(relation))
-        return found
+            found += self._by_schema[schema].near(relation)
+        return sorted(set(found)) if len(found) > 1 else found
 
 
 class RuleIndex:
@@ -82,6 +83,7 @@ class RuleIndex:
         """Rules that do, by the relation."""
         self._by_column: Final[Names[int]] = Names()
         self._by_tag: Final[dict[str, list[int]]] = {}
+        self.looks_at_columns = False
         self.elsewhere: Final[list[int]] = []
         """Rules that may be about something other than a relation."""
         for position, rule in enumerate(rules):
@@ -97,14 +99,16 @@ class RuleIndex:
     def looks_at_tags(self) -> bool:
         return bool(self._by_tag)
 
-    def about_column(self, column: str, tags: Iterable[str]) -> set[int]:
-        """Rules that look at columns and may be about one of this name with these tags, in whatever relation."""
-        found = set(self._by_column.near(column))
-        for tag in tags:
-            found.update(self._by_tag.get(tag, ()))
-        return found
+    def about_column(self, column: str) -> set[int]:
+        """Rules that look at columns by name and may be about one of this name, in whatever relation."""
+        return set(self._by_column.near(column))
+
+    def about_tags(self, tags: Iterable[str]) -> set[int]:
+        """Rules that are about one of these tags."""
+        return {position for tag in tags for position in self._by_tag.get(tag, ())}
 
     def _place(self, position: int, rule: Rule) -> None:
+        self.looks_at_columns = True
         self.below.add(position, rule)
         for tag in rule.resource.tags or ():
             self._by_tag.setdefault(tag, []).append(position)

@@ -43,7 +43,7 @@ def request_misfit(rule: Rule, question: Question, windows: Windows) -> str | No
     """What of the request as a whole the rule is not for: who asks, the database, the kind of request, the time."""
     if rule.requestors is not None and not is_meant(rule.requestors, question.requestor):
         return f"the requestor is not {_spell_requestors(rule.requestors)}"
-    if not isinstance(rule.approval, Deny) and not is_pinned(rule.requestors, question.requestor):
+    if not is_pinned(rule.requestors, question.requestor) and not isinstance(rule.approval, Deny):
         return "the requestor is a workload, and the rule pins no claims"
     if not _any_fits(rule.resource.databases, question.database):
         return f"the database is not {spell(rule.resource.databases)}"
@@ -57,9 +57,10 @@ def request_misfit(rule: Rule, question: Question, windows: Windows) -> str | No
 def object_misfit(rule: Rule, permission: Permission) -> str | None:
     """What of the object, or of the privilege on it, the rule is not for; its columns are left to `column_misfit`."""
     resource = rule.resource
-    schema = permission.object if permission.kind is Kind.SCHEMA else permission.schema
-    if resource.schemas is not None and (schema is None or not _any_fits(resource.schemas, schema)):
-        return f"the schema is not {spell(resource.schemas)}"
+    if resource.schemas is not None:
+        schema = permission.object if permission.kind is Kind.SCHEMA else permission.schema
+        if schema is None or not _any_fits(resource.schemas, schema):
+            return f"the schema is not {spell(resource.schemas)}"
     on_object = _relation_misfit if permission.kind in RELATION_LIKE else _other_misfit
     misfit = on_object(rule, permission)
     if misfit is not None:
@@ -92,10 +93,10 @@ def match_reason(rule: Rule, permission: Permission, column: str | None, tags: f
 def spell(items: Iterable[object], conjunction: str = "or") -> str:
     """`a`, `a or b`, `a, b, c or 4 more`; nothing at all, which a server may say, is `nothing`."""
     names = [str(item) for item in items]
-    if len(names) > MAX_NAMED + 1:
-        names = [*names[:MAX_NAMED], f"{len(names) - MAX_NAMED} more"]
     if len(names) < 2:
         return names[0] if names else "nothing"
+    if len(names) > MAX_NAMED + 1:
+        names = [*names[:MAX_NAMED], f"{len(names) - MAX_NAMED} more"]
     return f"{', '.join(names[:-1])} {conjunction} {names[-1]}"
 
 

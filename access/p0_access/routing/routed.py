@@ -48,10 +48,8 @@ def carried(question: Question) -> tuple[Permission, ...]:
     return found or (connect(question.database),)
 
 
-def route_granted(question: Question, selection: Selection) -> Iterator[Routed]:
-    """A verdict for everything that is granted."""
-    routed = carried(question)
-    own = set(routed)
+def route_granted(question: Question, selection: Selection, routed: tuple[Permission, ...]) -> Iterator[Routed]:
+    """A verdict for everything that is granted; `routed` are the `carried` of it."""
     inserted = {(item.schema or "", item.object or "") for item in routed if _inserts(item)}
     for permission in routed:
         owner = _owner(permission, question, inserted)
@@ -59,9 +57,11 @@ def route_granted(question: Question, selection: Selection) -> Iterator[Routed]:
             yield from _route(permission, question, selection, reached=False)
         else:
             yield Implied(permission=permission, follows=f"INSERT on {'.'.join(owner)}")
-    for permission in question.granted:
-        if permission not in own:
-            yield Implied(permission=permission, follows="what it carries")
+    if routed != question.granted:
+        own = set(routed)
+        for permission in question.granted:
+            if permission not in own:
+                yield Implied(permission=permission, follows="what it carries")
 
 
 def route_reached(question: Question, selection: Selection) -> Iterator[Routed]:

@@ -5,6 +5,7 @@ Every selector that is left out (`None`) does not restrict; an empty one never o
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Literal
 
 import msgspec
@@ -32,7 +33,7 @@ class Requestors(msgspec.Struct, frozen=True, kw_only=True):
     claims: tuple[tuple[str, frozenset[str]], ...] = ()
 
 
-class Resource(msgspec.Struct, frozen=True, kw_only=True):
+class Resource(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What a rule is about. `databases` and `schemas` narrow; the others select objects, each of its own kind.
 
     Columns, relations and tags narrow each other: a column must fit all that are given.
@@ -47,16 +48,16 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     sequences: tuple[Pattern, ...] | None = None
     roles: tuple[Pattern, ...] | None = None
 
-    @property
+    @cached_property
     def selects_columns(self) -> bool:
         """Whether it looks below the relation."""
         return self.columns is not None or self.tags is not None
 
-    @property
+    @cached_property
     def selects_relations(self) -> bool:
         return self.relations is not None or self.selects_columns
 
-    @property
+    @cached_property
     def selects(self) -> bool:
         """Whether it names objects at all; if not, it is about everything in its databases and schemas."""
         return self.selects_relations or any(each is not None for each in (self.functions, self.sequences, self.roles))

@@ -65,6 +65,7 @@ class Selection:
     def __init__(self, rules: RuleSet, question: Question) -> None:
         self.set: Final = rules
         self.rules: Final = rules.rules
+        self._index: Final = rules.index
         self.windows: Final = Windows(question.at)
         self._question = question
         self._misfits: dict[int, str | None] = {}
@@ -72,13 +73,16 @@ class Selection:
         self._following = _Held(rules.following, self._fits_request)
         self._objects: dict[_Object, _Fitting] = {}
         self._below: dict[tuple[str, str], set[int]] = {}
-        self._about_column: dict[tuple[str, frozenset[str]], set[int]] = {}
+        self._about_column: dict[str, set[int]] = {}
+        self._about_tags: dict[tuple[str, str, frozenset[str]], list[int]] = {}
         self._tags: dict[tuple[str, str, str], frozenset[str]] = {}
 
     def first(self, permission: Permission, column: str | None, *, reached: bool) -> int | None:
         """The first rule that matches `permission` on `column`; None for `column` is what has none."""
         fitting = self._fitting(permission, reached=reached)
-        for position in () if column is None else self._near(permission, column):
+        if column is None or not self._index.looks_at_columns:
+            return fitting.whole
+        for position in self._near(permission, column):
             if fitting.whole is not None and position > fitting.whole:
                 break
             if self._fits(position, permission, fitting) and self._column_misfit(position, permission, column) is None:
@@ -142,9 +146,11 @@ class Selection:
         found = self._objects.get(key)
         if found is None:
             found = self._objects[key] = _Fitting(reached)
-            index = self.set.index
-            possible = sorted(index.whole.about(schema, name)) if on_relation else index.elsewhere
-            found.whole = next((at for at in possible if self._fits(at, permission, found)), None)
+            index = self._index
+            for position in index.whole.about(schema, name) if on_relation else index.elsewhere:
+                if self._fits(position, permission, found):
+                    found.whole = position
+                    break
         return found
 
     def _fits(self, position: int, permission: Permission, fitting: _Fitting) -> bool:
@@ -161,18 +167,27 @@ class Selection:
         return known
 
     def _near(self, permission: Permission, column: str) -> list[int]:
-        """Rules that look at columns, of which those that fit this one are among."""
-        index = self.set.index
-        key = (column, self._tags_of(permission, column) if index.looks_at_tags else frozenset[str]())
-        found = self._about_column.get(key)
-        if found is None:
-            found = self._about_column[key] = index.about_column(*key)
-        return sorted(found if len(found) <= FEW else found & self._below_of(permission))
+        """Rules that look at columns, of which those that fit this one are among; in order."""
+        named = self._about_column.get(column)
+        if named is None:
+            named = self._about_column[column] = self._index.about_column(column)
+        if len(named) > FEW:
+            named = named & self._below_of(permission)  # the one that is kept is of every relation
+        tagged = self._tagged(permission, self._tags_of(permission, column)) if self._index.looks_at_tags else []
+        return sorted(named.union(tagged)) if named else tagged
+
+    def _tagged(self, permission: Permission, tags: frozenset[str]) -> list[int]:
+        """Rules about one of `tags` that may be about the relation; in order."""
+        key = (permission.schema or "", permission.object or "", tags)
+        if key not in self._about_tags:
+            found = self._index.about_tags(tags)
+            self._about_tags[key] = sorted(found if len(found) <= FEW else found & self._below_of(permission))
+        return self._about_tags[key]
 
     def _below_of(self, permission: Permission) -> set[int]:
         key = (permission.schema or "", permission.object or "")
         if key not in self._below:
-            self._below[key] = self.set.index.below.about(*key)
+            self._below[key] = set(self._index.below.about(*key))
         return self._below[key]
 
     def _tags_of(self, permission: Permission, column: str | None) -> frozenset[str]:
