@@ -22,7 +22,7 @@ MAX_OPERATORS: Final = 2_000
 MAX_ARMS: Final = 500
 """Of UNION, INTERSECT and EXCEPT in one statement."""
 MAX_COPIED: Final = 500_000
-"""Characters of what is assigned to several columns at once, times the columns: the parser's tree has a copy for each."""
+"""Characters of what is assigned to several columns at once, times the columns: the tree has a copy for each."""
 MAX_OPENED: Final = 16
 """Comments that are opened in one run of characters that operators are made of: the parser reads on to the end of the
 run for each."""
@@ -41,7 +41,7 @@ _DEEPENING: Final = frozenset(
 )
 _ENDING: Final = frozenset({"and", "or", "select", "from", "where", "group", "having", "order", "when", "then", "else"})
 _LONGEST_NOTED: Final = 14
-_NOTED: Final = _SET_OPERATIONS | _DEEPENING | _ENDING | _JSON_OBJECTS | {"case", "end"}
+_NOTED: Final = _SET_OPERATIONS | _DEEPENING | _ENDING | _JSON_OBJECTS | {"case", "end", "row"}
 
 
 def guard(text: str) -> str:
@@ -88,8 +88,8 @@ class _Guard:
 
     `_open` holds the brackets (and CASEs) that are open, the outermost entry standing for none; `_counts` how many
     operators were seen in each since the last comma or clause, `_commas` how many commas were.
-    `_columns` is how many items the bracket had that closed last, if nothing but `=` or ROW came since; `_copied` where
-    the brackets begin that give values to so many columns, and how deep they are.
+    `_listed` is how many items the bracket had that closed just before; less than 0 if `=` came in between. `_copied`
+    has the brackets that are assigned to several columns: how deep they are, where they begin, how many columns.
     """
 
     def __init__(self, text: str) -> None:
@@ -97,8 +97,7 @@ class _Guard:
         self._open = [""]
         self._counts = [0]
         self._commas = [0]
-        self._columns = 0
-        self._assigning = False
+        self._listed = 0
         self._copied: list[tuple[int, int, int]] = []
         self._operators = 0
         self._arms = 0
@@ -112,13 +111,18 @@ class _Guard:
             if start < resume:
                 continue
             last, self._last_word = self._last_word, ""
+            listed, self._listed = self._listed, 0
             if kind == WORD:
                 if end - start <= _LONGEST_NOTED and (word := text[start:end].lower()) in _NOTED:
                     self._word(word, start)
+                    self._listed = listed if word == "row" else 0
             elif kind == PUNCTUATION:
+                if listed < 0 and text[start] == "(":
+                    self._copied.append((len(self._open), start, -listed))
                 self._punctuation(text[start], start, last)
             elif kind == OPERATOR:
-                self._operator(start)
+                self._listed = -listed if text[start:end] == "=" else 0
+                self._operator(start, end - start)
             elif kind == COLON:
                 self._colon(start, end)
             elif kind == BACKSLASH:
@@ -149,8 +153,11 @@ class _Guard:
         elif mark in ")]":
             if len(self._open) > 1:
                 self._closes()
+                if self._copied and self._copied[-1][0] == len(self._open):
+                    self._not_too_many_copies(start)
         elif mark == ",":
             self._expression_ends()
+            self._commas[-1] += 1
         elif mark == ";":
             self._expression_ends()
             self._arms = 0
@@ -174,9 +181,15 @@ class _Guard:
             self._arms = 0
         return end
 
-    def _operator(self, start: int) -> None:
-        self._counts[-1] += 1
-        self._operators += 1
+    def _not_too_many_copies(self, end: int) -> None:
+        _, start, columns = self._copied.pop()
+        if (end - start) * columns > MAX_COPIED:
+            _refuse(self._text, start, "too_complex", f"this is too long to be assigned to {columns} columns at once")
+
+    def _operator(self, start: int, length: int = 1) -> None:
+        count = 1 if length <= _LONGEST_OPERATOR else length
+        self._counts[-1] += count
+        self._operators += count
         if self._operators > MAX_OPERATORS:
             _refuse(self._text, start, "too_complex", f"more than {MAX_OPERATORS} operators in one expression")
 
@@ -189,10 +202,12 @@ class _Guard:
             _refuse(self._text, start, "too_complex", f"brackets are nested deeper than {MAX_BRACKET_DEPTH}")
         self._open.append(bracket)
         self._counts.append(0)
+        self._commas.append(0)
 
     def _closes(self) -> None:
         self._open.pop()
         self._operators -= self._counts.pop()
+        self._listed = self._commas.pop() + 1
 
     def _blanked(self) -> str:
         text = self._text

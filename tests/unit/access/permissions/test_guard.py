@@ -28,6 +28,12 @@ HOSTILE = {
     "nots": "select " + "not " * 1_990 + "true",
     "nested cases": "select " + "case when 1 then " * 3_000,
     "nested comments": "/*" * 30_000,
+    "comments opened without a space": "/*/" * 20_000,
+    "comments in comments, again and again": ("/*" * 31 + "*/" * 31) * 500,
+    "signs": "select " + "+" * 60_000 + "1",
+    "signs in turn": "select " + "+-" * 30_000 + "1",
+    "a long query for 1,600 columns": f"update t set ({', '.join(['c'] * 1600)}) = (select {', '.join(['c'] * 1600)})",
+    "a long row for 1,600 columns": f"update t set ({', '.join(['c'] * 1600)}) = row ({', '.join(['c'] * 1600)})",
     "a comment that never ends": "select 1 /* x",
     "quotes": "'" * 65_001,
     "an escaped string that never ends": "select e'" + "\\'" * 20_000,
@@ -67,6 +73,10 @@ HARD_BUT_FINE = {
     "arms": " union all ".join(["select 1"] * 400),
     "statements": "select 1;" * 7_000,
     "continued strings": "select e'a'" + "\n'a'" * 10_000,
+    "a banner": "/" + "*" * 2_000 + "/ select 1 -- " + "=" * 2_000,
+    "a few columns from a long query": f"update t set (a, b) = (select {', '.join(['c'] * 20_000)})",
+    "many columns, each by itself": f"update t set {', '.join(['c = (c)'] * 1600)}",
+    "a long comparison": f"select ({', '.join(['c'] * 400)}) = ({', '.join(['c'] * 400)})",
 }
 
 
