@@ -37,7 +37,9 @@ from p0_access.routing.load import load
 from p0_access.routing.question import ask
 from p0_access.secret import Secret
 from p0_launcher.access import Access
+from p0_launcher.emergencies import Afterwards, afterwards
 from p0_launcher.errors import NotSignedInError, UnavailableError
+from p0_launcher.mandates import Allowance, Delegating
 from p0_launcher.psql.handover import Launch
 from p0_launcher.review import Review, review
 from p0_tui.app import P0App
@@ -119,6 +121,10 @@ class World:
         self.narrowed: list[Narrowed | None] = []
         self.ran: list[tuple[str, bool]] = []
         self.rules = RULES
+        self.looked_at: list[tuple[str, str, str]] = []
+        self.mandated: list[Allowance | Delegating] = []
+        self.standing: dict[str, RequestView] = {}
+        self.revoked: list[str] = []
         self.psql_program: tuple[str, ...] = ("psql",)
         self._seq = 0
         self._listeners: set[asyncio.Queue[Event | None]] = set()
@@ -147,14 +153,14 @@ class World:
         self._reachable()
         return self.catalog_now
 
-    async def explain(self, draft: Draft) -> Explained:
+    async def explain(self, draft: Draft, *, break_glass: bool = False) -> Explained:
         self._reachable()
         self.explained += 1
         statements = read(draft.sql, self.catalog_now)
         understood = not any(isinstance(item, Refused) for item in statements)
         return Explained(
             statements=statements,
-            decision=self.route(draft, self.subject, self.groups) if understood else None,
+            decision=self.route(draft, self.subject, self.groups, break_glass=break_glass) if understood else None,
             catalog_version=self.catalog_now.version,
             rules_sha256="",
         )
@@ -166,10 +172,12 @@ class World:
                 return await self.open(view.rid)
         return None
 
-    async def submit(self, draft: Draft) -> RequestView:
+    async def submit(self, draft: Draft, *, break_glass: bool = False) -> RequestView:
         self._reachable()
+        if break_glass:
+            await self.browse("https://id.example/authorize?for=this-emergency")
         self.submitted.append(draft)
-        return self.ask(draft, self.subject, self.groups)
+        return self.ask(draft, self.subject, self.groups, break_glass=break_glass)
 
     async def requests(self, view: RequestsView) -> Sequence[RequestSummary]:
         self._reachable()
@@ -178,7 +186,12 @@ class World:
             case "mine":
                 return [item for item in newest if item.mine]
             case "to-review":
-                return [item for item in newest if item.reviewable and item.state is State.PENDING]
+                open_ = [item for item in newest if item.review_due is not None and item.reviewed_by is None]
+                return [
+                    item
+                    for item in newest
+                    if (item.reviewable and item.state is State.PENDING) or (item in open_ and not item.mine)
+                ]
             case "all":
                 return newest
 
@@ -210,6 +223,45 @@ class World:
         self.narrowed.append(narrowed)
         state = State.APPROVED if choice == "approve" else State.DENIED
         return self.move(review.rid, state, "approval" if choice == "approve" else "denied", who=self.subject)
+
+    def afterwards(self, view: RequestView) -> Afterwards:
+        return afterwards(view, pins={AGENT.public.thumbprint})
+
+    async def close_review(self, looked_at: Afterwards, comment: str) -> RequestView:
+        self._reachable()
+        self.looked_at.append((looked_at.rid, comment, looked_at.ah))
+        view = self.views[looked_at.rid]
+        return self.move(looked_at.rid, view.state, "reviewed", who=self.subject, reviewed_by=self.subject.email)
+
+    async def mandates(self) -> Sequence[RequestSummary]:
+        self._reachable()
+        return tuple(self.standing.values())
+
+    async def sign_mandate(self, mandate: Allowance | Delegating) -> Sequence[RequestView]:
+        self._reachable()
+        self.mandated.append(mandate)
+        rid = f"m-8f21{len(self.standing) + 1:04d}"
+        kind, words = ("allow", "allows") if isinstance(mandate, Allowance) else ("delegation", "delegates to")
+        view = self.ask(Draft(database=self.name, sql="select 1", reason=mandate.comment), self.subject, ())
+        del self.views[view.rid]
+        self.standing[rid] = msgspec.structs.replace(
+            view,
+            rid=rid,
+            kind=kind,
+            summary=f"{words} {mandate.person}",
+            state=State.ACTIVE,
+            not_after=NOW + mandate.lifetime,
+        )
+        return [self.standing[rid]]
+
+    async def revoke(self, rid: str) -> RequestView:
+        self._reachable()
+        self.revoked.append(rid)
+        if rid in self.views:
+            return self.move(rid, State.ENDED, "ended", who=self.subject, end_cause="revoked")
+        ended = msgspec.structs.replace(self.standing[rid], state=State.ENDED, end_cause="revoked")
+        self.standing[rid] = ended
+        return ended
 
     async def extend(self, rid: str, *, ttl: int, reason: str) -> RequestView:
         self.extended.append((rid, ttl, reason))
@@ -276,10 +328,18 @@ class World:
 
     # --- the others
 
-    def ask(self, draft: Draft, who: Subject, groups: Sequence[str], *, rid: str | None = None) -> RequestView:
+    def ask(
+        self,
+        draft: Draft,
+        who: Subject,
+        groups: Sequence[str],
+        *,
+        rid: str | None = None,
+        break_glass: bool = False,
+    ) -> RequestView:
         """`who` asks, and the agent admits it at once."""
         rid = rid or f"r-8f21{len(self.views) + 1:04d}"
-        decision = self.route(draft, who, groups)
+        decision = self.route(draft, who, groups, break_glass=break_glass)
         request = Request(
             aud=f"p0-agent:{AGENT.public.thumbprint}",
             idh="i" * 43,
@@ -293,7 +353,7 @@ class World:
             reason=draft.reason,
             ttl=draft.ttl,
             one_shot=False,
-            break_glass=False,
+            break_glass=break_glass,
             extends=None,
             enc=OpeningKey(b"o" * 32).public,
         )
@@ -371,9 +431,11 @@ class World:
                 return self.move(rid, State.APPROVED, "approved")
 
     def activate(self, rid: str) -> RequestView:
-        """The agent has made the login, and the launcher could open it."""
+        """The agent has made the login, and the launcher could open it; of an emergency, a review is open."""
+        emergency = getattr(self.views[rid].decision, "emergency", None)
+        due = {} if emergency is None else {"review_due": NOW + emergency.review_within}
         self.move(rid, State.PROVISIONING, "provisioning")
-        return self.move(rid, State.ACTIVE, "active", not_after=NOW + 2472, login="p0_dana_x1")
+        return self.move(rid, State.ACTIVE, "active", not_after=NOW + 2472, login="p0_dana_x1", **due)
 
     def move(self, rid: str, state: State, type_: Any, *, who: Subject | None = None, **changes: Any) -> RequestView:
         """An event, and the request as it is after it."""
@@ -402,7 +464,7 @@ class World:
     def come_back(self) -> None:
         self.problem = None
 
-    def route(self, draft: Draft, who: Subject, groups: Sequence[str]) -> Decision:
+    def route(self, draft: Draft, who: Subject, groups: Sequence[str], *, break_glass: bool = False) -> Decision:
         found = [item for item in read(draft.sql, self.catalog_now) if isinstance(item, StatementReading)]
         question = ask(
             self.rules,
@@ -413,6 +475,7 @@ class World:
             reached=[permission for item in found for permission in item.reached],
             ttl=draft.ttl,
             reason=draft.reason,
+            break_glass=break_glass,
             at=datetime.fromtimestamp(NOW, UTC),
         )
         return route(self.rules, question)

@@ -80,6 +80,10 @@ class P0App(App[None]):
         yield SystemCommand("Recent SQL", "What was submitted or put aside (^O h)", work.request.choose_recent)
         yield SystemCommand("Open file", "A file of SQL (^O o)", work.request.open_file)
         yield SystemCommand("Save file", "The SQL, as a file (^O w)", work.request.save_file)
+        yield SystemCommand("Break the glass", "An emergency: people are told at once (^O !)", work.request.break_glass)
+        yield SystemCommand("Allow", "Approve in advance what somebody may ask for", lambda: work.mandate("allow"))
+        yield SystemCommand("Delegate", "Let somebody approve in your place", lambda: work.mandate("delegate"))
+        yield SystemCommand("Allowances and delegations", "Those you signed or are named in (^O m)", work.mandates)
         yield SystemCommand("Choose database", "Work with another database (^O d)", work.choose_database)
         for mode, title in (("request", "Request"), ("mine", "Mine"), ("inbox", "Inbox"), ("history", "History")):
             yield SystemCommand(title, "Go to this mode", lambda mode=mode: work.action_mode(mode))

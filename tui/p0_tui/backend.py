@@ -18,6 +18,8 @@ from p0_tui.narrowing import Narrowed
 
 if TYPE_CHECKING:  # they bring httpx and cryptography, which are loaded after the first paint
     from p0_launcher.access import Access
+    from p0_launcher.emergencies import Afterwards
+    from p0_launcher.mandates import Allowance, Delegating
     from p0_launcher.psql.handover import Launch
     from p0_launcher.review import Review
 
@@ -45,14 +47,14 @@ class Backend(Protocol):
     async def catalog(self, database: str) -> Catalog:
         """The agent's signed snapshot, verified; the last one while the server is away."""
 
-    async def explain(self, draft: Draft) -> Explained:
-        """The server's preview of a draft."""
+    async def explain(self, draft: Draft, *, break_glass: bool = False) -> Explained:
+        """The server's preview of a draft, or of a draft as an emergency."""
 
     async def reusable(self, draft: Draft) -> Access | None:
         """An access that is open for exactly this SQL, if there is one."""
 
-    async def submit(self, draft: Draft) -> RequestView:
-        """Signs a request and hands it in."""
+    async def submit(self, draft: Draft, *, break_glass: bool = False) -> RequestView:
+        """Signs a request and hands it in, with `break_glass` as an emergency."""
 
     async def requests(self, view: RequestsView) -> Sequence[RequestSummary]:
         """Newest first."""
@@ -70,6 +72,21 @@ class Backend(Protocol):
         self, review: Review, choice: Choice, comment: str, narrowed: Narrowed | None = None
     ) -> RequestView:
         """Signs the decision on what was reviewed, or on what is left of it, and hands it in."""
+
+    def afterwards(self, view: RequestView) -> Afterwards:
+        """What one signs to have looked at, of an emergency, verified; raises when anything in it does not hold."""
+
+    async def close_review(self, looked_at: Afterwards, comment: str) -> RequestView:
+        """Signs that an emergency was looked at, and hands that in."""
+
+    async def mandates(self) -> Sequence[RequestSummary]:
+        """Allowances and delegations that one signed or is named in, newest first."""
+
+    async def sign_mandate(self, mandate: Allowance | Delegating) -> Sequence[RequestView]:
+        """Signs it for every agent that it concerns, and hands it in."""
+
+    async def revoke(self, rid: str) -> RequestView:
+        """Signs that somebody's access, or an allowance or delegation of one's own, ends now."""
 
     async def extend(self, rid: str, *, ttl: int, reason: str) -> RequestView:
         """Asks that one's open access may last `ttl` seconds from its start, and waits for the decision."""

@@ -25,6 +25,8 @@ from p0_tui.narrowing import Narrowed
 if TYPE_CHECKING:
     from p0_launcher.access import Access
     from p0_launcher.connection import Connection
+    from p0_launcher.emergencies import Afterwards
+    from p0_launcher.mandates import Allowance, Delegating
     from p0_launcher.profile import Profile
     from p0_launcher.psql.handover import Launch
     from p0_launcher.review import Review
@@ -75,16 +77,18 @@ class LauncherBackend:
             raise TuiError(f"the server has no catalog of {database}", code="catalog_missing")
         return known
 
-    async def explain(self, draft: Draft) -> Explained:
+    async def explain(self, draft: Draft, *, break_glass: bool = False) -> Explained:
         api = (await self._connected()).api
-        return await api.explain(draft.database, (draft.sql,), ttl=draft.ttl, reason=draft.reason)
+        return await api.explain(
+            draft.database, (draft.sql,), ttl=draft.ttl, reason=draft.reason, break_glass=break_glass
+        )
 
     async def reusable(self, draft: Draft) -> Access | None:
         return await (await self._connected()).workflow.reusable(_intent(draft))
 
-    async def submit(self, draft: Draft) -> RequestView:
+    async def submit(self, draft: Draft, *, break_glass: bool = False) -> RequestView:
         workflow = (await self._connected()).workflow
-        return await self._browser.during(workflow.submit(_intent(draft)))
+        return await self._browser.during(workflow.submit(_intent(draft, break_glass=break_glass)))
 
     async def requests(self, view: RequestsView) -> Sequence[RequestSummary]:
         return await (await self._connected()).api.requests(view)
@@ -120,6 +124,31 @@ class LauncherBackend:
                 comment=comment,
             )
         )
+
+    def afterwards(self, view: RequestView) -> Afterwards:
+        from p0_launcher.emergencies import afterwards
+
+        return afterwards(view, pins=self._profile.agents)
+
+    async def close_review(self, looked_at: Afterwards, comment: str) -> RequestView:
+        from p0_launcher.emergencies import close_review
+
+        connection = await self._connected()
+        return await close_review(connection.api, connection.session, looked_at, comment=comment)
+
+    async def mandates(self) -> Sequence[RequestSummary]:
+        return await (await self._connected()).api.requests("mandates")
+
+    async def sign_mandate(self, mandate: Allowance | Delegating) -> Sequence[RequestView]:
+        from p0_launcher.mandates import Allowance, allow, delegate
+
+        connection = await self._connected()
+        if isinstance(mandate, Allowance):
+            return [await self._browser.during(allow(connection, mandate))]
+        return await self._browser.during(delegate(connection, mandate))
+
+    async def revoke(self, rid: str) -> RequestView:
+        return await (await self._connected()).workflow.revoke(rid)
 
     async def extend(self, rid: str, *, ttl: int, reason: str) -> RequestView:
         workflow = (await self._connected()).workflow
@@ -190,7 +219,7 @@ class LauncherBackend:
             return self._connection
 
 
-def _intent(draft: Draft) -> Intent:
+def _intent(draft: Draft, *, break_glass: bool = False) -> Intent:
     from p0_access.messages.records import What
     from p0_launcher.workflow import Intent
 
@@ -200,4 +229,5 @@ def _intent(draft: Draft) -> Intent:
         reason=draft.reason,
         ttl=draft.ttl,
         one_shot=draft.one_shot,
+        break_glass=break_glass,
     )

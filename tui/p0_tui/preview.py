@@ -33,6 +33,7 @@ class Preview:
         self._decision: Decision | None = None
         self._decided_for: tuple[Permission, ...] | None = None
         self._last_good: Assessment | None = None
+        self._needed: tuple[Permission, ...] = ()
         self.shown = Shown()
 
     @property
@@ -43,6 +44,7 @@ class Preview:
         """Another catalog, or none while it is fetched: what was decided over the old one counts no more."""
         self._catalog = catalog
         self._decision = self._decided_for = self._last_good = None
+        self._needed = ()
         self.shown = Shown()
 
     def typed(self, sql: str) -> Shown:
@@ -74,6 +76,11 @@ class Preview:
             self.shown = Shown(notice=f"no verdict: {error}")
         return self.shown
 
+    @property
+    def needed(self) -> tuple[Permission, ...]:
+        """What the last text that was understood needs."""
+        return self._needed
+
     def verdict(self) -> Verdicts | None:
         """The verdict on the screen, None while there is none for what is on the screen."""
         shown = self.shown
@@ -86,6 +93,7 @@ class Preview:
         if problems:
             self.shown = Shown(assessment=self._last_good, problems=problems, statements=len(reading))
             return
+        self._needed = needed
         decided = self._decision is not None and needed == self._decided_for
         if decided and self._decision is not None:
             # The trace, not the reading: "any one column" has become a column there.

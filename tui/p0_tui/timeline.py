@@ -94,6 +94,8 @@ def _with_progress(text: str, request: RequestSummary) -> str:
 def state_text(request: RequestSummary, now: float) -> tuple[StepKind, str]:
     """One glyph's kind and a word for a list: `● pending 3m`, `✗ denied`."""
     state = request.state
+    if request.review_due is not None and request.reviewed_by is None and not request.mine:
+        return ("bad", "OVERDUE") if request.review_due <= now else ("now", "emergency")
     if state is State.ACTIVE:
         return "done", "active"
     if state is State.ENDED:

@@ -17,10 +17,12 @@ from p0_access.errors import P0Error
 from p0_access.messages.views import RequestView
 from p0_tui.assessment import writes
 from p0_tui.backend import Choice
+from p0_tui.emergency import is_open
 from p0_tui.modes.messages import Failed, ListsChanged, Tell
 from p0_tui.modes.reviewing import Reviewing
 from p0_tui.narrowing import Narrowed
 from p0_tui.safe import safe, stacked
+from p0_tui.screens.confirm import ConfirmScreen
 from p0_tui.screens.confirm_typed import ConfirmTypedScreen
 from p0_tui.screens.narrow import NarrowScreen
 from p0_tui.widgets.decision_box import DecisionBox
@@ -28,6 +30,7 @@ from p0_tui.widgets.request_list import RequestList
 from p0_tui.widgets.review import restated
 
 if TYPE_CHECKING:
+    from p0_launcher.emergencies import Afterwards
     from p0_launcher.review import Review
 
 
@@ -41,6 +44,9 @@ class InboxMode(Reviewing):
     _asked: Mapping[str, tuple[Review, Narrowed | None]] = {}
     """What the box says, by hash: the reviews, and what is left of them."""
 
+    _asked_afterwards: Afterwards | None = None
+    """The emergency that the box says was looked at."""
+
     def action_mark(self) -> None:
         listed = self.query_one(RequestList)
         if listed.has_focus:
@@ -48,8 +54,8 @@ class InboxMode(Reviewing):
 
     @work(exclusive=True, group="narrow")
     async def action_narrow(self) -> None:
-        review, view = self._review, self._view
-        if review is None or view is None or self._why_not(view) is not None:
+        review, view = self._decidable, self._view
+        if review is None or view is None:
             self._say_why_not()
             return
         narrowed = await self.app.push_screen_wait(NarrowScreen(review, self._tags, self._narrowed))
@@ -63,14 +69,38 @@ class InboxMode(Reviewing):
         if marked:
             self._gather(choice, marked)
             return
-        review, view = self._review, self._view
-        if review is None or view is None or self._why_not(view) is not None:
+        emergency = self._emergency
+        if emergency is not None and choice == "approve":
+            self._ask_whether_looked_at(emergency)
+        elif emergency is not None:
+            self._end_now(emergency)
+        elif (review := self._decidable) is not None:
+            self._ask(choice, [review], ())
+        else:
             self._say_why_not()
-            return
-        self._ask(choice, [review], ())
+
+    @property
+    def _decidable(self) -> Review | None:
+        """What is shown, if this person can approve or deny it."""
+        from p0_launcher.review import Review
+
+        shown = self._review
+        can = isinstance(shown, Review) and self._view is not None and self._why_not(self._view) is None
+        return shown if can and isinstance(shown, Review) else None
+
+    @property
+    def _emergency(self) -> Afterwards | None:
+        """What is shown, if it is an emergency that this person can look at afterwards."""
+        from p0_launcher.emergencies import Afterwards
+
+        shown = self._review
+        can = self._view is not None and self._why_not(self._view) is None
+        return shown if can and isinstance(shown, Afterwards) else None
 
     def _say_why_not(self) -> None:
         why = None if self._view is None or self._review is None else self._why_not(self._view)
+        if why is None and self._emergency is not None:
+            why = "It was given already: A says that you looked at it, X ends it now."
         self.post_message(Tell(safe(why or "There is nothing verified here to decide."), bad=True))
 
     @work(exclusive=True, group="gather")
@@ -81,6 +111,9 @@ class InboxMode(Reviewing):
         for rid in rids:
             try:
                 view = await self._backend.request(rid)
+                if is_open(view):
+                    left_out.append(f"{rid}: an emergency: look at it by itself")
+                    continue
                 review = self._backend.review(view)
             except P0Error as error:
                 left_out.append(f"{rid}: {error}")
@@ -116,9 +149,50 @@ class InboxMode(Reviewing):
         """What is left of it, if it is the one that is shown."""
         return self._narrowed if self._review is not None and self._review.ah == review.ah else None
 
+    def _ask_whether_looked_at(self, emergency: Afterwards) -> None:
+        lines = (
+            safe(f"You have looked at this emergency of {emergency.requestor}, {emergency.rid}:", "bold"),
+            safe(restated(emergency)),
+            safe(f"reason given: {emergency.request.reason}"),
+        )
+        self._asked_afterwards = emergency
+        self.query_one(DecisionBox).open("look", stacked(lines), (emergency.ah,))
+
+    @work(group="sign")
+    async def _close_review(self, emergency: Afterwards, comment: str) -> None:
+        try:
+            view = await self._backend.close_review(emergency, comment)
+        except P0Error as error:
+            self.post_message(Failed(error))
+        else:
+            said = "the agent has not answered yet" if view.reviewed_by is None else "its review is closed"
+            self.post_message(Tell(safe(f"You looked at {view.rid}: {said}.")))
+        self.post_message(ListsChanged())
+
+    @work(group="sign")
+    async def _end_now(self, emergency: Afterwards) -> None:
+        if self._view is not None and self._view.state.final:
+            self.post_message(Tell(safe(f"{emergency.rid} is over already. A says that you looked at it.")))
+            return
+        head = safe(f"End {emergency.rid} of {emergency.requestor} now", "bold")
+        what = safe("Its sessions end at once. Its review stays open until somebody has looked at it.")
+        if not await self.app.push_screen_wait(ConfirmScreen(stacked((head, what)), "signs that it ends")):
+            return
+        try:
+            view = await self._backend.revoke(emergency.rid)
+        except P0Error as error:
+            self.post_message(Failed(error))
+        else:
+            self.post_message(Tell(safe(f"{view.rid} is {(view.end_cause or view.state.value).replace('_', ' ')}.")))
+        self.post_message(ListsChanged())
+
     @on(DecisionBox.Decided)
     def _decided(self, message: DecisionBox.Decided) -> None:
         self.screen.set_focus(self.query_one(RequestList))
+        if message.choice == "look":
+            if self._asked_afterwards is not None:
+                self._close_review(self._asked_afterwards, message.comment)
+            return
         self._sign_all(message.choice, message.comment, [self._asked[ah] for ah in message.hashes])
 
     @on(DecisionBox.Cancelled)

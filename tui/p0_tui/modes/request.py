@@ -1,8 +1,7 @@
 """Mode 1: write SQL, see what it needs and what the rules say, ask for it, follow it until psql can be opened.
 
 The panel follows every key: the kernel's reading in the same frame, the server's verdict a moment later, which counts
-only if nothing was typed since it was asked for. Submitting always asks again, and asks the person too if the answer
-is not the one on the screen.
+only if nothing was typed since it was asked for.
 """
 
 from __future__ import annotations
@@ -14,24 +13,22 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.content import Content
 from textual.timer import Timer
 
 from p0_access.errors import P0Error
-from p0_access.messages.views import DatabaseView, Event, Explained, RequestView
+from p0_access.messages.views import DatabaseView, Event, Explained
 from p0_access.permissions.catalog import Catalog
+from p0_access.permissions.permission import Permission
 from p0_tui.backend import Backend, Draft
 from p0_tui.drafts import Drafts
+from p0_tui.modes.asking import Asking
 from p0_tui.modes.catalog_pane import CatalogPane
-from p0_tui.modes.draft_actions import DraftActions
 from p0_tui.modes.following import Following
-from p0_tui.modes.messages import DatabaseWanted, Failed, ListsChanged, Tell
+from p0_tui.modes.messages import DatabaseWanted, Failed, Tell
 from p0_tui.modes.permissions_pane import PermissionsPane
 from p0_tui.modes.query import QueryPane
-from p0_tui.modes.submitting import Submission
 from p0_tui.reader import Reader, is_short
-from p0_tui.safe import EMPTY, safe
-from p0_tui.screens.confirm import ConfirmScreen
+from p0_tui.safe import safe
 from p0_tui.widgets.catalog import CatalogTree
 from p0_tui.widgets.editor import Editor
 from p0_tui.widgets.pane import Pane
@@ -43,7 +40,7 @@ CHECK_DELAY: Final = 0.12
 SAVE_DELAY: Final = 0.5
 
 
-class RequestMode(DraftActions):
+class RequestMode(Asking):
     """`clock` gives seconds since the epoch. `load_catalog` gives a database's catalog, from memory if it is there."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -61,28 +58,17 @@ class RequestMode(DraftActions):
         clock: Callable[[], float],
         load_catalog: Callable[[str], Awaitable[Catalog]],
     ) -> None:
-        super().__init__(drafts, id="request")
+        permissions = PermissionsPane(reader)
+        following = Following(backend, clock=clock, id="status-pane")
+        super().__init__(backend, drafts, permissions, following, id="request")
         self._backend = backend
         self._reader = reader
         self._catalog = CatalogPane()
-        self._permissions = PermissionsPane(reader)
         self._load_catalog = load_catalog
         self._database = ""
         self._typed = 0
-        self._submitting = False
-        self._followed_sql: str | None = None
         self._query = QueryPane(self._text_changed)
-        self._following = Following(backend, clock=clock, id="status-pane")
         self._pending: dict[str, Timer] = {}
-        self._submission = Submission(
-            backend,
-            self._permissions.preview,
-            show=self._answered,
-            confirm=self._confirmed,
-            tell=self._tell,
-            refuse=lambda text: self._refuse(text, "#editor"),
-            busy=lambda on: self._following.set_foot(safe("submitting…") if on else EMPTY),
-        )
 
     # --- what is on it
 
@@ -125,14 +111,9 @@ class RequestMode(DraftActions):
         self._following.event(event)
 
     @property
-    def followed(self) -> RequestView | None:
-        """The request that the status pane shows."""
-        return self._following.request
-
-    @property
-    def followed_draft(self) -> str | None:
-        """The SQL of the request that the status pane shows, if it was asked for from here."""
-        return self._followed_sql
+    def needed(self) -> tuple[Permission, ...]:
+        """What the draft needs, as far as it was understood."""
+        return self._permissions.preview.needed
 
     def draft(self) -> Draft:
         terms = self.query_one(Terms)
@@ -237,9 +218,9 @@ class RequestMode(DraftActions):
                 self._show(self._permissions.unanswered(error))
             return
         if asked == self._typed:
-            self._answered(explained)
+            self.answered(explained)
 
-    def _answered(self, explained: Explained) -> None:
+    def answered(self, explained: Explained) -> None:
         self._show(self._permissions.answered(explained))
         catalog = self._permissions.catalog
         if catalog is not None and explained.catalog_version != catalog.version:
@@ -253,73 +234,18 @@ class RequestMode(DraftActions):
         """Takes out of the SQL what stands in the way of an automatic grant."""
         columns = self._permissions.in_the_way
         if not columns:
-            self._tell("There is no column here whose absence would spare an approval.")
+            self.tell("There is no column here whose absence would spare an approval.")
             return
         try:
             self._query.leave_out(columns, self._reader)
         except P0Error as error:
             self.post_message(Failed(error))
         else:
-            self._tell(f"{', '.join(f'{item.object}.{item.column}' for item in columns)} left out. ^Z takes it back.")
-
-    # --- submitting
-
-    def action_submit(self) -> None:
-        draft = self.draft()
-        if self._submitting:
-            return
-        if not draft.sql.strip():
-            self._refuse("Nothing to submit: write some SQL first.", "#editor")
-        elif not draft.database:
-            self._refuse("Choose a database first: ^O then d.", "#catalog")
-        elif self._permissions.shown.problems:
-            first = self._permissions.shown.problems[0]
-            self.query_one(Editor).move_cursor((first.line - 1, first.column - 1))
-            self._refuse("This SQL is not understood yet; see the permissions pane.", "#editor")
-        elif self.query_one(Terms).ttl.is_wrong:
-            self._refuse("The TTL should look like 30m, 1h or 90m.", "#ttl")
-        elif not draft.reason and not self.query_one("#reason").has_focus:
-            self.screen.set_focus(self.query_one("#reason"))
-            self.query_one("#reason-pane", Pane).set_foot(
-                safe("Why do you need it? Enter submits", "bold $text-warning")
-            )
-        else:
-            self._submit(draft)
+            self.tell(f"{', '.join(f'{item.object}.{item.column}' for item in columns)} left out. ^Z takes it back.")
 
     @on(Terms.Submitted)
     def _submit_from_terms(self) -> None:
         self.action_submit()
-
-    @work(group="submit")
-    async def _submit(self, draft: Draft) -> None:
-        """Never cancelled by a second key: what is on its way may have arrived."""
-        self._submitting = True
-        try:
-            view = await self._submission.ask(draft)
-        except P0Error as error:
-            self.post_message(Failed(error))
-            return
-        finally:
-            self._submitting = False
-        if view is not None:
-            self.query_one("#reason-pane", Pane).set_foot(EMPTY)
-            self._drafts.keep(draft)
-            self._recent = -1
-            self._followed_sql = draft.sql
-            self._following.follow(view)
-            self.screen.add_class("show-status")
-            self.post_message(ListsChanged())
-
-    async def _confirmed(self, question: Content, yes: str) -> bool:
-        confirmed: bool = await self.app.push_screen_wait(ConfirmScreen(question, yes))
-        return confirmed
-
-    def _tell(self, text: str) -> None:
-        self.post_message(Tell(safe(text)))
-
-    def _refuse(self, text: str, focus: str) -> None:
-        self.screen.set_focus(self.query_one(focus))
-        self.post_message(Tell(safe(text), bad=True))
 
     # --- drafts
 

@@ -19,6 +19,7 @@ from p0_access.messages.views import Event, RequestSummary, RequestView
 from p0_access.permissions.catalog import Catalog
 from p0_access.permissions.settle import Tags, comment_tags
 from p0_tui.backend import Backend
+from p0_tui.emergency import is_open
 from p0_tui.narrowing import Narrowed
 from p0_tui.safe import safe
 from p0_tui.surroundings import Surroundings, callable_by_all, held_by, holdings_of, similar_to
@@ -29,6 +30,7 @@ from p0_tui.widgets.request_list import RequestList
 from p0_tui.widgets.review import ReviewPane
 
 if TYPE_CHECKING:
+    from p0_launcher.emergencies import Afterwards
     from p0_launcher.review import Review
 
 
@@ -53,7 +55,7 @@ class Reviewing(Container):
         self._everything = everything
         self._looked_at = looked_at
         self._view: RequestView | None = None
-        self._review: Review | None = None
+        self._review: Review | Afterwards | None = None
         self._tags: Tags = {}
         self._surroundings = Surroundings()
         self._narrowed: Narrowed | None = None
@@ -140,14 +142,15 @@ class Reviewing(Container):
                 narrowed=self._narrowed,
                 disabled=self._why_not(view),
                 changed=self._changed,
+                now=self._clock(),
             )
 
-    def _verify(self, view: RequestView) -> Review | None:
-        """The verified review; None if there is none, and then the pane says why."""
+    def _verify(self, view: RequestView) -> Review | Afterwards | None:
+        """What can be signed, verified; None if there is nothing, and then the pane says why."""
         from p0_launcher.errors import UsageError
 
         try:
-            return self._backend.review(view)
+            return self._backend.afterwards(view) if is_open(view) else self._backend.review(view)
         except UsageError as error:  # it holds, but there is nothing to decide
             problem: P0Error = error
             show = self.query_one(ReviewPane).show_undecidable
@@ -159,7 +162,7 @@ class Reviewing(Container):
         show(problem)
         return None
 
-    async def _look_around(self, view: RequestView, review: Review) -> Surroundings:
+    async def _look_around(self, view: RequestView, review: Review | Afterwards) -> Surroundings:
         """A help to the eye: what cannot be had of it is left out."""
         everything = self._everything()
         public: tuple[str, ...] = ()
@@ -180,6 +183,8 @@ class Reviewing(Container):
     def _why_not(self, view: RequestView) -> str | None:
         if view.mine:
             return "You asked for this yourself: somebody else has to approve it."
+        if is_open(view):
+            return None
         if not view.reviewable:
             return "Not yours to decide: you are not among its approvers, or have decided already."
         return None

@@ -8,8 +8,10 @@ from collections.abc import Awaitable, Callable
 from textual.content import Content
 
 from p0_access.messages.views import Explained, RequestView
+from p0_access.routing.decision import Denied
 from p0_access.routing.durations import spell_duration
 from p0_tui.backend import Backend, Draft
+from p0_tui.emergency import emergency_question
 from p0_tui.paint import verdict_line
 from p0_tui.preview import Preview
 from p0_tui.safe import safe, stacked
@@ -17,8 +19,8 @@ from p0_tui.verdict import Verdict
 
 
 class Submission:
-    """`show` puts an answer on the screen, `confirm` asks a question and gives the answer, `tell` and `refuse` say
-    something, good or bad; `busy` says when it is being signed and sent."""
+    """`show` puts an answer on the screen, `confirm` asks a question and gives the answer, `confirm_typed` one whose
+    yes is a word to be typed; `tell` and `refuse` say something, good or bad; `busy` says when it is being signed."""
 
     def __init__(
         self,
@@ -27,6 +29,7 @@ class Submission:
         *,
         show: Callable[[Explained], None],
         confirm: Callable[[Content, str], Awaitable[bool]],
+        confirm_typed: Callable[[Content, str], Awaitable[bool]],
         tell: Callable[[str], None],
         refuse: Callable[[str], None],
         busy: Callable[[bool], None],
@@ -35,6 +38,7 @@ class Submission:
         self._preview = preview
         self._show = show
         self._confirm = confirm
+        self._confirm_typed = confirm_typed
         self._tell = tell
         self._refuse = refuse
         self._busy = busy
@@ -42,10 +46,9 @@ class Submission:
     async def ask(self, draft: Draft) -> RequestView | None:
         """The request that was made, or the one whose open access serves the same SQL; None if nothing was asked."""
         before = self._preview.verdict()
-        open_already = await self._backend.reusable(draft)
+        open_already = await self._open_already(draft)
         if open_already is not None:
-            self._tell("An access for this very SQL is open already: F2 opens psql, F3 runs it.")
-            return await self._backend.request(open_already.rid)
+            return open_already
         self._show(await self._backend.explain(draft))
         if self._preview.shown.problems:
             self._refuse("The server does not understand this SQL; see the permissions pane.")
@@ -56,9 +59,36 @@ class Submission:
             return None
         if (now != before or now[0] is Verdict.DENIED) and not await self._confirmed(now[0], seen=before is not None):
             return None
+        return await self._sign(draft, break_glass=False)
+
+    async def break_glass(self, draft: Draft) -> RequestView | None:
+        """The same as an emergency. Nothing is asked where the rules would decide it no other way than ever."""
+        open_already = await self._open_already(draft)
+        if open_already is not None:
+            return open_already
+        explained = await self._backend.explain(draft, break_glass=True)
+        decision = explained.decision
+        if decision is None:
+            self._refuse("The server gave no verdict on this as an emergency. Try again.")
+        elif isinstance(decision, Denied):
+            self._refuse(f"The rules say no to this in an emergency, too: {'; '.join(decision.reasons)}")
+        elif decision.emergency is None:
+            self._refuse("No break-glass rule covers this: it would be decided as ever. ^J submits it.")
+        elif await self._confirm_typed(emergency_question(draft, decision, decision.emergency), draft.database):
+            return await self._sign(draft, break_glass=True)
+        return None
+
+    async def _open_already(self, draft: Draft) -> RequestView | None:
+        access = await self._backend.reusable(draft)
+        if access is None:
+            return None
+        self._tell("An access for this very SQL is open already: F2 opens psql, F3 runs it.")
+        return await self._backend.request(access.rid)
+
+    async def _sign(self, draft: Draft, *, break_glass: bool) -> RequestView:
         self._busy(True)  # noqa: FBT003 - a callback's one argument
         try:
-            return await self._backend.submit(draft)
+            return await self._backend.submit(draft, break_glass=break_glass)
         finally:
             self._busy(False)  # noqa: FBT003 - a callback's one argument
 

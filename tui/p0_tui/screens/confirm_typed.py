@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Input
 
@@ -19,6 +19,9 @@ from p0_tui.widgets.safe_input import SafeInput
 class ConfirmTypedScreen(Dialog[bool]):
     """Ends with True once `word` was typed and Enter pressed, False on Esc."""
 
+    DEFAULT_CSS = """
+    ConfirmTypedScreen VerticalScroll { height: auto; max-height: 60vh; }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "Back", show=False)]
 
     def __init__(self, question: Content, word: str) -> None:
@@ -28,7 +31,8 @@ class ConfirmTypedScreen(Dialog[bool]):
 
     def compose(self) -> ComposeResult:
         with Vertical():
-            yield Prose(self._question)
+            with VerticalScroll(can_focus=False):
+                yield Prose(self._question)
             yield Prose(safe(f"Type {self._word} and Enter to sign; Esc goes back.", "bold"))
             yield SafeInput(id="typed")
             yield Prose(EMPTY, id="typed-problem", classes="problem")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar, Final
 
 import msgspec
@@ -14,6 +14,7 @@ from textual.widgets import ContentSwitcher
 
 from p0_access.errors import P0Error
 from p0_access.messages.views import Event
+from p0_access.permissions.permission import Permission
 from p0_tui.backend import Backend
 from p0_tui.drafts import Drafts
 from p0_tui.external_editor import edit_text
@@ -30,7 +31,7 @@ from p0_tui.psql import Handover, Run
 from p0_tui.reader import Reader
 from p0_tui.safe import safe
 from p0_tui.screens.choose_database import ChooseDatabaseScreen
-from p0_tui.screens.connected import Connected
+from p0_tui.screens.mandating import Mandating
 from p0_tui.screens.navigation import COMPACT_BELOW
 from p0_tui.widgets.banner import ReadyBanner
 from p0_tui.widgets.editor import Editor
@@ -47,7 +48,7 @@ MIN_WIDTH: Final = 60
 MIN_HEIGHT: Final = 18
 
 
-class WorkScreen(Connected):
+class WorkScreen(Mandating):
     """`clock` gives seconds since the epoch; `run` runs programs on the terminal; `copy` puts text on the clipboard;
     `leave` ends the application for psql; `started` is told when all that is always needed is loaded."""
 
@@ -216,6 +217,9 @@ class WorkScreen(Connected):
     def _copy_wanted(self, message: CopyWanted) -> None:
         self._tell(Tell(self._copy(message.text)))
 
+    def suggested(self) -> tuple[str, Sequence[Permission]]:
+        return self._request.database, self._request.needed
+
     # --- keys
 
     def submit(self) -> None:
@@ -238,6 +242,10 @@ class WorkScreen(Connected):
                 self._request.lay_out()
             case "-":
                 self._request.leave_out()
+            case "!":
+                self._request.break_glass()
+            case "m":
+                self.mandates()
             case "x":
                 self.hand_over()
 

@@ -16,7 +16,7 @@ HINTS: Final[Mapping[Mode, Sequence[Hint]]] = {
 }
 COMMON_JUMPS: Final = (
     *(("1", "Request"), ("2", "Mine"), ("3", "Inbox"), ("4", "History"), ("d", "database")),
-    ("x", "psql in place of p0 tui"),
+    *(("x", "psql in place of p0 tui"), ("m", "allowances")),
 )
 JUMPS: Final[Mapping[Mode, Sequence[tuple[str, str, str]]]] = {
     "request": (
@@ -38,6 +38,7 @@ REQUEST_JUMPS: Final = (
     ("w", "save file"),
     ("f", "lay out"),
     ("-", "leave out"),
+    ("!", "break the glass"),
 )
 FIRST_FOCUS: Final[Mapping[Mode, str]] = {
     "request": "#editor",

@@ -1,11 +1,11 @@
-"""The last step of an approval or denial: one line for a comment, under a sentence that says who, what and how long.
+"""The last step of an approval, a denial or a review: a line for a comment, under a sentence that says who and what.
 
 It opens by a key of its own and acts on Enter only, so that no single key and no click decides anything.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -19,6 +19,19 @@ from p0_tui.backend import Choice
 from p0_tui.safe import EMPTY, safe
 from p0_tui.widgets.prose import Prose
 from p0_tui.widgets.safe_input import SafeInput
+
+Word = Choice | Literal["look"]
+"""What is signed: a decision, or that an emergency was looked at."""
+
+_PLACEHOLDERS: dict[Word, str] = {
+    "approve": "Comment, if any. Enter signs and approves, Esc goes back",
+    "deny": "Why not? Enter denies, Esc goes back",
+    "look": "What did you find? Enter signs, Esc goes back",
+}
+_WITHOUT_COMMENT: dict[Word, str] = {
+    "deny": "A denial needs a comment: say what would help.",
+    "look": "A review says what was found.",
+}
 
 
 class DecisionBox(Vertical):
@@ -41,9 +54,9 @@ class DecisionBox(Vertical):
     class Decided(Message):
         """`hashes` are of what was on the screen when the box was opened."""
 
-        def __init__(self, choice: Choice, comment: str, hashes: tuple[str, ...]) -> None:
+        def __init__(self, choice: Word, comment: str, hashes: tuple[str, ...]) -> None:
             super().__init__()
-            self.choice: Choice = choice
+            self.choice: Word = choice
             self.comment = comment
             self.hashes = hashes
 
@@ -52,7 +65,7 @@ class DecisionBox(Vertical):
 
     def __init__(self) -> None:
         super().__init__(id="decision")
-        self._choice: Choice = "approve"
+        self._choice: Word = "approve"
         self._hashes: tuple[str, ...] = ()
 
     def compose(self) -> ComposeResult:
@@ -65,7 +78,7 @@ class DecisionBox(Vertical):
     def is_open(self) -> bool:
         return bool(self.display)
 
-    def open(self, choice: Choice, what: Content, hashes: tuple[str, ...]) -> None:
+    def open(self, choice: Word, what: Content, hashes: tuple[str, ...]) -> None:
         self._choice = choice
         self._hashes = hashes
         self.set_class(choice == "deny", "deny")
@@ -73,7 +86,7 @@ class DecisionBox(Vertical):
         self.query_one("#decision-problem", Prose).show(EMPTY)
         comment = self.query_one(SafeInput)
         comment.value = ""
-        comment.placeholder = "Why not? Enter denies, Esc goes back" if choice == "deny" else _APPROVE
+        comment.placeholder = _PLACEHOLDERS[choice]
         self.display = True
         self.screen.set_focus(comment)
 
@@ -87,11 +100,8 @@ class DecisionBox(Vertical):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
         comment = event.value.strip()
-        if self._choice == "deny" and not comment:
-            self.query_one("#decision-problem", Prose).show(safe("A denial needs a comment: say what would help."))
+        if self._choice in _WITHOUT_COMMENT and not comment:
+            self.query_one("#decision-problem", Prose).show(safe(_WITHOUT_COMMENT[self._choice]))
             return
         self.close()
         self.post_message(self.Decided(self._choice, comment, self._hashes))
-
-
-_APPROVE = "Comment, if any. Enter signs and approves, Esc goes back"

@@ -103,7 +103,7 @@ class RequestList(LineView):
         item = self._requests[index]
         now = self._clock()
         kind, word = state_text(item, now)
-        if item.state is State.ACTIVE and item.not_after is not None:
+        if item.state is State.ACTIVE and item.not_after is not None and word == "active":
             state = safe(f"⏳ {clock(item.not_after - now)}", "bold $text-success")
         else:
             state = safe(f"{GLYPHS[kind]} {word}", STEP_STYLES[kind])

@@ -22,6 +22,7 @@ from p0_access.routing.durations import spell_duration
 from p0_access.routing.explain import explain_trace
 from p0_tui.assessment import assess, risks
 from p0_tui.database_look import look_of
+from p0_tui.emergency import is_open, review_state
 from p0_tui.narrowing import Narrowed
 from p0_tui.paint import MUTED, field, group_lines, sql, verdict_line
 from p0_tui.safe import EMPTY, joined, safe, safe_lines, stacked
@@ -29,6 +30,7 @@ from p0_tui.surroundings import Surroundings
 from p0_tui.widgets.prose import Prose
 
 if TYPE_CHECKING:
+    from p0_launcher.emergencies import Afterwards
     from p0_launcher.review import Review
 
 
@@ -53,7 +55,7 @@ class ReviewPane(VerticalScroll, can_focus=True):
 
     def show_review(
         self,
-        review: Review,
+        review: Review | Afterwards,
         view: RequestView,
         tags: Tags,
         surroundings: Surroundings,
@@ -61,6 +63,7 @@ class ReviewPane(VerticalScroll, can_focus=True):
         narrowed: Narrowed | None,
         disabled: str | None,
         changed: bool,
+        now: float,
     ) -> None:
         """`narrowed` is what is left of it; `disabled` says why this person cannot decide; `changed` that it is not
         what was shown before."""
@@ -70,17 +73,11 @@ class ReviewPane(VerticalScroll, can_focus=True):
         if disabled:
             head.append(safe(f"✗ {disabled}", "bold $text-warning"))
         else:
-            head.append(
-                joined(
-                    (
-                        safe("✓ verified", "bold $text-success"),
-                        safe("  A approve, X deny, n approve less: each asks before it signs"),
-                    )
-                )
-            )
+            can = "A looked at it, X end it now" if is_open(view) else "A approve, X deny, n approve less"
+            head.append(joined((safe("✓ verified", "bold $text-success"), safe(f"  {can}: each asks before it signs"))))
         if narrowed is not None:
             head.extend(_narrowed_lines(review, narrowed))
-        self._show(stacked(head), review_content(review, view, tags, surroundings))
+        self._show(stacked(head), review_content(review, view, tags, surroundings, now=now))
 
     def show_undecidable(self, error: P0Error) -> None:
         """It is what it says it is, but there is nothing to decide."""
@@ -97,13 +94,15 @@ class ReviewPane(VerticalScroll, can_focus=True):
         self.query_one("#review-body", Prose).show(body)
 
 
-def review_content(review: Review, view: RequestView, tags: Tags, surroundings: Surroundings) -> Content:
+def review_content(
+    review: Review | Afterwards, view: RequestView, tags: Tags, surroundings: Surroundings, *, now: float
+) -> Content:
     """Everything the signature covers, then what it changes, what else this login would reach, what was asked for
     before, and the rules' trace."""
     request, admission = review.request, review.admission
     decision = admission.rules.decision
     assessment = assess(admission.permissions, decision, tags)
-    lines = [EMPTY, verdict_line(assessment.verdict, assessment.headline)]
+    lines = [EMPTY, *_emergency(review, view, now), verdict_line(assessment.verdict, assessment.headline)]
     lines.extend(safe(f"  because {ground}", MUTED) for ground in assessment.grounds)
     lines.extend(
         safe(f"! {risk}", "bold $text-warning") for risk in risks(admission.permissions, admission.reached, tags)
@@ -144,7 +143,20 @@ def review_content(review: Review, view: RequestView, tags: Tags, surroundings: 
     return stacked(lines)
 
 
-def restated(review: Review, narrowed: Narrowed | None = None) -> str:
+def _emergency(review: Review | Afterwards, view: RequestView, now: float) -> list[Content]:
+    """Of an emergency, by the agent's word: who was told; and by the server's, until when it is to be looked at."""
+    emergency = review.decision.emergency
+    if emergency is None:
+        return []
+    lines = [safe(f"! an emergency: {' and '.join(emergency.notify)} are told", "bold $text-error")]
+    state = review_state(view, now)
+    if state is not None:
+        bad, said = state
+        lines.append(safe(f"! {said}", "bold $text-error" if bad else "bold $text-warning"))
+    return lines
+
+
+def restated(review: Review | Afterwards, narrowed: Narrowed | None = None) -> str:
     """Who gets what for how long, in one sentence."""
     what = _listed(review.admission.permissions if narrowed is None else narrowed.permissions)
     ttl = review.ttl if narrowed is None else narrowed.ttl

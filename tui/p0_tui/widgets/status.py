@@ -7,6 +7,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 
 from p0_access.messages.views import RequestView, State
+from p0_tui.emergency import review_state
 from p0_tui.paint import MUTED, step_lines
 from p0_tui.safe import joined, safe, stacked
 from p0_tui.timeline import steps
@@ -36,6 +37,10 @@ def timeline(request: RequestView, now: float) -> Content:
     if request.state is State.ACTIVE and request.not_after is not None:
         left = safe(f"⏳ {clock(request.not_after - now)} left", "bold $text-success")
         lines.append(joined((left, safe("  F2 opens psql", MUTED))))
+    review = review_state(request, now)
+    if review is not None:
+        bad, said = review
+        lines.append(safe(f"▲ {said}", "bold $text-error" if bad else "bold $text-warning"))
     if request.state.final and request.message:
         lines.append(safe(request.message, "bold $text-error" if request.state is not State.ENDED else ""))
         if request.hint:

@@ -11,7 +11,7 @@ from textual.containers import Container, Horizontal
 from textual.message import Message
 from textual.widgets import Input
 
-from p0_access.messages.records import MAX_REASON
+from p0_access.messages.records import MAX_REASON, MAX_TTL
 from p0_access.routing.durations import parse_duration, spell_duration
 from p0_tui.safe import safe
 from p0_tui.widgets.prose import Prose
@@ -56,6 +56,13 @@ class TtlInput(SafeInput):
         else:
             self.value = spell_duration(next((each for each in reversed(TTL_CHOICES) if each < now), now))
         self.cursor_position = len(self.value)
+
+
+def lifetime_problem(lasting: TtlInput) -> str | None:
+    """Why it is not how long an allowance or a delegation may stand."""
+    if lasting.seconds is None:
+        return "Stands for: a time, such as 8h."
+    return None if lasting.seconds <= MAX_TTL else f"Stands for: at most {spell_duration(MAX_TTL)}."
 
 
 class OneShotSwitch(Prose, can_focus=True):
