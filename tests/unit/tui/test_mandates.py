@@ -105,7 +105,7 @@ async def test_a_delegation_is_signed_listed_and_withdrawn(world: World) -> None
         await shows(pilot, "Withdraw m-8f210001", "Enter signs that it ends now")
         await pilot.press("enter")
         await until(pilot, lambda: world.revoked == ["m-8f210001"], "it is withdrawn")
-        await shows(pilot, "○ revoked")
+        await shows(pilot, "✗ revoked")
         await pilot.press("d")
         await shows(pilot, "It is over already.")
         await pilot.press("escape")
