@@ -66,7 +66,10 @@ class Relation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
     """`columns` are in attribute order, dropped ones left out. `serials` maps a column to the (schema, sequence) that
     its
     default draws from. The flags say that PostgreSQL will check more than the statement names: `fires`, `policies` and
-    `index_expressions` say what, and `rewrites` the definitions of enabled rules (None: not known)."""
+    `index_expressions` say what, and `rewrites` the definitions of enabled rules (None: not known).
+
+    `unreadable`, here and below: PostgreSQL could not print some definition of it, so that what it does is not known.
+    """
 
     schema: str
     name: str
@@ -85,6 +88,7 @@ class Relation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
     policies: tuple[Policy, ...] | None = None
     index_expressions: tuple[str, ...] = ()
     rewrites: tuple[str, ...] | None = None
+    unreadable: bool = False
 
 
 class Function(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
@@ -110,11 +114,13 @@ class Function(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
     volatility: Literal["immutable", "stable", "volatile"] = "volatile"
     body: str | None = None
     settings: tuple[str, ...] = ()
+    unreadable: bool = False
 
 
 class Type(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """A type outside pg_catalog that is not a relation's row type. `columns` are those of a composite type; `checks`
-    are a domain's conditions over VALUE, as PostgreSQL prints them, and `base` is what it constrains."""
+    are a domain's conditions over VALUE, as PostgreSQL prints them, and `base` is what it constrains. `public` tells
+    whether PUBLIC may use it in what it defines."""
 
     schema: str
     name: str
@@ -124,6 +130,8 @@ class Type(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
     default: str | None = None
     checks: tuple[str, ...] = ()
     comment: str | None = None
+    public: bool = True
+    unreadable: bool = False
 
 
 class Operator(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):

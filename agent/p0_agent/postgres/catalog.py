@@ -1,19 +1,18 @@
 """The catalog snapshot, read through the reader: what exists in the managed schemas, and no data.
 
-A handful of set-based queries in one snapshot of the database. `fingerprint` tells cheaply whether it is worth taking
-a new one; it may change without need (the snapshot's `version` does not), and never fails to change.
+A handful of set-based queries in one snapshot of the database; `printing` has what becomes of broken objects.
+`fingerprint` tells cheaply whether it is worth taking a new one; it may change without need (the snapshot's `version`
+does not), and never fails to change.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Final
 
 import msgspec
-from psycopg.rows import dict_row
 
 from p0_access.encoding import encode, sha256_b64u
 from p0_access.permissions.catalog import (
@@ -29,15 +28,10 @@ from p0_access.permissions.catalog import (
 )
 from p0_agent.postgres.connections import Connection
 from p0_agent.postgres.errors import PostgresError
+from p0_agent.postgres.printing import Printing, Row
 from p0_agent.postgres.queries import query
 
 SNAPSHOT_TIMEOUT: Final = "30s"
-FETCH: Final = 2_000
-"""Rows taken at a time; in between other tasks get their turn."""
-
-Row = dict[str, Any]
-"""As the query names its columns: the queries and the records here are written for each other."""
-
 ByRelation = Mapping[int, Sequence[Row]]
 
 
@@ -47,25 +41,29 @@ async def snapshot(connection: Connection, schemas: Sequence[str]) -> Catalog:
     names = tuple(sorted(set(schemas)))
     async with _frozen(connection):
         await _check_schemas(connection, names)
-        relations = await _rows(connection, "catalog_relations", names)
-        columns = _grouped(await _rows(connection, "catalog_columns", names))
-        constraints = _grouped(await _rows(connection, "catalog_constraints", names))
-        serials = _grouped(await _rows(connection, "catalog_serials", names))
-        parents = _grouped(await _rows(connection, "catalog_parents", names))
-        triggers = _grouped(await _rows(connection, "catalog_triggers", names))
-        policies = _grouped(await _rows(connection, "catalog_policies", names))
-        indexes = _grouped(await _rows(connection, "catalog_index_expressions", names))
-        rules = _grouped(await _rows(connection, "catalog_rules", names))
-        functions = await _rows(connection, "catalog_functions", names)
-        types = await _rows(connection, "catalog_types", names)
-        operators = await _rows(connection, "catalog_operators", names)
+        printing = Printing(connection, names)
+        relations = await printing.rows("catalog_relations")
+        columns = _grouped(await printing.rows("catalog_columns"))
+        constraints = _grouped(await printing.rows("catalog_constraints"))
+        serials = _grouped(await printing.rows("catalog_serials"))
+        parents = _grouped(await printing.rows("catalog_parents"))
+        triggers = _grouped(await printing.rows("catalog_triggers"))
+        policies = _grouped(await printing.rows("catalog_policies"))
+        indexes = _grouped(await printing.rows("catalog_index_expressions"))
+        rules = _grouped(await printing.rows("catalog_rules"))
+        functions = await printing.rows("catalog_functions")
+        types = await printing.rows("catalog_types")
+        operators = await printing.rows("catalog_operators")
     catalog = Catalog(
         database=connection.info.dbname,
         version="",
         server_version=connection.info.server_version // 10_000,
         schemas=names,
         relations=tuple(
-            _relation(row, columns, constraints, serials, parents, triggers, policies, indexes, rules)
+            _relation(
+                row | {"unreadable": row["oid"] in printing.unreadable},
+                *(columns, constraints, serials, parents, triggers, policies, indexes, rules),
+            )
             for row in relations
         ),
         functions=tuple(_function(row) for row in functions),
@@ -195,16 +193,6 @@ async def _check_schemas(connection: Connection, schemas: Sequence[str]) -> None
             code="schema_missing",
             hint="correct `schemas` in the agent's configuration",
         )
-
-
-async def _rows(connection: Connection, name: str, schemas: Sequence[str]) -> list[Row]:
-    async with connection.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(query(name), {"schemas": list(schemas)})
-        rows: list[Row] = []
-        while batch := await cursor.fetchmany(FETCH):
-            rows += batch
-            await asyncio.sleep(0)
-        return rows
 
 
 def _grouped(rows: Sequence[Row]) -> dict[int, list[Row]]:

@@ -8,7 +8,9 @@ from psycopg import errors as sqlstate
 from fix_postgres import Managed
 from p0_access.encoding import decode, encode, sha256_b64u
 from p0_access.permissions.catalog import Catalog, Column, Constraint, Function, Operator, Relation, Type
+from p0_access.permissions.infer import read
 from p0_access.permissions.permission import column, usage
+from p0_access.permissions.reading import Refused
 from p0_agent.postgres.errors import PostgresError
 
 EXTRAS = """
@@ -241,3 +243,57 @@ async def test_a_database_that_is_not_managed(managed: Managed) -> None:
     with pytest.raises(PostgresError) as caught:
         await managed.cluster.catalog("postgres")
     assert caught.value.code == "unknown_database"
+
+
+BROKEN = """
+CREATE FUNCTION enterprise.gone(int) RETURNS int LANGUAGE sql IMMUTABLE RETURN $1;
+CREATE VIEW enterprise.broken_view AS SELECT enterprise.gone(1) AS one;
+CREATE VIEW enterprise.over_broken AS SELECT one FROM enterprise.broken_view;
+CREATE TABLE enterprise.broken_default (id int DEFAULT enterprise.gone(1));
+CREATE TABLE enterprise.broken_check (id int CHECK (enterprise.gone(id) > 0));
+CREATE TABLE enterprise.broken_index (id int);
+CREATE INDEX ON enterprise.broken_index (enterprise.gone(id));
+CREATE TABLE enterprise.broken_policy (id int);
+CREATE POLICY p ON enterprise.broken_policy USING (enterprise.gone(id) > 0);
+CREATE TABLE enterprise.broken_rule (id int);
+CREATE RULE r AS ON DELETE TO enterprise.broken_rule WHERE enterprise.gone(OLD.id) > 0 DO INSTEAD NOTHING;
+CREATE TABLE enterprise.broken_trigger (id int);
+CREATE FUNCTION enterprise.stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER t BEFORE INSERT ON enterprise.broken_trigger FOR EACH ROW WHEN (enterprise.gone(NEW.id) > 0)
+  EXECUTE FUNCTION enterprise.stamp();
+CREATE FUNCTION enterprise.broken_body() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT enterprise.gone(1); END;
+CREATE DOMAIN enterprise.broken_domain AS int CHECK (enterprise.gone(VALUE) > 0);
+CREATE TABLE enterprise.of_domain (id enterprise.broken_domain);
+SET allow_system_table_mods = on;
+DELETE FROM pg_proc WHERE oid = 'enterprise.gone(int)'::regprocedure
+"""
+
+
+async def test_what_cannot_be_printed_costs_only_itself(managed: Managed) -> None:
+    """A function is deleted from the catalogs, as a superuser or a bad disk can, beneath everything that uses it."""
+    before = await managed.cluster.catalog(managed.database)
+    async with await managed.superuser() as connection:
+        await connection.execute(BROKEN.encode())
+    catalog = await managed.cluster.catalog(managed.database)
+    assert all(item in catalog.relations for item in before.relations)
+    unreadable = {item.name for item in (*catalog.relations, *catalog.functions, *catalog.types) if item.unreadable}
+    assert unreadable == {
+        *("broken_view", "broken_default", "broken_check", "broken_index", "broken_policy", "broken_rule"),
+        *("broken_trigger", "broken_body", "broken_domain"),
+    }
+    assert [column.name for column in relation(catalog, "enterprise", "broken_view").columns] == ["one"]
+    assert relation(catalog, "enterprise", "broken_view").definition is None
+    for name in ("broken_view", "broken_default", "broken_check", "broken_index", "broken_policy", "broken_rule"):
+        assert refusal(catalog, f"SELECT FROM enterprise.{name}") == "unreadable_object"
+    assert refusal(catalog, "SELECT one FROM enterprise.over_broken") == "unreadable_object"
+    assert refusal(catalog, "INSERT INTO enterprise.broken_trigger VALUES (1)") == "unreadable_object"
+    assert refusal(catalog, "SELECT enterprise.broken_body()") == "unreadable_object"
+    assert refusal(catalog, "SELECT 1::enterprise.broken_domain") == "unreadable_object"
+    assert refusal(catalog, "INSERT INTO enterprise.of_domain VALUES (1)") == "unreadable_object"
+    assert refusal(catalog, "SELECT name FROM enterprise.markets") is None
+    assert (await managed.cluster.catalog(managed.database)).version == catalog.version
+
+
+def refusal(catalog: Catalog, statement: str) -> str | None:
+    (found,) = read(statement, catalog)
+    return found.code if isinstance(found, Refused) else None

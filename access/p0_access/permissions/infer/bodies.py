@@ -13,7 +13,7 @@ from p0_access.permissions.catalog import Function, Relation
 from p0_access.permissions.infer import body_reader, signatures
 from p0_access.permissions.infer.body_reader import Body
 from p0_access.permissions.infer.charges import Access, Reason
-from p0_access.permissions.infer.context import Context, Fired, RefusedError
+from p0_access.permissions.infer.context import Context, Fired, RefusedError, refuse_unreadable
 
 # Why a view may be unreadable without its reader being concerned: its tables are its owner's affair. Functions in it
 # are not, since they run as whoever reads.
@@ -96,7 +96,10 @@ def children(context: Context, relation: Relation) -> tuple[Relation, ...]:
                 found.setdefault(parent, []).append(each)
         return found
 
-    return tuple(body_reader.remembered(context, "children", read).get((relation.schema, relation.name), ()))
+    found = tuple(body_reader.remembered(context, "children", read).get((relation.schema, relation.name), ()))
+    for each in found:
+        refuse_unreadable(each)
+    return found
 
 
 def _reach_function(context: Context, function: Function, fired: Fired | None) -> None:

@@ -14,7 +14,7 @@ from p0_access.permissions.catalog import Function, Relation
 from p0_access.permissions.guard import guard
 from p0_access.permissions.infer import expressions, plpgsql, policies, select, signatures, statements
 from p0_access.permissions.infer.charges import Charges
-from p0_access.permissions.infer.context import Context, Fired, RefusedError
+from p0_access.permissions.infer.context import Context, Fired, RefusedError, refuse_unreadable
 from p0_access.permissions.infer.names import find_relation, qualified
 from p0_access.permissions.infer.scope import Columns, Item, Level
 from p0_access.permissions.infer.tree import opened
@@ -78,6 +78,7 @@ def _locked(level: Level) -> list[Relation]:
 
 def function(context: Context, called: Function, place: int, *, fired: Fired | None = None) -> Body:
     """A function's body, in SQL or PL/pgSQL; refuses others. `fired` is set for a trigger's."""
+    refuse_unreadable(called, place)
     name = signatures.signature(called)
     if called.body is None or called.language not in ("sql", "plpgsql"):
         raise RefusedError(

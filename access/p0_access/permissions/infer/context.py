@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from p0_access.permissions.builtin import SCHEMAS, Builtin, builtin
-from p0_access.permissions.catalog import Catalog, Relation
+from p0_access.permissions.catalog import Catalog, Function, Relation, Type
 from p0_access.permissions.infer.charges import Charges, Reason
 from p0_access.permissions.parse import Node
 from p0_access.permissions.permission import Permission, usage
@@ -31,6 +31,17 @@ class RefusedError(Exception):
         self.code = code
         self.location = location
         self.hint = hint
+
+
+def refuse_unreadable(found: Relation | Function | Type, place: int = -1) -> None:
+    """Raises for what the snapshot holds without some definition that belongs to it."""
+    if found.unreadable:
+        raise RefusedError(
+            "unreadable_object",
+            f"PostgreSQL cannot print a definition of {found.schema}.{found.name}, so what it does is not known",
+            place,
+            "Something that it is made of is gone from the database: its owner can tell, and repair or drop it.",
+        )
 
 
 class _Expansion:

@@ -16,7 +16,7 @@ from p0_access.permissions.builtin import SYSTEM_TYPE
 from p0_access.permissions.catalog import Function
 from p0_access.permissions.infer import bodies, builtin_calls, expressions, names, signatures, types
 from p0_access.permissions.infer.charges import Reason
-from p0_access.permissions.infer.context import Context, RefusedError
+from p0_access.permissions.infer.context import Context, RefusedError, refuse_unreadable
 from p0_access.permissions.infer.scope import MISSING, AmbiguousError, Columns, Entry, Level, read_target
 from p0_access.permissions.infer.tree import literal, opened, strings
 from p0_access.permissions.infer.types import canonical, exactly, may_be
@@ -165,6 +165,7 @@ def harmless(function: Function) -> bool:
 
 def charge(context: Context, function: Function, clause: str, place: int) -> None:
     """What a call of a user's function needs, but for USAGE on its schema."""
+    refuse_unreadable(function, place)
     if not function.public:
         identity = f"{function.name}({signatures.identity(function)})"
         context.callers.need(
@@ -249,6 +250,8 @@ def _printed(name: str) -> str:
 def _charge_type(context: Context, found: tuple[str, str], clause: str, place: int) -> None:
     """A cast to a domain runs its checks, as whoever casts."""
     domain = context.catalog.type(*found)
+    if domain is not None:
+        refuse_unreadable(domain, place)
     value = canonical(domain.base) if domain is not None and domain.base is not None else None
     for check in domain.checks if domain is not None else ():
         bodies.expand_expression(context, check, None, clause, place, value=value)

@@ -204,8 +204,17 @@ def _creation_schema(context: Context, clause: str, place: int) -> str:
 def _column(context: Context, node: Node) -> Column:
     parts = strings(node["typeName"]["names"]) if "typeName" in node else ()
     if parts and parts[-1] not in _SERIALS:
-        names.type_name(context, node["typeName"], "column type")
+        _use_type(context, names.type_name(context, node["typeName"], "column type"), node["typeName"])
     return Column(name=node["colname"], type="?")
+
+
+def _use_type(context: Context, found: tuple[str, str] | None, node: Node) -> None:
+    """USAGE on a column's type, an array's by its element's (BuildDescForRelation, pg_type_aclmask)."""
+    schema, name = found or ("", "")
+    known = context.catalog.type(schema, name) or context.catalog.type(schema, name.removeprefix("_"))
+    if known is not None and not known.public:
+        permission = Permission(Kind.TYPE, known.schema, known.name, None, "USAGE")
+        context.callers.need(permission, Reason("column type", node.get("location", 0)))
 
 
 def _like(context: Context, table: Node) -> tuple[Column, ...]:

@@ -8,7 +8,7 @@ from typing import Final
 from p0_access.permissions.builtin import SCHEMAS
 from p0_access.permissions.catalog import Column, Relation, Type
 from p0_access.permissions.infer.charges import Access, FreeAccess, Reason
-from p0_access.permissions.infer.context import TEMPORARY, Context, RefusedError
+from p0_access.permissions.infer.context import TEMPORARY, Context, RefusedError, refuse_unreadable
 from p0_access.permissions.infer.tree import strings
 from p0_access.permissions.parse import Node
 from p0_access.permissions.suggest import MAX_COMPARED, did_you_mean
@@ -45,6 +45,7 @@ def find_relation(context: Context, schema: str | None, name: str, clause: str, 
     for each in path(context) if schema is None else (schema,):
         found = lookup(context, each, name)
         if found is not None:
+            refuse_unreadable(found, place)
             if made is not None and schema is None:
                 raise RefusedError(
                     "ambiguous_table",

@@ -13,7 +13,7 @@ from typing import Final
 from p0_access.permissions.catalog import Column, Relation, Type
 from p0_access.permissions.infer import bodies, names, rules, triggers
 from p0_access.permissions.infer.charges import Reason
-from p0_access.permissions.infer.context import Context
+from p0_access.permissions.infer.context import Context, refuse_unreadable
 from p0_access.permissions.infer.types import canonical
 
 _DRAWS_ONE: Final = re.compile(r"nextval\('[^']*(?:''[^']*)*'::regclass\)\Z")
@@ -83,6 +83,8 @@ def _charge_checks(context: Context, relation: Relation, columns: Iterable[Colum
 
 def _charge_domain(context: Context, column: Column, place: int) -> None:
     domain = _domain(context, column)
+    if domain is not None:
+        refuse_unreadable(domain, place)
     value = canonical(domain.base) if domain is not None and domain.base is not None else None
     for check in domain.checks if domain is not None else ():
         bodies.expand_expression(context, check, None, "domain check", place, value=value)

@@ -30,11 +30,15 @@ WITH place AS (
   SELECT pg_catalog.hashtextextended(pg_catalog.concat_ws(' ', i.inhrelid, i.inhparent), 8)
   FROM pg_catalog.pg_inherits i JOIN relation c ON c.oid = i.inhrelid
   UNION ALL
-  SELECT pg_catalog.hashtextextended(pg_catalog.concat_ws(' ', p.oid, p.xmin), 9)
+  SELECT pg_catalog.hashtextextended(pg_catalog.concat_ws(
+    ' ', p.oid, p.proname, p.prokind, p.prosecdef, p.provolatile, p.prolang, p.proargtypes, p.proallargtypes, p.proargmodes,
+    p.proargnames, p.pronargdefaults, p.provariadic, p.prorettype, p.proretset, p.proconfig, p.prosrc, p.prosqlbody,
+    pg_catalog.has_function_privilege('public', p.oid, 'EXECUTE')), 9)
   FROM pg_catalog.pg_proc p JOIN place ON place.oid = p.pronamespace
   UNION ALL
   SELECT pg_catalog.hashtextextended(pg_catalog.concat_ws(
-    ' ', t.oid, t.typname, t.typbasetype, t.typtypmod, t.typdefault), 10)
+    ' ', t.oid, t.typname, t.typbasetype, t.typtypmod, t.typdefault,
+    pg_catalog.has_type_privilege('public', t.oid, 'USAGE')), 10)
   FROM pg_catalog.pg_type t JOIN place ON place.oid = t.typnamespace
   UNION ALL
   SELECT pg_catalog.hashtextextended(pg_catalog.concat_ws(' ', o.oid, o.xmin), 11)

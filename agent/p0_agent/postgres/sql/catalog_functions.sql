@@ -10,7 +10,8 @@ SELECT n.nspname::text AS schema, p.proname::text AS name,
              FROM pg_catalog.unnest(p.proargtypes) WITH ORDINALITY AS arg (type, place) ORDER BY arg.place) AS types,
        p.pronargdefaults::int AS defaults,
        CASE p.provolatile WHEN 'i' THEN 'immutable' WHEN 's' THEN 'stable' ELSE 'volatile' END AS volatility,
-       CASE WHEN l.lanname IN ('sql', 'plpgsql') AND p.prokind IN ('f', 'p')
+       p.oid = ANY(%(unreadable)s::oid[]) AS unreadable,
+       CASE WHEN l.lanname IN ('sql', 'plpgsql') AND p.prokind IN ('f', 'p') AND p.oid <> ALL(%(unreadable)s::oid[])
             THEN coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc) END AS body,
        coalesce(p.proconfig, '{}') AS settings
 FROM pg_catalog.pg_proc p
@@ -18,4 +19,5 @@ JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
 JOIN pg_catalog.pg_language l ON l.oid = p.prolang
 LEFT JOIN pg_catalog.pg_description d ON d.classoid = 'pg_catalog.pg_proc'::regclass AND d.objoid = p.oid
 WHERE n.nspname = ANY(%(schemas)s)
+  AND (%(only)s::oid[] IS NULL OR p.oid = ANY(%(only)s::oid[]))
 ORDER BY n.nspname, p.proname, 3

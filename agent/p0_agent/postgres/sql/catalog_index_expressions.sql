@@ -6,4 +6,5 @@ JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 CROSS JOIN LATERAL (VALUES (pg_catalog.pg_get_expr(i.indexprs, i.indrelid)),
                            (pg_catalog.pg_get_expr(i.indpred, i.indrelid))) AS e (expression)
 WHERE n.nspname = ANY(%(schemas)s) AND e.expression IS NOT NULL
+  AND c.oid <> ALL(%(unreadable)s::oid[]) AND (%(only)s::oid[] IS NULL OR c.oid = ANY(%(only)s::oid[]))
 ORDER BY 1, 2

@@ -10,4 +10,5 @@ FROM pg_catalog.pg_policy y
 JOIN pg_catalog.pg_class c ON c.oid = y.polrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = ANY(%(schemas)s)
+  AND c.oid <> ALL(%(unreadable)s::oid[]) AND (%(only)s::oid[] IS NULL OR c.oid = ANY(%(only)s::oid[]))
 ORDER BY y.polrelid, y.polname
