@@ -178,6 +178,11 @@ class Wallet:
             if draft.contents != before:
                 await asyncio.to_thread(self._save, draft.contents)
 
+    async def forget(self, rid: str) -> None:
+        """What is kept of one request."""
+        async with self.changing() as draft:
+            draft.contents = draft.contents.without(rid)
+
     async def wipe(self) -> None:
         """Forgets everything, readable or not."""
         with self._lock_file() as descriptor:

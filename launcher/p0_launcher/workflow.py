@@ -7,45 +7,31 @@ yields is an `Access` whose every proof has held.
 from __future__ import annotations
 
 import asyncio
-import difflib
-import itertools
 import math
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Final, Literal
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
-from msgspec import UNSET
 
-from p0_access.encoding import b64u
-from p0_access.messages.identity import SignedAct
 from p0_access.messages.mandates import Extension
 from p0_access.messages.records import Request, What
 from p0_access.messages.views import DatabaseView, RequestView, State
-from p0_access.permissions.reading import needed
 from p0_access.proof import jws
-from p0_access.proof.sealing import OpeningKey
-from p0_access.routing.decision import StepUp
-from p0_launcher.access import Access, open_credential, pinned_key, reuse_key, unpinned
-from p0_launcher.acts import COLLECT_LIFETIME, REQUEST_LIFETIME, new_rid
+from p0_launcher.access import Access, open_credential, pinned_key, reuse_key
+from p0_launcher.acts import COLLECT_LIFETIME
 from p0_launcher.api import MAX_WAIT, Api
-from p0_launcher.errors import LauncherError, UnavailableError, UnverifiedError, UsageError
+from p0_launcher.errors import UnavailableError, UnverifiedError, UsageError
 from p0_launcher.outcome import ended_badly, still_waiting
-from p0_launcher.progress import Changed, OnProgress, Retrying, Reused, Submitted, silent
+from p0_launcher.progress import Changed, OnProgress, Retrying, Reused, silent
 from p0_launcher.review import admitted, named
 from p0_launcher.session import Session
-from p0_launcher.stepping_up import ANY, handed_in, lacks_sign_in
+from p0_launcher.stepping_up import ANY, lacks_sign_in
+from p0_launcher.submission import Submission, pauses
 from p0_launcher.wallet import Awaited, Held, Wallet
 
 if TYPE_CHECKING:
     from p0_launcher.needs import Needs
-
-AGENT_SECONDS: Final = 5
-"""How long the agent is given for its own answer, even by who does not want to wait for people."""
-
-RETRY_SECONDS: Final = (0.5, 1.0, 2.0, 4.0, 5.0)
-"""Pauses between attempts while the server does not answer; the last one repeats."""
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +67,11 @@ class Workflow:
         self._wallet = wallet
         self._pins = pins
         self._clock = clock
-        self._random = random
+        self._submission = Submission(api, session, wallet, pins=pins, clock=clock, random=random)
+
+    async def database(self, name: str) -> DatabaseView:
+        """The database `name`, whose agent the profile trusts."""
+        return await self._submission.database(name)
 
     async def obtain(self, intent: Intent, *, patience: float, on_progress: OnProgress = silent) -> Access:
         """An access for `intent`: one that is still active, or a new request, waited for `patience` seconds."""
@@ -124,28 +114,15 @@ class Workflow:
                 return Access.of(held)
         return None
 
-    async def database(self, name: str) -> DatabaseView:
-        """The database `name`, whose agent the profile trusts."""
-        databases = {view.name: view for view in await self._api.databases()}
-        found = databases.get(name)
-        if found is None:
-            near = difflib.get_close_matches(name, databases, n=1)
-            hint = f"Did you mean {near[0]!r}?" if near else "p0 ls lists the databases"
-            raise UsageError(f"there is no database {name!r}", code="unknown_database", hint=hint)
-        if found.agent not in self._pins:
-            raise unpinned(found.agent)
-        return found
-
     async def submit(self, intent: Intent, *, patience: float = 0, on_progress: OnProgress = silent) -> RequestView:
-        """Signs and hands in a new request, and keeps the key that will open its credential. A server that goes away
-        meanwhile is given `patience` seconds to come back: the same request may be handed in twice. Where the agent
-        answers at once that it takes a sign-in of its own, another request is made, with one."""
-        view = await self._submit(intent, patience, on_progress)
+        """A new request, signed and handed in (`Submission.submit`). Where the agent answers at once that it takes a
+        sign-in of its own, another is made, with one."""
+        view = await self._submission.submit(intent, patience=patience, on_progress=on_progress)
         return await self._signed_in(view, intent, patience, on_progress) or view
 
     async def _followed(self, intent: Intent, *, patience: float, on_progress: OnProgress) -> RequestView:
         """A new request, submitted and followed; that it takes a sign-in of its own may turn out after a while."""
-        view = await self._submit(intent, patience, on_progress)
+        view = await self._submission.submit(intent, patience=patience, on_progress=on_progress)
         view = await self.follow(view, patience=patience, on_progress=on_progress)
         other = await self._signed_in(view, intent, patience, on_progress)
         return view if other is None else await self.follow(other, patience=patience, on_progress=on_progress)
@@ -156,67 +133,8 @@ class Workflow:
         """Another request for the same, with a sign-in made for it, if that is what the agent misses in `view`."""
         if not lacks_sign_in(view, pins=self._pins):
             return None
-        await self._forget(view.rid)
-        return await self._submit(intent, patience, on_progress, demands=ANY)
-
-    async def _submit(
-        self, intent: Intent, patience: float, on_progress: OnProgress, demands: Sequence[StepUp] = ()
-    ) -> RequestView:
-        database = await self.database(intent.database)
-        await self._preview(intent)  # what is not understood is said before anything is signed
-        opening = OpeningKey.generate(self._random)
-        rid = new_rid(self._random)
-        signer = await self._session.signer()
-        act = signer.sign_request(
-            agent=database.agent,
-            rid=rid,
-            database=intent.database,
-            what=intent.what,
-            reason=intent.reason,
-            ttl=intent.ttl,
-            one_shot=intent.one_shot,
-            enc=opening.public,
-            break_glass=intent.break_glass,
-            extends=intent.extends,
-        )
-        if demands:
-            act = await self._session.step_up(act, demands)
-        awaited = Awaited(
-            rid=rid,
-            rh=jws.record_hash(act.record),
-            key=reuse_key(intent.database, intent.what),
-            agent=database.agent,
-            database=intent.database,
-            one_shot=intent.one_shot,
-            files=intent.files,
-            opening=b64u(opening.secret()),
-            until=int(self._clock()) + REQUEST_LIFETIME,
-        )
-        async with self._wallet.changing() as draft:
-            draft.contents = draft.contents.with_awaited(awaited)
-        hold = min(MAX_WAIT, max(AGENT_SECONDS, math.ceil(patience))) if database.online else 0
-        view = await self._hand_in(act, awaited, hold, patience, on_progress)
-        on_progress(Submitted(view=view, agent_online=database.online))
-        return view
-
-    async def _hand_in(
-        self, act: SignedAct, awaited: Awaited, hold: int, patience: float, on_progress: OnProgress
-    ) -> RequestView:
-        deadline = time.monotonic() + patience
-        for pause in _pauses():
-            try:
-                return await handed_in(partial(self._api.submit, wait=hold), act, self._session.step_up)
-            except UnavailableError as error:  # it may have arrived all the same, so its key is kept
-                if time.monotonic() > deadline:
-                    raise UnavailableError(
-                        str(error), code=error.code, hint=f"It may have arrived: p0 show {awaited.rid}"
-                    ) from error
-                on_progress(Retrying(error=error))
-                await asyncio.sleep(pause)
-            except LauncherError:
-                await self._forget(awaited.rid)
-                raise
-        raise AssertionError("the pauses do not end")
+        await self._wallet.forget(view.rid)
+        return await self._submission.submit(intent, patience=patience, on_progress=on_progress, demands=ANY)
 
     async def wait(self, view: RequestView, *, patience: float, on_progress: OnProgress = silent) -> Access:
         """Follows a request of this machine until it is active, over, or `patience` seconds have passed."""
@@ -225,7 +143,7 @@ class Workflow:
     async def _obtained(self, view: RequestView) -> Access:
         """The access of a request that was followed, or why there is none."""
         if view.state is not State.ACTIVE:
-            await self._forget(view.rid)
+            await self._wallet.forget(view.rid)
             raise ended_badly(view)
         return await self._open(view)
 
@@ -244,7 +162,7 @@ class Workflow:
             database=asked.database, what=asked.what, reason=reason, ttl=ttl, one_shot=asked.one_shot, extends=rh
         )
         request = await self._followed(intent, patience=patience, on_progress=on_progress)
-        await self._forget(request.rid)
+        await self._wallet.forget(request.rid)
         if request.end_cause != "extended" or request.extension is None:
             raise ended_badly(request)
         key = pinned_key(request.agent, self._pins)
@@ -260,7 +178,7 @@ class Workflow:
         is collected even then. While the server doesn't answer, it tries again."""
         deadline = time.monotonic() + patience
         collected = -math.inf
-        pauses = _pauses()
+        waits = pauses()
         while not view.state.final and view.state not in {State.ACTIVE, State.ENDING}:
             left = deadline - time.monotonic()
             collect = view.state is State.APPROVED and time.monotonic() - collected > COLLECT_LIFETIME
@@ -277,9 +195,9 @@ class Workflow:
                 on_progress(Retrying(error=error))
                 if left <= 0:
                     raise
-                await asyncio.sleep(min(next(pauses), left))
+                await asyncio.sleep(min(next(waits), left))
                 continue
-            pauses = _pauses()
+            waits = pauses()
             if _last_event(following) != _last_event(view) or following.state is not view.state:
                 on_progress(Changed(view=following))
             view = following
@@ -290,7 +208,7 @@ class Workflow:
         view = await self._api.request(rid)
         using = view.state in {State.PROVISIONING, State.ACTIVE}
         ended = await self._end(view, "relinquish" if using else "cancel", comment)
-        await self._forget(rid)
+        await self._wallet.forget(rid)
         return ended
 
     async def revoke(self, rid: str, *, comment: str = "") -> RequestView:
@@ -312,14 +230,6 @@ class Workflow:
 
         await self.database(intent.database)  # a name that is none is told as such
         return await needs_of(self._api, intent.database, intent.what, reason=intent.reason, pins=self._pins)
-
-    async def _preview(self, intent: Intent) -> None:
-        """Raises `ReadingError` where the server does not understand the SQL that is asked for. The agent decides."""
-        statements = intent.what.statement
-        if statements is not UNSET:
-            path = None if intent.what.search_path is UNSET else intent.what.search_path
-            explained = await self._api.explain(intent.database, statements, search_path=path, reason=intent.reason)
-            needed(explained.statements)
 
     async def _collect(self, view: RequestView, hold: int) -> RequestView:
         admission = admitted(view, pins=self._pins)
@@ -366,17 +276,8 @@ class Workflow:
             view = None
         if view is not None and view.state is State.ACTIVE:
             return True
-        await self._forget(held.rid)
+        await self._wallet.forget(held.rid)
         return False
-
-    async def _forget(self, rid: str) -> None:
-        async with self._wallet.changing() as draft:
-            draft.contents = draft.contents.without(rid)
-
-
-def _pauses() -> Iterator[float]:
-    """Between attempts, longer and longer."""
-    return itertools.chain(RETRY_SECONDS, itertools.repeat(RETRY_SECONDS[-1]))
 
 
 def _last_event(view: RequestView) -> int:

@@ -152,7 +152,7 @@ async def test_an_agent_that_is_away_is_not_a_decision(dana: Machine, peer: Peer
 
 
 async def test_a_server_that_restarts_is_waited_for(dana: Machine, peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("p0_launcher.workflow.RETRY_SECONDS", (0.0,))
+    monkeypatch.setattr("p0_launcher.submission.RETRY_SECONDS", (0.0,))
     peer.decision = BY_PRIVACY
     seen: list[Progress] = []
 
@@ -171,7 +171,7 @@ async def test_a_server_that_restarts_is_waited_for(dana: Machine, peer: Peer, m
 async def test_a_server_that_goes_away_while_it_takes_the_request_gets_it_again(
     dana: Machine, peer: Peer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("p0_launcher.workflow.RETRY_SECONDS", (0.0,))
+    monkeypatch.setattr("p0_launcher.submission.RETRY_SECONDS", (0.0,))
     peer.lost_answers = 2
     seen: list[Progress] = []
     access = await (await dana.workflow()).obtain(INTENT, patience=30, on_progress=seen.append)
