@@ -13,13 +13,14 @@ from p0_access.messages.records import Admission, Request, Subject, What
 from p0_access.messages.views import Event, RequestSummary, RequestView, State
 from p0_access.permissions.permission import Kind, Permission
 from p0_access.proof import jws
-from p0_access.routing.decision import Decision, NeedsApproval
+from p0_access.routing.decision import Decision, Denied, NeedsApproval
 from p0_access.routing.durations import spell_duration
 from p0_access.routing.explain import asked, explain, explain_trace
 from p0_launcher.review import Review
 from p0_launcher.text import line, shown
 
 MAX_WAITS_FOR: Final = 400
+MAX_COMMENT: Final = 200
 
 
 def clock(seconds: int) -> str:
@@ -131,7 +132,7 @@ def request_lines(view: RequestView, *, trace: bool = False) -> str:
         ("database", shown(view.database, lines=False)),
         ("reason", shown(view.reason, lines=False) or "-"),
         ("asked", clock(view.created)),
-        ("ttl", "-" if request.ttl is None else spell_duration(request.ttl)),
+        ("ttl", _ttl(view, request)),
         ("one-shot", {True: "yes", False: "no", None: "if it writes"}[request.one_shot]),
     ]
     if request.break_glass:
@@ -184,12 +185,29 @@ def _mandate_lines(view: RequestView) -> str:
     return _facts([*facts, ("until", clock(jws.unverified_record(view.request, Delegation).exp))])
 
 
+def _ttl(view: RequestView, request: Request) -> str:
+    """What was asked for; where the agent's rules or an approver gave less, that, too."""
+    asked = None if request.ttl is None else spell_duration(request.ttl)
+    decision = None if view.admission is None else jws.unverified_record(view.admission, Admission).rules.decision
+    if decision is None or isinstance(decision, Denied):
+        return asked or "-"
+    approved = [event.data.get("ttl") for event in view.events if event.data.get("decision") == "approve"]
+    given = spell_duration(min([decision.ttl, *(each for each in approved if isinstance(each, int))]))
+    return given if asked in {None, given} else f"{given} of the {asked} that were asked for"
+
+
 def event_line(event: Event) -> str:
+    """With what an approver said: for how long, and why."""
     by = f" by {line(event.actor, 60)}" if event.actor else ""
     if event.data.get("in_advance"):
         by = f" in advance, by {line(str(event.data['in_advance']), 40)}"
+    ttl, comment = event.data.get("ttl"), event.data.get("comment")
+    if event.data.get("decision") == "approve" and isinstance(ttl, int):
+        by += f", for {spell_duration(ttl)}"
+    what = "denial" if event.data.get("decision") == "deny" else event.type
     state = "" if event.type == event.state.value else f" ({event.state})"
-    return f"{time.strftime('%H:%M:%S', time.localtime(event.at))}  {event.type}{by}{state}"
+    said = f": {line(str(comment), MAX_COMMENT)}" if comment else ""
+    return f"{time.strftime('%H:%M:%S', time.localtime(event.at))}  {what}{by}{state}{said}"
 
 
 def review_lines(review: Review, *, ttl: int) -> str:

@@ -100,7 +100,7 @@ class Submission:
         preview = await self._preview(person, act)
         if preview.reason_problem is not None:
             raise UnprocessableError(
-                preview.reason_problem, code="reason_required", hint='Say why: --reason "Generating reports"'
+                preview.reason_problem, code="reason_required", hint='Say why: --reason "OPS-123, generating reports"'
             )
         demand_of_request(preview.decision, await self._authenticator.identity(signed.identity))
         stored = StoredRequest(

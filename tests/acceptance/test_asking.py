@@ -114,7 +114,7 @@ async def test_an_approver_sees_what_is_signed_and_a_requestor_what_is_missing(s
         assert expected in shown.out, shown
     unconfirmed = await p0(stage, PAT, "approve", rid)
     assert unconfirmed.status == 64, unconfirmed
-    approved = await p0(stage, PAT, "approve", rid, "--yes")
+    approved = await p0(stage, PAT, "approve", rid, "--yes", "--ttl", "7m")
     assert approved.status == 0, approved
     assert "any statement over these columns" in approved.out + approved.err
     ran = await finish(asking)
@@ -122,7 +122,9 @@ async def test_an_approver_sees_what_is_signed_and_a_requestor_what_is_missing(s
     assert "@example.com" in ran.out
     revoked = await p0(stage, PAT, "revoke", rid)
     assert revoked.status == 0, revoked
-    assert "revoked" in (await p0(stage, DANA, "show", rid)).out
+    told = (await p0(stage, DANA, "show", rid)).out
+    for expected in ("revoked", "ttl       7m\n", f"approval by {PAT.email}, for 7m (pending)\n"):
+        assert expected in told, told
 
 
 async def test_a_denial_ends_the_wait_with_the_comment(stage: Stage) -> None:
@@ -136,6 +138,7 @@ async def test_a_denial_ends_the_wait_with_the_comment(stage: Stage) -> None:
     ran = await finish(asking)
     assert (ran.status, ran.out) == (77, "")
     assert "Use the CRM" in ran.err
+    assert f"denial by {PAT.email} (pending): Use the CRM" in (await p0(stage, DANA, "show", rid)).out
 
 
 async def test_waiting_ends_at_its_timeout_and_the_request_lives_on(stage: Stage) -> None:

@@ -99,7 +99,7 @@ def reason_problem(rules: RuleSet, question: Question) -> str | None:
         if rule.require_reason and not given:
             return "a reason is required"
         if rule.reason and not any(form.named_in(question.reason) for form in rule.reason):
-            return f"rule {rule.name} wants a reason that names {spell(rule.reason)}"
+            return f"rule {rule.name} wants a reason that names {spell(rule.reason)} (# stands for digits)"
     return None
 
 

@@ -104,7 +104,7 @@ async def _decide(request: VerifiedAct[Request], entry: Entry, context: Context)
             problem,
             step=Step.RULES,
             code="reason_required",
-            hint='Say why: --reason "Generating reports"',
+            hint='Say why: --reason "OPS-123, generating reports"',
         )
     if not isinstance(decision, Denied):
         with at(Step.RULES):

@@ -134,7 +134,8 @@ def _names(permission: Permission) -> set[str]:
 def _refuse_own(reviewed: Review, iss: str, sub: str) -> None:
     """The agent would refuse it; better said before anybody signs."""
     if (reviewed.admission.subject.iss, reviewed.admission.subject.sub) == (iss, sub):
-        raise UsageError("nobody approves their own request", code="own_request", hint="Ask somebody else to")
+        hint = f"p0 show {reviewed.rid} says for whom it waits"
+        raise UsageError("nobody approves their own request", code="own_request", hint=hint)
 
 
 def _tell_unanswered(what: str, unanswered: Unanswered) -> None:

@@ -42,4 +42,4 @@ async def test_a_request_without_its_ticket_is_refused(bench: Bench) -> None:
     bench.context = dataclasses.replace(bench.context, rules=load(RULES, source="rules.yaml"))
     result = await bench.admit(bench.ask(bench.person("dana", "analysts"), ORDERS, reason="Because")[0])
     assert (result.outcome, result.code) == ("refused", "reason_required")
-    assert result.message == "rule orders wants a reason that names OPS-#"
+    assert result.message == "rule orders wants a reason that names OPS-# (# stands for digits)"

@@ -136,7 +136,7 @@ def test_a_missing_reason(top: str, approval: str, reason: str, *, missing: bool
 def test_a_reason_must_name_a_ticket(reason: str, *, fits: bool) -> None:
     given = rules(on("", 'approval: {auto: true, reason: ["OPS-#", "CHG/#-#"]}'))
     problem = reason_problem(given, question(MARKET, reason=reason))
-    assert problem == (None if fits else "rule r1 wants a reason that names OPS-# or CHG/#-#")
+    assert problem == (None if fits else "rule r1 wants a reason that names OPS-# or CHG/#-# (# stands for digits)")
 
 
 def test_the_reason_of_a_rule_that_decides_nothing_is_not_asked_for() -> None:
