@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +37,13 @@ from p0_access.routing.decision import Decision, Denied, NeedsApproval, Requesto
 from p0_access.routing.load import load
 from p0_access.routing.question import ask
 from p0_access.secret import Secret
+from p0_demo.identity_provider import User
+from p0_demo.stage import Stage
 from p0_launcher.access import Access
 from p0_launcher.emergencies import Afterwards, afterwards
 from p0_launcher.errors import NotSignedInError, UnavailableError
 from p0_launcher.mandates import Allowance, Delegating
+from p0_launcher.profile import load as load_profile
 from p0_launcher.psql.handover import Launch
 from p0_launcher.review import Review, review
 from p0_tui.app import P0App
@@ -514,6 +518,21 @@ async def running(
     async with make_app(world, state, kind=kind).run_test(size=size, notifications=toasts) as pilot:
         await shows(pilot, "live ✓")
         await until(pilot, lambda: pilot.app.screen.query_one(CatalogTree).line_count() > 1, "the catalog")
+        yield pilot
+
+
+@asynccontextmanager
+async def at_the_screen(stage: Stage, person: User) -> AsyncIterator[Pilot[None]]:
+    """Over the real launcher, signed in as `person`, connected, with the catalog there."""
+    # The stage's agent is in this process and starts a child while the application has replaced sys.stderr, whose
+    # file number multiprocessing would hand on.
+    resource_tracker.ensure_running()
+    profile = load_profile(environ=stage.environment(person))
+    app = P0App(LauncherBackend(profile), clock=time.time, state=None)
+    app.animation_level = "none"
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await shows(pilot, "live ✓", "agent ✓")
+        await until(pilot, lambda: app.screen.query_one(CatalogTree).line_count() > 5, "the catalog")
         yield pilot
 
 

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from multiprocessing import resource_tracker
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 import pytest
-from textual.pilot import Pilot
 
-from fix_tui import screen_text, shows, until
+from fix_tui import at_the_screen, screen_text, shows, until
 from p0_access.errors import P0Error
-from p0_demo.identity_provider import User
 from p0_demo.stage import PEOPLE, Stage
 from p0_launcher.profile import load
 from p0_tui.app import P0App
 from p0_tui.launcher_backend import LauncherBackend
 from p0_tui.screens.work import WorkScreen
-from p0_tui.widgets.catalog import CatalogTree
 from p0_tui.widgets.editor import Editor
 from p0_tui.widgets.safe_input import SafeInput
 
@@ -75,20 +70,6 @@ class Signed:
         out, _ = await child.communicate()
         self.out += out.decode()
         return child.returncode or 0
-
-
-@asynccontextmanager
-async def at_the_screen(stage: Stage, person: User) -> AsyncIterator[Pilot[None]]:
-    # The stage's agent is in this process and starts a child while the application has replaced sys.stderr, whose
-    # file number multiprocessing would hand on.
-    resource_tracker.ensure_running()
-    profile = load(environ=stage.environment(person))
-    app = P0App(LauncherBackend(profile), clock=time.time, state=None)
-    app.animation_level = "none"
-    async with app.run_test(size=(120, 40), notifications=True) as pilot:
-        await shows(pilot, "live ✓", "agent ✓")
-        await until(pilot, lambda: app.screen.query_one(CatalogTree).line_count() > 5, "the catalog")
-        yield pilot
 
 
 async def test_draft_approve_psql_and_give_back(stage: Stage) -> None:

@@ -16,7 +16,7 @@ from p0_access.messages.views import RequestSummary, RequestView
 from p0_tui.asked import draft_of
 from p0_tui.backend import Backend
 from p0_tui.export import export
-from p0_tui.modes.messages import CopyWanted, Failed, Tell
+from p0_tui.modes.messages import CopyWanted, EndWanted, Failed, Tell
 from p0_tui.safe import safe
 from p0_tui.screens.ask_path import AskPathScreen
 from p0_tui.widgets.line_view import LineView
@@ -32,6 +32,7 @@ class HistoryMode(Container):
         Binding("escape", "leave", "Back to the list", show=False),
         Binding("x", "export", "Export", show=False),
         Binding("y", "copy", "Copy the command", show=False),
+        Binding("X", "end", "End it now", show=False),
     ]
 
     def __init__(self, backend: Backend, *, clock: Callable[[], float]) -> None:
@@ -89,6 +90,14 @@ class HistoryMode(Container):
             self.post_message(Failed(error))
         else:
             self.post_message(Tell(safe(f"Exported {len(requests)} requests to {path.absolute()}")))
+
+    def action_end(self) -> None:
+        """Somebody's request or access; only those may whom the rules let."""
+        chosen = self.query_one(RequestList).chosen
+        if chosen is not None and chosen.state.final:
+            self.post_message(Tell(safe(f"{chosen.rid} is over already.")))
+        elif chosen is not None:
+            self.post_message(EndWanted(chosen))
 
     def action_copy(self) -> None:
         draft = None if self._view is None else draft_of(self._view)

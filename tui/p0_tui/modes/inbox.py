@@ -18,11 +18,10 @@ from p0_access.messages.views import RequestView
 from p0_tui.assessment import writes
 from p0_tui.backend import Choice
 from p0_tui.emergency import is_open
-from p0_tui.modes.messages import Failed, ListsChanged, Tell
+from p0_tui.modes.messages import EndWanted, Failed, ListsChanged, Tell
 from p0_tui.modes.reviewing import Reviewing
 from p0_tui.narrowing import Narrowed
 from p0_tui.safe import safe, stacked
-from p0_tui.screens.confirm import ConfirmScreen
 from p0_tui.screens.confirm_typed import ConfirmTypedScreen
 from p0_tui.screens.narrow import NarrowScreen
 from p0_tui.widgets.decision_box import DecisionBox
@@ -73,7 +72,7 @@ class InboxMode(Reviewing):
         if emergency is not None and choice == "approve":
             self._ask_whether_looked_at(emergency)
         elif emergency is not None:
-            self._end_now(emergency)
+            self._end(emergency)
         elif (review := self._decidable) is not None:
             self._ask(choice, [review], ())
         else:
@@ -100,7 +99,7 @@ class InboxMode(Reviewing):
     def _say_why_not(self) -> None:
         why = None if self._view is None or self._review is None else self._why_not(self._view)
         if why is None and self._emergency is not None:
-            why = "It was given already: A says that you looked at it, X ends it now."
+            why = "It was given already: A says that you looked at it, X ends it, if you may."
         self.post_message(Tell(safe(why or "There is nothing verified here to decide."), bad=True))
 
     @work(exclusive=True, group="gather")
@@ -169,22 +168,11 @@ class InboxMode(Reviewing):
             self.post_message(Tell(safe(f"You looked at {view.rid}: {said}.")))
         self.post_message(ListsChanged())
 
-    @work(group="sign")
-    async def _end_now(self, emergency: Afterwards) -> None:
-        if self._view is not None and self._view.state.final:
+    def _end(self, emergency: Afterwards) -> None:
+        if self._view is None or self._view.state.final:
             self.post_message(Tell(safe(f"{emergency.rid} is over already. A says that you looked at it.")))
-            return
-        head = safe(f"End {emergency.rid} of {emergency.requestor} now", "bold")
-        what = safe("Its sessions end at once. Its review stays open until somebody has looked at it.")
-        if not await self.app.push_screen_wait(ConfirmScreen(stacked((head, what)), "signs that it ends")):
-            return
-        try:
-            view = await self._backend.revoke(emergency.rid)
-        except P0Error as error:
-            self.post_message(Failed(error))
         else:
-            self.post_message(Tell(safe(f"{view.rid} is {(view.end_cause or view.state.value).replace('_', ' ')}.")))
-        self.post_message(ListsChanged())
+            self.post_message(EndWanted(self._view))
 
     @on(DecisionBox.Decided)
     def _decided(self, message: DecisionBox.Decided) -> None:

@@ -6,7 +6,7 @@ from textual.content import Content
 from textual.message import Message
 
 from p0_access.errors import P0Error
-from p0_access.messages.views import RequestView
+from p0_access.messages.views import RequestSummary, RequestView
 from p0_tui.backend import Draft
 from p0_tui.safe import joined, safe
 
@@ -38,6 +38,14 @@ class OpenPsql(Message):
 
 class ListsChanged(Message):
     """Something was done that the lists should show."""
+
+
+class EndWanted(Message):
+    """Somebody's access, request, allowance or delegation is to end now."""
+
+    def __init__(self, request: RequestSummary) -> None:
+        super().__init__()
+        self.request = request
 
 
 class DatabaseWanted(Message):

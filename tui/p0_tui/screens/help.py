@@ -57,7 +57,7 @@ SECTIONS: Final[dict[str, Section]] = {
             ("X", "deny: the same, with a comment that says why"),
             ("n", "approve less: strike permissions, shorten the time"),
             ("Space", "mark; A and X then decide all that are marked"),
-            ("A and X", "of an emergency: say that you have looked at it; end it now"),
+            ("A and X", "of an emergency: say that you looked at it; end it, if you may"),
             ("Enter", "read the request; j and k scroll"),
             ("Esc", "back to the list; nothing is decided"),
         ),
@@ -67,6 +67,7 @@ SECTIONS: Final[dict[str, Section]] = {
         (
             ("/", "filter"),
             ("Enter", "read one; Esc goes back"),
+            ("X", "end somebody's access now, if you may"),
             ("x", "export what the filter leaves, as JSON or CSV"),
             ("y", "copy the p0 psql command"),
         ),

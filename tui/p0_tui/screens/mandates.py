@@ -106,5 +106,5 @@ class MandatesScreen(Dialog[Wanted | None]):
 def _detail(item: RequestSummary) -> Content:
     lines = [field("id", item.rid, "bold"), field("what", item.summary), field("why", item.reason or "not said")]
     if item.kind == "allow":
-        lines.append(field("used", f"for {item.used} requests"))
+        lines.append(field("used", "for one request" if item.used == 1 else f"for {item.used} requests"))
     return stacked(lines)

@@ -1,17 +1,19 @@
-"""Allowances and delegations from the work screen: listed, signed after they were restated, withdrawn."""
+"""What is signed from the work screen beside requests and decisions: allowances, delegations, and the end of what
+somebody has. Each is restated first."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from textual import work
+from textual import on, work
+from textual.content import Content
 
 from p0_access.errors import P0Error
 from p0_access.messages.views import RequestSummary, State
 from p0_access.permissions.permission import Permission
 from p0_tui.errors import TuiError
-from p0_tui.modes.messages import Failed, Tell
+from p0_tui.modes.messages import EndWanted, Failed, ListsChanged, Tell
 from p0_tui.safe import safe, stacked
 from p0_tui.screens.confirm import ConfirmScreen
 from p0_tui.screens.connected import Connected
@@ -93,6 +95,26 @@ class Mandating(Connected):
 
     async def _withdraw(self, mandate: RequestSummary) -> None:
         question = stacked((safe(f"Withdraw {mandate.rid}", "bold"), safe(mandate.summary)))
-        if await self.app.push_screen_wait(ConfirmScreen(question, "signs that it ends now")):
-            view = await self._backend.revoke(mandate.rid)
-            self.post_message(Tell(safe(f"{view.rid} is {(view.end_cause or view.state.value).replace('_', ' ')}.")))
+        await self._revoke(mandate.rid, question)
+
+    @on(EndWanted)
+    @work(exclusive=True, group="end")
+    async def _end(self, message: EndWanted) -> None:
+        """Whoever may not is told so by the server or the agent: the rules name who may."""
+        item = message.request
+        who = item.requestor.email or item.requestor.sub
+        head = safe(f"End {item.rid} of {who} on {item.database} now", "bold")
+        question = stacked(
+            (head, safe(item.summary), safe("Its sessions end at once. It is recorded that you ended it."))
+        )
+        try:
+            await self._revoke(item.rid, question)
+        except P0Error as error:
+            self.post_message(Failed(error))
+
+    async def _revoke(self, rid: str, question: Content) -> None:
+        if not await self.app.push_screen_wait(ConfirmScreen(question, "signs that it ends now")):
+            return
+        view = await self._backend.revoke(rid)
+        self.post_message(Tell(safe(f"{view.rid} is {(view.end_cause or view.state.value).replace('_', ' ')}.")))
+        self.post_message(ListsChanged())

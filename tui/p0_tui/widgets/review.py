@@ -73,7 +73,7 @@ class ReviewPane(VerticalScroll, can_focus=True):
         if disabled:
             head.append(safe(f"✗ {disabled}", "bold $text-warning"))
         else:
-            can = "A looked at it, X end it now" if is_open(view) else "A approve, X deny, n approve less"
+            can = "A looked at it, X end it, if you may" if is_open(view) else "A approve, X deny, n approve less"
             head.append(joined((safe("✓ verified", "bold $text-success"), safe(f"  {can}: each asks before it signs"))))
         if narrowed is not None:
             head.extend(_narrowed_lines(review, narrowed))

@@ -101,13 +101,13 @@ async def test_an_open_review_is_in_the_inbox_and_closed_by_a_word_of_what_was_f
         await shows(
             pilot,
             "● emergency",
-            "✓ verified A looked at it, X end it now: each asks before it signs",
+            "✓ verified A looked at it, X end it, if you may: each asks before it signs",
             "! an emergency: dba are told",
             "! emergency, to be looked at within 1d",
             "reason orders are stuck",
         )
         await pilot.press("n")
-        await shows(pilot, "It was given already: A says that you looked at it, X ends it now.")
+        await shows(pilot, "It was given already: A says that you looked at it, X ends it, if you may.")
         await pilot.press("A")
         await shows(pilot, f"You have looked at this emergency of mara@corp.example, {view.rid}:")
         await pilot.press("enter")
@@ -128,7 +128,7 @@ async def test_an_emergency_is_ended_from_the_inbox_after_a_question(world: Worl
         await pilot.press("ctrl+o", "3")
         await shows(pilot, "✓ verified")
         await pilot.press("X")
-        await shows(pilot, f"End {view.rid} of mara@corp.example now", "Its review stays open")
+        await shows(pilot, f"End {view.rid} of mara@corp.example on mydatabase now", "Its sessions end at once.")
         await pilot.press("escape", "X", "enter")
         await shows(pilot, f"{view.rid} is revoked.")
         assert world.revoked == [view.rid]
