@@ -26,6 +26,15 @@ SCHEMAS: Final = ("hr", "public", "shop", "util")
 PATH: Final = ("public",)
 ROUNDS: Final = 5
 LIMIT: Final = 0.002
+DEEP: Final = (
+    "SELECT * FROM information_schema.columns",
+    "SELECT * FROM information_schema.routines",
+    "SELECT * FROM information_schema.attributes",
+    "SELECT * FROM information_schema.table_privileges",
+    "SELECT * FROM information_schema.key_column_usage",
+)
+"""Views of information_schema whose trees are the longest that people ask for."""
+DEEP_LIMIT: Final = 0.025
 
 
 async def run(table: Table) -> None:
@@ -70,6 +79,8 @@ async def _measure(table: Table, connection: Connection) -> None:
 
     table.add("bare Parse", await _times(known, bare), baseline=True)
     table.add("analysed and decoded", await _times(known, analysed), limit=LIMIT)
+    deep = [Piece(analysed=each, command="SELECT") for each in DEEP]
+    table.add("views of information_schema", await _times(deep, analysed), limit=DEEP_LIMIT)
     table.add("and its path and names, known", await _times(known, known_names))
     table.add("and its path and names, looked up", await _times(known, named))
 

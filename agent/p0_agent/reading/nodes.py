@@ -13,6 +13,7 @@ chosen name could forge nodes in it. Names are cut at 63 bytes, so only names fu
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Final, NoReturn
 
 from p0_agent.errors import AgentError
@@ -23,13 +24,14 @@ MAX_DEPTH: Final = 20_000
 _LINE: Final = 77
 """Bytes without a space that may have made the server break a line where there is none (LINELEN, less one)."""
 
-_PLAIN: Final = r"(?:[^ \n\t(){}\\]|\\.)+"
+_PLAIN: Final = r"(?:[^ \n\t(){}\\]|\\.)[^ \n\t(){}\\]*+(?:\\.[^ \n\t(){}\\]*+)*+"
 _CONSTANT: Final = r"[0-9]+[ \n]\[[-0-9 \n]*\]"
-_TOKEN: Final = re.compile(
-    rf"[()}}]|\{{[A-Z][A-Z0-9_]*|:[A-Za-z_][A-Za-z0-9_]*(?:[ \n](?:{_CONSTANT}|{_PLAIN}))?|{_CONSTANT}|{_PLAIN}|\S",
-    re.DOTALL,
-)
+_FIELD: Final = r":[A-Za-z_][A-Za-z0-9_]*+"
+_TOKEN: Final = rf"[()}}]|\{{[A-Z][A-Z0-9_]*|{_FIELD}(?:[ \n](?:{_CONSTANT}|{_PLAIN}))?|{_CONSTANT}|{_PLAIN}|\S"
 """Brackets; `{LABEL`; `:field`, with its value if that is no node and no list; a value; whatever else is refused."""
+
+_LEFT_OUT: Final = rf"[ \n](?:{_PLAIN}|\((?:[ \n]*+{_PLAIN})*+[ \n]*+\))"
+"""The value of a field that nobody wants: no node, and no list with one in it."""
 
 _DATUM: Final = re.compile(r"([0-9]{1,10})[ \n]\[((?:[ \n]-?[0-9]{1,3})*)[ \n]\]\Z")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,20}\Z")
@@ -96,15 +98,34 @@ class Datum(bytes):
 Value = Node | list["Value"] | Numbers | Datum | str | None
 
 
-def parse(text: str) -> Value:
-    """The tree of a whole text; raises `TreeError`."""
+def parse(text: str, wanted: frozenset[str]) -> Value:
+    """The tree of a whole text; raises `TreeError`. Of fields that are not `wanted` only nodes, and lists with nodes in
+    them, are kept: most of a tree are places and numbers that say nothing about permissions."""
     data = text.encode(errors="surrogatepass")
     if len(data) > MAX_BYTES:
         _refuse(f"it is longer than {MAX_BYTES} bytes")
-    runs = data.replace(b"\\\n", b"\\\\").replace(b"\n", b" ").split(b" ")  # a line may end in an escaped space
-    if "\ufffd" in text or max(map(len, runs)) >= _LINE:
+    if "\ufffd" in text or _broken(data):
         _refuse("a name in it is too long to be told apart from what follows")
-    return _built(_TOKEN.findall(text))
+    return _built(_tokens(wanted).findall(text))
+
+
+@cache
+def _tokens(wanted: frozenset[str]) -> re.Pattern[str]:
+    """Finds each token, past the fields that nobody wants before it."""
+    others = rf":(?!(?:{'|'.join(sorted(wanted))})[ \n]){_FIELD[1:]}"
+    return re.compile(rf"(?:[ \n]*+{others}{_LEFT_OUT})*+[ \n\t]*+({_TOKEN})", re.DOTALL)
+
+
+def _broken(data: bytes) -> bool:
+    """Whether so many bytes come without a space that a line may have been broken among them."""
+    data = data.replace(b"\\\n", b"\\\\").replace(b"\n", b" ")  # a line may end in an escaped space
+    at, last = 0, len(data) - _LINE
+    while at <= last:
+        space = data.rfind(b" ", at, at + _LINE)
+        if space < 0:
+            return True
+        at = space + 1
+    return False
 
 
 def _built(tokens: list[str]) -> Value:

@@ -73,7 +73,7 @@ def read(text: str, version: int) -> Tree:
     """The tree that a server of this major version printed for one statement; raises `TreeError`."""
     if version not in VERSIONS:
         _refuse(f"the trees of PostgreSQL {version} are not known")
-    found = parse(text)
+    found = parse(text, _WANTED)
     queries = found if isinstance(found, list) else []
     if not queries or not all(isinstance(each, Node) and each.label == "QUERY" for each in queries):
         _refuse("it is not a list of queries")
@@ -270,6 +270,14 @@ _USES: Final[dict[str, tuple[str, str, str]]] = {
     "TABLESAMPLECLAUSE": ("tsmhandler", "", ""),
     "WINDOWFUNC": ("winfnoid", "", ""),
 }
+
+_WANTED: Final = frozenset(name for names in _USES.values() for name in names if name) | words(
+    """
+    args checkAsUser commandType constvalue cteList ctelevelsup ctematerialized ctename ctequery cterefcount
+    insertedCols querySource relid requiredPerms rtekind selectedCols updatedCols
+    """
+)
+"""The fields that are looked at here."""
 
 # Nodes that need nothing themselves. Before PostgreSQL 16 some had other labels.
 _PLAIN: Final = words(

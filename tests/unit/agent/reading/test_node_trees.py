@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import string
 import time
 
 import pytest
@@ -11,9 +12,25 @@ from hypothesis import strategies as st
 
 from p0_agent.reading.nodes import MAX_DEPTH, Datum, Node, Numbers, TreeError, parse
 
+NAMES = (
+    "after",
+    "before",
+    "constant",
+    "empty",
+    "flag",
+    "name",
+    "names",
+    "nested",
+    "nodes",
+    "none",
+    "nothing",
+    "number",
+)
+WANTED = frozenset((*string.ascii_lowercase, *NAMES, "oids", "set", "varno"))
 
-def node(text: str) -> Node:
-    found = parse(text)
+
+def node(text: str, wanted: frozenset[str] = WANTED) -> Node:
+    found = parse(text, wanted)
     assert isinstance(found, Node)
     return found
 
@@ -83,7 +100,7 @@ def test_lines_break_where_spaces_are() -> None:
 )
 def test_what_is_not_in_the_notation_is_refused(text: str) -> None:
     with pytest.raises(TreeError):
-        parse(text)
+        parse(text, WANTED)
 
 
 @pytest.mark.parametrize("ask", ["number", "flag", "numbers", "nodes"])
@@ -98,9 +115,9 @@ def test_a_line_broken_inside_of_a_name_is_refused() -> None:
     """The server breaks a line of 78 bytes without a space anywhere, even after a backslash: what follows is bare."""
     name = "\\{" * 38 + "\\"
     with pytest.raises(TreeError, match="too long"):
-        parse(f"{{A :n\n{name}\n}}}}")
+        parse(f"{{A :n\n{name}\n}}}}", WANTED)
     with pytest.raises(TreeError, match="too long"):
-        parse("{A :n\n" + "\\\n" * 20 + "x" * 37 + "\\\n}}")
+        parse("{A :n\n" + "\\\n" * 20 + "x" * 37 + "\\\n}}", WANTED)
     assert node(f"{{A :n {'x' * 63} :m {'é' * 31}}}").fields["n"] == "x" * 63
 
 
@@ -108,9 +125,12 @@ def test_depth_and_length_cost_no_more_than_time_in_proportion() -> None:
     deep = MAX_DEPTH - 1
     begun = time.process_time()
     with pytest.raises(TreeError):
-        parse("(\n" * (MAX_DEPTH + 1) + ")\n" * (MAX_DEPTH + 1))
-    assert isinstance(parse("(\n" * deep + ")\n" * deep), list)
-    parse("{A :b (" + "{C :d 1 :e (b 1 2)} " * 50_000 + ")}")
+        parse("(\n" * (MAX_DEPTH + 1) + ")\n" * (MAX_DEPTH + 1), WANTED)
+    assert isinstance(parse("(\n" * deep + ")\n" * deep, WANTED), list)
+    parse("{A :b (" + "{C :d 1 :e (b 1 2)} " * 50_000 + ")}", WANTED)
+    for unwanted in (":y 1 ", ":y (", ":y (b ", ":y \\", "1 [ "):
+        with contextlib.suppress(TreeError):
+            parse("{A " + unwanted * 200_000 + "}", frozenset({"b"}))
     assert time.process_time() - begun < 5
 
 
@@ -122,7 +142,25 @@ def test_whatever_a_name_holds_it_stays_one_value(name: str) -> None:
     assert (found.number("before"), found.number("after"), len(found.fields)) == (1, 2, 3)
 
 
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=12))
+def test_whatever_an_unwanted_name_holds_it_takes_nothing_along(name: str) -> None:
+    if name[0] in '<"0123456789+-.' or "\ufffd" in name:
+        name = "n"
+    text = f'{{A :before 1 :name {printed(name)} :list ("{printed(name)}" "n") :after {{B :name {printed(name)}}}}}'
+    found = node(text, frozenset({"before", "after"}))
+    assert found.fields.keys() == {"before", "after"}
+    inner = found.fields["after"]
+    assert isinstance(inner, Node)
+    assert (found.number("before"), inner.fields) == (1, {})
+
+
+def test_fields_that_nobody_wants_are_kept_for_the_nodes_in_them() -> None:
+    found = node("{A :x 1 :y (b 1 2) :z <> :list ({B :x 1 :b 2}) :one {C :x (i 1)} :w ((1)) :b 3}", frozenset({"b"}))
+    assert found.fields.keys() == {"list", "one", "w", "b"}
+    assert [each.fields for each in found.nodes("list")] == [{"b": "2"}]
+
+
 @given(st.text(max_size=60))
 def test_any_text_is_a_tree_or_refused(text: str) -> None:
     with contextlib.suppress(TreeError):
-        parse(text)
+        parse(text, WANTED)
