@@ -10,7 +10,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
@@ -32,6 +32,10 @@ from p0_launcher.wallet import Awaited, Held, Wallet
 
 if TYPE_CHECKING:
     from p0_launcher.needs import Needs
+
+
+END_SECONDS: Final = 10
+"""How long the agent is given to answer to an end, which the server has by then."""
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
@@ -222,7 +226,7 @@ class Workflow:
             raise UsageError(f"{view.rid} is over already: {view.end_cause or view.state}", code="already_ended")
         signer = await self._session.signer()
         signed = signer.sign_end(agent=view.agent.thumbprint, rh=named(view), act=act, comment=comment)
-        return await self._api.end(view.rid, signed, wait=MAX_WAIT)
+        return await self._api.end(view.rid, signed, wait=END_SECONDS)
 
     async def needs(self, intent: Intent) -> Needs:
         """The permissions that the SQL of `intent` needs, to ask for those, for any statement over them."""

@@ -159,9 +159,12 @@ def _print(view: RequestView, *, trace: bool, json: bool) -> None:
 
 
 def _print_end(view: RequestView, *, json: bool) -> None:
-    from p0_launcher.render import state_of
+    from p0_launcher.render import clock, state_of
 
     if json:
         out_json(view)
-    else:
-        note(f"p0: {view.rid} is {state_of(view)}")
+        return
+    note(f"p0: {view.rid} is {state_of(view)}")
+    if not view.state.final:
+        late = "" if view.not_after is None else f", and at {clock(view.not_after)} in any case"
+        note(f"p0: your word is recorded, and its agent has not answered yet; it ends when it does{late}")
