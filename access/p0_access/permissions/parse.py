@@ -23,6 +23,10 @@ Node = dict[str, Any]
 _DECODE: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
 
+MAX_TREE_BYTES: Final = 1_500_000
+"""As JSON. What people write takes some ten times as much as its text; this ends lists of names and nothing else."""
+
+
 class Statement(msgspec.Struct, frozen=True, kw_only=True):
     """One statement of a text: its node, and where it stands, in characters."""
 
@@ -49,15 +53,36 @@ def _tree(sql: str, places: Places) -> list[Node]:
     result = lib.pg_query_parse(sql.encode())
     try:
         check_error(result)
-        statements: list[Node] = _DECODE(result.parse_tree).get("stmts", [])
+        tree = result.parse_tree
+        if len(tree) > MAX_TREE_BYTES:
+            raise ReadingError("the SQL has too many parts", code="too_complex", hint="Split it.")
+        statements: list[Node] = _DECODE(tree).get("stmts", [])
     except PgQueryError as error:
         line, column = places.line_and_column(max(error.cursorpos - 1, 0))  # this one place counts characters
-        raise ReadingError(error.message, code="syntax_error", line=line, column=column) from error
+        raise ReadingError(
+            error.message, code="syntax_error", hint=_elsewhere(error.message), line=line, column=column
+        ) from error
     except RecursionError as error:
         raise ReadingError("the SQL is nested too deeply", code="too_complex", hint="Split it.") from error
     finally:
         lib.pg_query_free_parse_result(result)
     return statements
+
+
+# How other databases and their clients say what PostgreSQL says otherwise.
+_ELSEWHERE: Final = {
+    "`": 'PostgreSQL quotes names as "name".',
+    "use": "A connection is to one database; write the schema before the name.",
+    "describe": "In psql that is \\d and the table's name.",
+    "desc": "In psql that is \\d and the table's name.",
+    "kill": "In PostgreSQL that is pg_terminate_backend(pid).",
+    "go": "A statement ends with a semicolon.",
+}
+
+
+def _elsewhere(message: str) -> str | None:
+    _, _, near = message.partition('at or near "')
+    return _ELSEWHERE.get(near.removesuffix('"').lower())
 
 
 def same_meaning(one: str, other: str) -> bool:

@@ -10,11 +10,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from p0_access.permissions.builtin import OPAQUE_FUNCTIONS, BuiltinFunction
-from p0_access.permissions.infer import names
+from p0_access.permissions.infer import names, refusals, settings
 from p0_access.permissions.infer.charges import Reason, SequenceUse
 from p0_access.permissions.infer.context import TEMPORARY, Context, RefusedError
 from p0_access.permissions.infer.scope import Level
-from p0_access.permissions.infer.settings import is_harmless
 from p0_access.permissions.infer.tree import integer, literal, opened, strings
 from p0_access.permissions.parse import Node
 from p0_access.permissions.permission import Kind, Permission
@@ -68,13 +67,15 @@ def charge(
         _charge_sequence(context, level, name, arguments[0], place)
         return
     if function.private:
-        raise RefusedError("restricted_function", f"{name} may be called by superusers only", place)
+        raise refusals.restricted_function(name, place)
     if name in _LARGE_OBJECTS:
         _charge_large_object(context, level, name, arguments, place)
     elif name == "set_config" and len(arguments) == 3:
-        _check_setting(arguments[0], place)
+        _check_setting(arguments[0], literal(arguments[1]), place)
+    elif name == "current_setting" and arguments:
+        settings.check_shown(literal(arguments[0]) or "", place)
     elif name in OPAQUE_FUNCTIONS and not _is_clear(context, name, arguments):
-        raise opaque(name, place)
+        raise refusals.call(name, place)
     for each in function.regclass:
         text = literal(arguments[each]) if each < len(arguments) else None
         if text is not None:
@@ -93,10 +94,13 @@ def _is_clear(context: Context, name: str, arguments: Sequence[Node]) -> bool:
     return name == "ts_rewrite" and len(arguments) == 3  # with two, the second one is a query
 
 
-def _check_setting(argument: Node, place: int) -> None:
+def _check_setting(argument: Node, value: str | None, place: int) -> None:
     setting = literal(argument)
-    if setting is None or not is_harmless(setting):
-        raise opaque("set_config", place)
+    if setting is None:
+        raise RefusedError(
+            "opaque_function", "which setting set_config changes is known only when it runs", place, "Write its name."
+        )
+    settings.check_changed(setting, value, place)
 
 
 def _charge_large_object(context: Context, level: Level, name: str, arguments: Sequence[Node], place: int) -> None:
@@ -120,15 +124,6 @@ def _charge_large_object(context: Context, level: Level, name: str, arguments: S
     for privilege in privileges:
         permission = Permission(Kind.LARGE_OBJECT, None, str(number), None, privilege)
         context.callers.need(permission, Reason(level.clause, place))
-
-
-def opaque(name: str, place: int) -> RefusedError:
-    return RefusedError(
-        "opaque_function",
-        f"{name} runs or reads what its arguments say, which cannot be known before it runs",
-        place,
-        "Write the query itself, or ask for a role.",
-    )
 
 
 def _charge_sequence(context: Context, level: Level, name: str, argument: Node, place: int) -> None:

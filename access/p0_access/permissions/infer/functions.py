@@ -14,7 +14,7 @@ from typing import Final
 from p0_access.permissions import builtin
 from p0_access.permissions.builtin import SYSTEM_TYPE
 from p0_access.permissions.catalog import Function
-from p0_access.permissions.infer import bodies, builtin_calls, expressions, names, signatures, types
+from p0_access.permissions.infer import bodies, builtin_calls, expressions, names, refusals, signatures, types
 from p0_access.permissions.infer.charges import Reason
 from p0_access.permissions.infer.context import Context, RefusedError, refuse_unreadable
 from p0_access.permissions.infer.scope import MISSING, AmbiguousError, Columns, Entry, Level, read_target
@@ -177,7 +177,7 @@ def charge(context: Context, function: Function, clause: str, place: int) -> Non
         if function.name in builtin.OPAQUE_EXTENSION_FUNCTIONS or function.name.startswith(
             builtin.OPAQUE_EXTENSION_PREFIXES
         ):
-            raise builtin_calls.opaque(function.name, place)
+            raise refusals.call(function.name, place)
     else:
         bodies.expand_function(context, function, clause, place)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from p0_access.permissions.infer import making, names
+from p0_access.permissions.infer import making, names, refusals
 from p0_access.permissions.infer.charges import Reason
 from p0_access.permissions.infer.context import Context
 from p0_access.permissions.parse import Node
@@ -34,15 +34,16 @@ def read_refresh(context: Context, node: Node) -> str:
 
 
 def _maintain(context: Context, tables: Sequence[Node], command: str) -> str:
+    maintain = context.catalog.server_version >= _MAINTAIN_SINCE
     if not tables:
-        raise making.not_inferred(command)
+        raise refusals.maintenance(command, named=False, maintain=maintain)
     context.writes = True
     for table in tables:
         found = names.relation(context, table, command.lower())
         if names.made_here(context, found):
             continue
-        if context.catalog.server_version < _MAINTAIN_SINCE:
-            raise making.not_inferred(command)
+        if not maintain:
+            raise refusals.maintenance(command, named=True, maintain=False)
         place = table.get("location", 0)
         context.charges.need(relation(found.schema, found.name, "MAINTAIN"), Reason(command.lower(), place))
     return command

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from p0_access.permissions.catalog import Column, Relation, RelationKind
-from p0_access.permissions.infer import expressions, names, select, statements
+from p0_access.permissions.infer import expressions, names, refusals, select, statements
 from p0_access.permissions.infer.charges import Charges, Reason
 from p0_access.permissions.infer.context import TEMPORARY, Context, RefusedError
 from p0_access.permissions.infer.scope import Columns, Item, Level, RelationColumns
@@ -52,7 +52,7 @@ def read_into(context: Context, into: Node, columns: Columns) -> None:
 def read_create_as(context: Context, node: Node) -> str:
     """CREATE [TEMPORARY] TABLE … AS query."""
     if node.get("objtype") != "OBJECT_TABLE":
-        raise not_inferred("CREATE MATERIALIZED VIEW")
+        raise refusals.owners("CREATE MATERIALIZED VIEW")
     kind, query = opened(node["query"])
     with context.charging(Charges()) as charges:
         if kind == "ExecuteStmt":
@@ -72,7 +72,7 @@ def read_create(context: Context, node: Node) -> str:
     """CREATE TEMPORARY TABLE: its types are looked up, its defaults and checks read; LIKE reads the other table."""
     target = node["relation"]
     if target.get("relpersistence") != _TEMPORARY or "inhRelations" in node or "ofTypename" in node:
-        raise not_inferred("CREATE")
+        raise refusals.owners("CREATE TABLE")
     columns: list[Column] = []
     later: list[Node] = []
     for kind, element in map(opened, node.get("tableElts", ())):
@@ -91,7 +91,7 @@ def read_create(context: Context, node: Node) -> str:
 def read_view(context: Context, node: Node) -> str:
     """CREATE TEMPORARY VIEW: what it reads is charged to whoever reads it."""
     if node["view"].get("relpersistence") != _TEMPORARY:
-        raise not_inferred("CREATE VIEW")
+        raise refusals.owners("CREATE VIEW")
     charges = Charges()
     with context.charging(charges):
         _, columns = select.read_query(context, None, node["query"])
@@ -105,7 +105,7 @@ def read_view(context: Context, node: Node) -> str:
 def read_sequence(context: Context, node: Node) -> str:
     """CREATE TEMPORARY SEQUENCE."""
     if node["sequence"].get("relpersistence") != _TEMPORARY:
-        raise not_inferred("CREATE SEQUENCE")
+        raise refusals.owners("CREATE SEQUENCE")
     _make(context, node["sequence"], (), "create", kind="sequence")
     return "CREATE SEQUENCE"
 
@@ -130,7 +130,7 @@ def read_drop(context: Context, node: Node) -> str:
         parts = strings(items(each)) if kind == "List" else ()
         found = context.session.made.get(parts[-1]) if parts else None
         if found is None or (len(parts) > 1 and parts[-2] != found.schema):
-            raise not_inferred("DROP")
+            raise refusals.owners("DROP", node)
         del context.session.made[found.name]
         context.session.views.pop(found.name, None)
     context.writes = True
@@ -150,7 +150,7 @@ def read_alter(context: Context, node: Node) -> str:
         elif kind == "AT_AlterColumnType":
             names.type_name(context, command["def"]["ColumnDef"]["typeName"], "alter")
         elif kind not in _HARMLESS_CHANGES:
-            raise not_inferred("ALTER TABLE")
+            raise refusals.owners("ALTER TABLE")
     context.session.made[made.name] = Relation(
         schema=made.schema, name=made.name, kind=made.kind, columns=tuple(columns)
     )
@@ -234,7 +234,7 @@ def _read_constraints(context: Context, made: Relation, nodes: Iterable[Node]) -
         if members.get("contype") == "CONSTR_FOREIGN" and not names.made_here(
             context, names.relation(context, members["pktable"], "references")
         ):
-            raise not_inferred("REFERENCES")
+            raise refusals.owners("REFERENCES")
         if "raw_expr" in members:
             expressions.read_expression(context, level, members["raw_expr"])
 
@@ -249,18 +249,9 @@ def _own(context: Context, table: Node, command: str) -> Relation:
     """What the session made; refuses anything else."""
     found = context.session.made.get(table["relname"])
     if found is None or table.get("schemaname", found.schema) not in (found.schema, "pg_temp"):
-        raise not_inferred(command)
+        raise refusals.owners(command)
     context.writes = True
     return found
-
-
-def not_inferred(command: str) -> RefusedError:
-    """The refusal of what only an owner may do."""
-    return RefusedError(
-        "unsupported_statement",
-        f"{command} changes what exists or who may do what, and is not inferred",
-        hint="Ask for a role that may do this (--role), or use a migration.",
-    )
 
 
 Reader = Callable[[Context, Node], str]

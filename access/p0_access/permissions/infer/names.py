@@ -7,6 +7,7 @@ from typing import Final
 
 from p0_access.permissions.builtin import SCHEMAS
 from p0_access.permissions.catalog import Column, Relation, Type
+from p0_access.permissions.infer import refusals
 from p0_access.permissions.infer.charges import Access, FreeAccess, Reason
 from p0_access.permissions.infer.context import TEMPORARY, Context, RefusedError, refuse_unreadable
 from p0_access.permissions.infer.tree import strings
@@ -123,11 +124,7 @@ class RestrictedAccess(FreeAccess):
             raise self._refusal()
 
     def _refusal(self) -> RefusedError:
-        return RefusedError(
-            "restricted_catalog",
-            f"{self.relation.schema}.{self.relation.name} can be read by superusers only",
-            self._place,
-        )
+        return refusals.restricted_relation(self.relation.schema, self.relation.name, self._place)
 
 
 def type_name(context: Context, node: Node, clause: str) -> tuple[str, str] | None:

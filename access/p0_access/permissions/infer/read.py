@@ -134,12 +134,13 @@ def _read_one(index: int, statement: Statement, places: Places, context: Context
         )
     at = places.character(refusal.location) if refusal.location >= 0 else statement.start
     line, column = places.line_and_column(at)
+    quoted = refusal.code == "unknown_column" and places.text[at : at + 1] == '"'
     return Refused(
         index=index,
         text=text,
         code=refusal.code,
         message=str(refusal),
-        hint=refusal.hint,
+        hint=refusal.hint or ("A text is written in single quotes." if quoted else None),
         line=line,
         column=column,
     )

@@ -98,6 +98,15 @@ def read_transaction(context: Context, node: Node) -> str:
     return command
 
 
+def read_constraints(context: Context, node: Node) -> str:
+    """SET CONSTRAINTS: nothing but USAGE on the schemas that it names."""
+    for each in node.get("constraints", ()):
+        table = each["RangeVar"]
+        if "schemaname" in table:
+            context.name_schema(table["schemaname"], "set constraints", table.get("location", 0))
+    return "SET CONSTRAINTS"
+
+
 def read_discard(context: Context, node: Node) -> str:
     if node.get("target") in (None, "DISCARD_ALL"):
         context.session.prepared.clear()

@@ -5,21 +5,24 @@ from __future__ import annotations
 
 from typing import Final
 
+from p0_access.permissions.infer import refusals
 from p0_access.permissions.infer.context import Context, RefusedError
+from p0_access.permissions.infer.tree import literal
 from p0_access.permissions.parse import Node
 from p0_access.permissions.wordlist import words
 
 # They change how long a statement runs or how its result looks, never what it means or who runs it.
 _HARMLESS_SETTINGS: Final = words(
     """
-    application_name bytea_output client_min_messages cpu_index_tuple_cost cpu_operator_cost cpu_tuple_cost
-    cursor_tuple_fraction datestyle deadlock_timeout default_statistics_target default_transaction_deferrable
-    default_transaction_isolation effective_cache_size effective_io_concurrency extra_float_digits from_collapse_limit
-    hash_mem_multiplier idle_in_transaction_session_timeout idle_session_timeout intervalstyle jit join_collapse_limit
-    lc_monetary lc_numeric lc_time lock_timeout maintenance_io_concurrency max_parallel_workers_per_gather
-    parallel_leader_participation parallel_setup_cost parallel_tuple_cost plan_cache_mode random_page_cost seq_page_cost
-    statement_timeout temp_buffers timezone transaction_deferrable transaction_isolation transaction_read_only
-    transaction_timeout work_mem xmlbinary
+    application_name bytea_output check_function_bodies client_min_messages cpu_index_tuple_cost cpu_operator_cost
+    cpu_tuple_cost cursor_tuple_fraction datestyle deadlock_timeout default_statistics_target
+    default_transaction_deferrable default_transaction_isolation default_transaction_read_only effective_cache_size
+    effective_io_concurrency extra_float_digits from_collapse_limit hash_mem_multiplier
+    idle_in_transaction_session_timeout idle_session_timeout intervalstyle jit join_collapse_limit lc_monetary
+    lc_numeric lc_time lock_timeout maintenance_io_concurrency max_parallel_workers_per_gather
+    parallel_leader_participation parallel_setup_cost parallel_tuple_cost plan_cache_mode random_page_cost
+    seq_page_cost statement_timeout synchronous_commit temp_buffers timezone transaction_deferrable
+    transaction_isolation transaction_read_only transaction_timeout work_mem xmlbinary
     """
 )
 _HARMLESS_PREFIXES: Final = ("enable_", "geqo", "jit_")
@@ -37,9 +40,51 @@ _HIDDEN_SETTINGS: Final = words(
 )
 
 
-def is_harmless(name: str) -> bool:
-    """Whether changing a setting changes neither what a statement means nor who runs it."""
-    return name.lower() in _HARMLESS_SETTINGS or name.lower().startswith(_HARMLESS_PREFIXES)
+# Of these only values under which statements mean what they meant when they were read.
+_HARMLESS_VALUES: Final = {
+    "client_encoding": words("utf8 utf-8 unicode"),
+    "standard_conforming_strings": words("on true yes 1"),
+    "row_security": words("off on true false"),
+}
+# What stands before the dot of a setting that anybody may make up; those of languages change what bodies mean.
+_OF_LANGUAGES: Final = words("plpgsql plperl plperlu pltcl pltclu plpython3u")
+
+
+def check_changed(name: str, value: str | None, place: int = -1) -> None:
+    """Refuses a change of a setting that alters what statements mean or who runs them. `value` is None for the default,
+    or one that is not known."""
+    setting = name.lower()
+    if setting == "search_path":
+        raise RefusedError(
+            "search_path",
+            "SET search_path changes what the names after it mean",
+            place,
+            "Write schemas before names, or give --search-path.",
+        )
+    if setting in ("role", "session_authorization"):
+        raise RefusedError(
+            "set_role", "a session runs as the login it was made for", place, "Ask for the role itself (--role)."
+        )
+    known = _HARMLESS_VALUES.get(setting, frozenset())
+    made_up = "." in setting and setting.partition(".")[0] not in _OF_LANGUAGES
+    if not (
+        setting in _HARMLESS_SETTINGS
+        or setting.startswith(_HARMLESS_PREFIXES)
+        or made_up
+        or (value or "").lower() in known
+    ):
+        raise RefusedError(
+            "unsupported_statement",
+            f"the setting {name} may change what statements mean or do",
+            place,
+            f"Leave it out, or set it to {' or '.join(sorted(known))}." if known else "Leave it out.",
+        )
+
+
+def check_shown(name: str, place: int = -1) -> None:
+    """Refuses to show what is kept from ordinary roles."""
+    if name.lower() in _HIDDEN_SETTINGS:
+        raise refusals.restricted_setting(name, place)
 
 
 def read_set(context: Context, node: Node) -> str:
@@ -47,27 +92,12 @@ def read_set(context: Context, node: Node) -> str:
     name = node.get("name", "").lower()
     if node["kind"] == "VAR_RESET_ALL" or name in ("transaction", "session characteristics"):
         return "RESET" if node["kind"] == "VAR_RESET_ALL" else "SET"
-    if name == "search_path":
-        raise RefusedError(
-            "search_path",
-            "SET search_path changes what the names after it mean",
-            hint="Write schemas before names, or give --search-path.",
-        )
-    if name in ("role", "session_authorization"):
-        raise RefusedError(
-            "set_role", "a session runs as the login it was made for", hint="Ask for the role itself (--role)."
-        )
-    if not is_harmless(name):
-        raise RefusedError(
-            "unsupported_statement",
-            f"the setting {name} may change what statements mean or do",
-            hint="Only settings that shape time and output may be changed.",
-        )
+    arguments = node.get("args", ())
+    check_changed(name, literal(arguments[0]) if len(arguments) == 1 else None)
     return "RESET" if node["kind"] == "VAR_RESET" else "SET"
 
 
 def read_show(context: Context, node: Node) -> str:
     del context
-    if node["name"].lower() in _HIDDEN_SETTINGS:
-        raise RefusedError("restricted_setting", f"{node['name']} is shown to superusers only")
+    check_shown(node["name"])
     return "SHOW"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Final
 
@@ -13,12 +12,13 @@ from p0_access.permissions.infer import (
     making,
     merge,
     policies,
+    refusals,
     select,
     session,
     settings,
     utility,
 )
-from p0_access.permissions.infer.context import Context, RefusedError
+from p0_access.permissions.infer.context import Context
 from p0_access.permissions.parse import Node
 
 
@@ -26,7 +26,7 @@ def read_statement(context: Context, kind: str, node: Node) -> str:
     """Charges one statement to `context`; the name of its command."""
     reader = _READERS.get(kind)
     if reader is None:
-        raise _not_understood(kind)
+        raise refusals.statement(kind)
     command = reader(context, node)
     policies.charge_all(context)
     return command
@@ -81,6 +81,7 @@ _READERS: Final[dict[str, Callable[[Context, Node], str]]] = {
     "TransactionStmt": session.read_transaction,
     "VariableSetStmt": settings.read_set,
     "VariableShowStmt": settings.read_show,
+    "ConstraintsSetStmt": session.read_constraints,
     "DiscardStmt": session.read_discard,
     "ListenStmt": session.read_listen,
     "UnlistenStmt": session.read_unlisten,
@@ -88,22 +89,3 @@ _READERS: Final[dict[str, Callable[[Context, Node], str]]] = {
     **making.READERS,
     **maintenance.READERS,
 }
-
-_OPAQUE: Final = {"DoStmt": "DO"}
-_WORD: Final = re.compile(r"[A-Z][a-z]*")
-
-
-def _not_understood(kind: str) -> RefusedError:
-    command = _OPAQUE.get(kind)
-    if command is not None:
-        return RefusedError(
-            "opaque_statement",
-            f"what {command} runs is known only when it runs",
-            hint="Write the statements themselves, or ask for a role.",
-        )
-    words = " ".join(_WORD.findall(kind.removesuffix("Stmt"))).upper()
-    return RefusedError(
-        "unsupported_statement",
-        f"{words} changes what exists or who may do what, and is not inferred",
-        hint="Ask for a role that may do this (--role), or use a migration.",
-    )
