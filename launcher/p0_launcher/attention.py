@@ -13,6 +13,11 @@ def call(text: str, *, to: TextIO | None = None) -> None:
     stream = sys.stderr if to is None else to
     if not stream.isatty():
         return
-    shown = "".join(each for each in text if each.isprintable())
-    stream.write(f"\x1b]9;{shown}\x07\a")
+    stream.write(sequence(text))
     stream.flush()
+
+
+def sequence(text: str) -> str:
+    """What a terminal takes for it."""
+    shown = "".join(each for each in text if each.isprintable())
+    return f"\x1b]9;{shown}\x07\a"

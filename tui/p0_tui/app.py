@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from rich.text import Text
+from textual import on
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import Screen
 from textual.worker import WorkerFailed
 
+from p0_launcher.attention import sequence
 from p0_tui.backend import Backend
 from p0_tui.drafts import Drafts
+from p0_tui.modes.messages import Decided
 from p0_tui.private_file import write_private
 from p0_tui.psql import Handover
 from p0_tui.safe import safe, visible
@@ -124,6 +127,12 @@ class P0App(App[None]):
         """By the server's clock, whose times the countdowns go to. Small differences may be the wire's."""
         ahead = self._backend.server_ahead()
         return self._clock() + (ahead if abs(ahead) > NOTICED_SECONDS else 0.0)
+
+    @on(Decided)
+    def _call(self, message: Decided) -> None:
+        """The bell, and a notice on the desktop where the terminal can: as `p0 psql` does when its wait is over."""
+        if self._driver is not None:
+            self._driver.write(sequence(message.text))
 
     def _leave_for(self, handover: Handover) -> None:
         self.handover = handover

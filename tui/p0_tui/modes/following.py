@@ -12,7 +12,7 @@ from textual.message import Message
 from p0_access.errors import P0Error
 from p0_access.messages.views import Event, RequestView
 from p0_tui.backend import Backend
-from p0_tui.modes.messages import Failed
+from p0_tui.modes.messages import Decided, Failed
 from p0_tui.safe import EMPTY, joined, safe
 from p0_tui.widgets.pane import Pane
 from p0_tui.widgets.status import StatusPane
@@ -82,8 +82,10 @@ class Following(Pane):
             access = await self._backend.open(rid)
         except P0Error as error:
             self.post_message(Failed(error))
+            self.post_message(Decided(f"p0: {error}"))
         else:
             self.post_message(self.Ready(access))
+            self.post_message(Decided(f"p0: {rid} is ready"))
         self._refetch(rid)
 
     def _show(self, view: RequestView) -> None:

@@ -28,6 +28,14 @@ class Failed(Message):
         self.error = error
 
 
+class Decided(Message):
+    """The wait for a request is over, as `text` says: somebody who looks elsewhere is called."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+
 class OpenPsql(Message):
     """psql is wanted on the access of `rid`."""
 

@@ -44,7 +44,6 @@ class Launching(Navigation):
     @on(Following.Ready)
     def _ready(self, message: Following.Ready) -> None:
         self._banner.show_access(message.access)
-        self.app.bell()
         self.post_message(ListsChanged())
 
     def action_psql(self) -> None:
