@@ -31,7 +31,7 @@ from p0_server.databases import ONLINE_SECONDS
 from p0_server.jwks import KeyFetcher
 from p0_server.notices import outbox
 from p0_server.store.migrations import steps
-from p0_server.store.protocol import Store, StoredAgent
+from p0_server.store.protocol import Remark, Store, StoredAgent
 from p0_server.store.sqlite import SqliteStore
 
 CERTIFICATE_DAYS: Final = 21
@@ -135,10 +135,12 @@ async def _store(settings: Settings, sha256: str | None, clock: Callable[[], flo
     except P0Error as error:
         return [failed("store", error)]
     try:
+        running = await store.remarked("rules")
+        in_use = sha256 if running is None else running.said.get("rules_sha256")
         return [
             fact("store", f"{path} is whole, {path.stat().st_size // 1024} KiB"),
-            *await _running(store, sha256, clock),
-            *await _agents(settings, store, sha256, clock),
+            *_running(running, sha256, clock),
+            *await _agents(settings, store, sha256 or in_use, clock),
             *await _undelivered(settings, store),
         ]
     except P0Error as error:
@@ -163,9 +165,8 @@ def _examined(path: Path) -> Finding | None:
     return None
 
 
-async def _running(store: Store, sha256: str | None, clock: Callable[[], float]) -> list[Finding]:
+def _running(remark: Remark | None, sha256: str | None, clock: Callable[[], float]) -> list[Finding]:
     """What the server that runs, or ran last, said of its rules."""
-    remark = await store.remarked("rules")
     if remark is None:
         return []
     since = _ago(remark.at, clock)

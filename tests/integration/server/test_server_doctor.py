@@ -84,6 +84,7 @@ async def test_rules_that_differ_and_an_agent_that_is_away(plane: Plane) -> None
 async def test_a_bad_file_of_rules_is_told_with_what_the_server_does(
     plane: Plane, caplog: pytest.LogCaptureFixture
 ) -> None:
+    await plane.agent.announce(rules_sha256=sha256_b64u(RULES.encode()))
     (plane.directory / "rules.yaml").write_text("version: 1\nrules: nonsense\n")
     async with asyncio.timeout(60):
         while True:
@@ -97,6 +98,7 @@ async def test_a_bad_file_of_rules_is_told_with_what_the_server_does(
     assert kept[0] == "error"
     assert "it kept its old ones: " in kept[1]
     assert sha256_b64u(RULES.encode()) in in_use[1]
+    assert "goes by other rules" not in text(tuple(found))  # than those that the server keeps
 
 
 async def test_before_anything_ever_ran(tmp_path: Path) -> None:
