@@ -69,13 +69,22 @@ async def test_a_request_in_flight_survives_kill_9_of_server_and_agent(unattende
             while await state_of_or_none(stage, rid) is None:
                 pass
         assert await state_of(stage, rid) == "pending"
-        approving = await p0(stage, PAT, "approve", rid, "--yes")  # the agent is away: taken, and waits for it
-        assert approving.status in {0, 75}, approving
+        other = (await p0(stage, DANA, "request", "-d", DATABASE, "-c", MARKETS, "--reason", "x")).out.strip()
+        approving, taken_back = await asyncio.gather(
+            p0(stage, PAT, "approve", rid, "--yes"), p0(stage, DANA, "relinquish", other)
+        )  # the agent is away: they are taken, and wait for it
+        assert (approving.status, taken_back.status) == (0, 0), (approving, taken_back)
+        assert f"your approval of {rid} is recorded, and its agent" in approving.err
+        assert "your word is recorded, and its agent has not answered yet" in taken_back.err
         async with part(stage, "agent"):
             ran = await finish(asking)
             assert ran.status == 0, ran
             assert "@example.com" in ran.out
-            assert (await p0(stage, DANA, "relinquish", rid)).status == 0
+            relinquished = await p0(stage, DANA, "relinquish", rid)
+            assert (relinquished.status, "is ended" in relinquished.err) == (0, True), relinquished
+            async with asyncio.timeout(30):
+                while await state_of(stage, other) != "ended":
+                    pass
             assert await stage.leases() == []
 
 
