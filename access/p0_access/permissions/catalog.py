@@ -116,6 +116,11 @@ class Function(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
     settings: tuple[str, ...] = ()
     unreadable: bool = False
 
+    @property
+    def identity(self) -> str:
+        """The arguments that GRANT … ON FUNCTION tells it by."""
+        return self.arguments if self.types is None else ", ".join(self.types)
+
 
 class Type(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """A type outside pg_catalog that is not a relation's row type. `columns` are those of a composite type; `checks`

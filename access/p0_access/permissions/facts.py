@@ -17,6 +17,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     tags: Tags
     columns: dict[tuple[str, str], tuple[str, ...]]
     sequence_owners: dict[tuple[str, str], tuple[tuple[str, str], ...]]
+    definers: frozenset[tuple[str, str]]
 
 
 def facts(catalog: Catalog, permissions: Iterable[Permission]) -> Facts:
@@ -35,7 +36,18 @@ def facts(catalog: Catalog, permissions: Iterable[Permission]) -> Facts:
         tags=comment_tags(catalog, concerned),
         columns=columns,
         sequence_owners={sequence: tuple(sorted(relations)) for sequence, relations in owners.items()},
+        definers=_definers(catalog, concerned),
     )
+
+
+def _definers(catalog: Catalog, concerned: tuple[Permission, ...]) -> frozenset[tuple[str, str]]:
+    """Of the functions that permissions are on, those that run with their owners' rights."""
+    named = {(item.schema or "", item.object or "") for item in concerned if item.kind is Kind.FUNCTION}
+    if not named:
+        return frozenset()
+    return frozenset(
+        (each.schema, f"{each.name}({each.identity})") for each in catalog.functions if each.security_definer
+    ).intersection(named)
 
 
 _ON_RELATIONS = frozenset({Kind.RELATION, Kind.COLUMN, Kind.ANY_COLUMN})

@@ -29,7 +29,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
     `tags` maps (schema, relation, column) to tags found in comments. `columns` has the columns of every relation that a
     permission is on as a whole. `sequence_owners` maps (schema, sequence) to the relations among whose column defaults
-    it is. `reach_unknown` says that what owner-run code does on the caller's behalf is not all in `reached`.
+    it is. `definers` are the (schema, signature) of functions that run with their owners' rights. `reach_unknown` says
+    that what owner-run code does on the caller's behalf is not all in `reached`.
     """
 
     requestor: Requestor
@@ -40,6 +41,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     tags: dict[tuple[str, str, str], frozenset[str]] = msgspec.field(default_factory=dict)
     columns: dict[tuple[str, str], tuple[str, ...]] = msgspec.field(default_factory=dict)
     sequence_owners: dict[tuple[str, str], tuple[tuple[str, str], ...]] = msgspec.field(default_factory=dict)
+    definers: frozenset[tuple[str, str]] = frozenset()
     reach_unknown: bool = False
     ttl: int | None = None
     reason: str = ""

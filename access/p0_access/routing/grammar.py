@@ -189,8 +189,12 @@ RESOURCE: Final = Table(
         "relations": texts("Tables and views, with their columns: schema.relation."),
         "columns": texts("Columns: schema.relation.column."),
         "tags": texts("Columns with one of these tags, declared at the top.", pattern=f"^{TAG}$"),
-        "functions": texts("Functions: schema.name, or schema.name(integer, date)."),
+        "functions": texts(
+            "Functions: schema.name, or schema.name(integer, date). SECURITY DEFINER ones are named without a glob."
+        ),
         "sequences": texts("Sequences: schema.sequence."),
+        "types": texts("Types that PUBLIC may not use: schema.type."),
+        "large_objects": texts("Large objects, by their OIDs."),
         "roles": texts("Roles that are asked for by name."),
     },
     required=("databases",),

@@ -92,7 +92,7 @@ class RuleIndex:
                 self._place(position, rule)
             elif not resource.selects or resource.selects_relations:
                 self.whole.add(position, rule)
-            if not resource.selects or resource.functions or resource.sequences or resource.roles:
+            if not resource.selects or resource.selects_others:
                 self.elsewhere.append(position)
 
     @property

@@ -160,6 +160,8 @@ def _resource(wide_rule: Rule, narrow_rule: Rule) -> bool:
     roles = isinstance(narrow_rule.approval, Deny) if everything else narrow.roles is not None
     if roles and not _of_roles(wide_rule, narrow.roles):
         return False
+    if not _definers(wide_rule, narrow_rule):
+        return False
     if not wide.selects:
         return True
     if everything:
@@ -168,6 +170,8 @@ def _resource(wide_rule: Rule, narrow_rule: Rule) -> bool:
         (not narrow.selects_relations or _relations(wide, narrow))
         and (narrow.functions is None or _patterns(wide.functions or (), narrow.functions))
         and (narrow.sequences is None or _patterns(wide.sequences or (), narrow.sequences))
+        and (narrow.types is None or _patterns(wide.types or (), narrow.types))
+        and (narrow.large_objects is None or _patterns(wide.large_objects or (), narrow.large_objects))
     )
 
 
@@ -175,6 +179,20 @@ def _of_roles(wide: Rule, narrow: tuple[Pattern, ...] | None) -> bool:
     if not wide.resource.selects:
         return isinstance(wide.approval, Deny)
     return narrow is not None and wide.resource.roles is not None and _patterns(wide.resource.roles, narrow)
+
+
+def _definers(wide: Rule, narrow: Rule) -> bool:
+    """Whether `wide` decides for the functions that run with their owners' rights as far as `narrow` is about them: by
+    denying, or by naming what that names."""
+    if isinstance(wide.approval, Deny):
+        return True
+    named = narrow.resource.functions or ()
+    if isinstance(narrow.approval, Deny):
+        if not narrow.resource.selects:
+            return False
+    else:
+        named = tuple(each for each in named if not each.is_glob)
+    return _patterns(tuple(each for each in wide.resource.functions or () if not each.is_glob), named)
 
 
 def _relations(wide: Resource, narrow: Resource) -> bool:

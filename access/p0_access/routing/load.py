@@ -200,6 +200,8 @@ def _resource(rule: Fields, tags: tuple[str, ...], access: Access) -> Resource:
         tags=None if named is None else frozenset(named),
         functions=fields.items("functions", parse_function),
         sequences=fields.items("sequences", _sequences),
+        types=fields.items("types", _types),
+        large_objects=fields.items("large_objects", _one("oid")),
         roles=fields.items("roles", _one("role")),
     )
 
@@ -269,6 +271,10 @@ def _relations(text: str) -> Pattern:
 
 def _sequences(text: str) -> Pattern:
     return parse_pattern(text, "schema", "sequence")
+
+
+def _types(text: str) -> Pattern:
+    return parse_pattern(text, "schema", "type")
 
 
 def _columns(text: str) -> Pattern:

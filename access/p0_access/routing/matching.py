@@ -54,8 +54,9 @@ def request_misfit(rule: Rule, question: Question, windows: Windows) -> str | No
     return None
 
 
-def object_misfit(rule: Rule, permission: Permission) -> str | None:
-    """What of the object, or of the privilege on it, the rule is not for; its columns are left to `column_misfit`."""
+def object_misfit(rule: Rule, permission: Permission, *, definer: bool = False) -> str | None:
+    """What of the object, or of the privilege on it, the rule is not for; its columns are left to `column_misfit`.
+    `definer` says that it is a function that runs with its owner's rights: a rule gives it only by its name."""
     resource = rule.resource
     if resource.schemas is not None:
         schema = permission.object if permission.kind is Kind.SCHEMA else permission.schema
@@ -65,6 +66,8 @@ def object_misfit(rule: Rule, permission: Permission) -> str | None:
     misfit = on_object(rule, permission)
     if misfit is not None:
         return misfit
+    if definer and not isinstance(rule.approval, Deny) and not _names_function(rule, permission):
+        return "the function runs with its owner's rights, and the rule does not name it"
     if rule.access.privileges is not None and permission.privilege not in rule.access.privileges:
         return f"the privilege is not {spell(sorted(rule.access.privileges))}"
     return None
@@ -121,10 +124,20 @@ def _other_misfit(rule: Rule, permission: Permission) -> str | None:
         return None if fits else f"the function is not {spell(resource.functions)}"
     if permission.kind is Kind.SEQUENCE and resource.sequences is not None:
         return None if _any_fits(resource.sequences, schema, name) else f"it is not {spell(resource.sequences)}"
+    if permission.kind is Kind.TYPE and resource.types is not None:
+        return None if _any_fits(resource.types, schema, name) else f"the type is not {spell(resource.types)}"
+    if permission.kind is Kind.LARGE_OBJECT and resource.large_objects is not None:
+        return None if _any_fits(resource.large_objects, name) else f"it is not {spell(resource.large_objects)}"
     if permission.kind is Kind.ROLE and resource.roles is not None:
         return None if _any_fits(resource.roles, name) else f"the role is not {spell(resource.roles)}"
     everything = not resource.selects and (permission.kind is not Kind.ROLE or isinstance(rule.approval, Deny))
     return None if everything else f"the rule is not about a {noun}"
+
+
+def _names_function(rule: Rule, permission: Permission) -> bool:
+    schema, name = permission.schema or "", permission.object or ""
+    named = [each for each in rule.resource.functions or () if not each.is_glob]
+    return any(each.fits_function(schema, name) for each in named)
 
 
 def _any_fits(patterns: Iterable[Pattern], *names: str) -> bool:

@@ -63,6 +63,11 @@ class Pattern(msgspec.Struct, frozen=True, dict=True):
         """Of a pattern without a glob, the one row of names that it fits."""
         return tuple(part.text for part in self.parts) if all(part.literal for part in self.parts) else None
 
+    @property
+    def is_glob(self) -> bool:
+        """Whether it may fit more than one name."""
+        return self._names is None
+
     def fits_function(self, schema: str, signature: str) -> bool:
         """`signature` is the name with its identity arguments, as in `rate(integer, date)`."""
         name = signature

@@ -48,6 +48,7 @@ def ask(
         tags=known.tags,
         columns=known.columns,
         sequence_owners=known.sequence_owners,
+        definers=known.definers,
         reach_unknown=reach_unknown,
         ttl=ttl,
         reason=reason,

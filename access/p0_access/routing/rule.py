@@ -46,6 +46,8 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     tags: frozenset[str] | None = None
     functions: tuple[Pattern, ...] | None = None
     sequences: tuple[Pattern, ...] | None = None
+    types: tuple[Pattern, ...] | None = None
+    large_objects: tuple[Pattern, ...] | None = None
     roles: tuple[Pattern, ...] | None = None
 
     @cached_property
@@ -60,7 +62,13 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def selects(self) -> bool:
         """Whether it names objects at all; if not, it is about everything in its databases and schemas."""
-        return self.selects_relations or any(each is not None for each in (self.functions, self.sequences, self.roles))
+        return self.selects_relations or self.selects_others
+
+    @cached_property
+    def selects_others(self) -> bool:
+        """Whether it names objects that are no relations."""
+        others = (self.functions, self.sequences, self.types, self.large_objects, self.roles)
+        return any(each is not None for each in others)
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from p0_access.permissions.permission import Permission
+from p0_access.permissions.permission import Kind, Permission
 from p0_access.routing.decision import Question
 from p0_access.routing.matching import (
     RELATION_LIKE,
@@ -111,7 +111,7 @@ class Selection:
         rule = self.rules[position]
         found = (
             self._request_misfit(position)
-            or object_misfit(rule, permission)
+            or object_misfit(rule, permission, definer=self._is_definer(permission))
             or self._column_misfit(position, permission, column)
         )
         assert found is not None, "asked why a rule that matches doesn't"
@@ -161,10 +161,16 @@ class Selection:
             known = (
                 self._fits_request(position)
                 and (rule.follows_reach or not fitting.reached)
-                and object_misfit(rule, permission) is None
+                and object_misfit(rule, permission, definer=self._is_definer(permission)) is None
             )
             fitting.known[position] = known
         return known
+
+    def _is_definer(self, permission: Permission) -> bool:
+        """Whether it is on a function that runs with its owner's rights."""
+        if permission.kind is not Kind.FUNCTION:
+            return False
+        return (permission.schema or "", permission.object or "") in self._question.definers
 
     def _near(self, permission: Permission, column: str) -> list[int]:
         """Rules that look at columns, of which those that fit this one are among; in order."""

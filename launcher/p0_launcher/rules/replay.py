@@ -120,6 +120,7 @@ def question_of(request: Request, admission: Admission, catalog: Catalog) -> Que
         tags=known.tags,
         columns=known.columns,
         sequence_owners=known.sequence_owners,
+        definers=known.definers,
         reach_unknown=any(warning.code == "reach_unknown" for warning in admission.warnings),
         ttl=request.ttl,
         reason=request.reason,

@@ -129,9 +129,7 @@ def arity(function: Function) -> tuple[int, int | None]:
 
 def identity(function: Function) -> str:
     """The arguments that GRANT … ON FUNCTION tells it by."""
-    if function.types is not None:
-        return ", ".join(function.types)
-    return function.arguments
+    return function.identity
 
 
 def signature(function: Function) -> str:

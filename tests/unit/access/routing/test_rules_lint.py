@@ -6,7 +6,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fix_routing import AUTO, CONNECT, DBA, DENY, EMAIL, FUNCTION, MARKET, NAME, ROLE, SEQUENCE, on, question, rules
+from fix_routing import (
+    AUTO,
+    CONNECT,
+    DBA,
+    DEFINER,
+    DENY,
+    EMAIL,
+    FUNCTION,
+    LARGE_OBJECT,
+    MARKET,
+    NAME,
+    ROLE,
+    SEQUENCE,
+    TYPE,
+    on,
+    question,
+    rules,
+)
 from p0_access.permissions.permission import Permission
 from p0_access.routing.decide import route
 from p0_access.routing.lint import KnownGroups, lint
@@ -28,7 +45,7 @@ def codes(found: RuleSet, **more: object) -> list[tuple[str, int]]:
     [
         (on(""), on("relations: [enterprise.markets]")),
         (on("relations: ['enterprise.*']"), on("relations: [enterprise.markets, 'enterprise.a*']")),
-        (on("schemas: ['e*']"), on("schemas: ['ent*'], functions: [enterprise.rate]")),
+        (on("schemas: ['e*']"), on("schemas: ['ent*'], functions: ['enterprise.rate*']")),
         (on("relations: ['*.*']"), on("columns: ['*.customers.email']")),
         (on("", DENY), on("roles: [reporting]")),
         (on("roles: ['rep*']"), on("roles: [reporting]")),
@@ -44,6 +61,8 @@ def test_a_rule_below_one_that_takes_all_of_it_is_found(first: str, second: str)
 @pytest.mark.parametrize(
     ("first", "second"),
     [
+        (on(""), on("functions: [enterprise.rate]")),  # which may run with its owner's rights
+        (on("functions: ['enterprise.*']"), on("functions: [enterprise.rate]")),
         (on("relations: [enterprise.markets]"), on("")),
         (on("relations: ['enterprise.a?']"), on("relations: ['enterprise.a*']")),
         (on(""), on("roles: [reporting]")),
@@ -61,12 +80,13 @@ def test_a_rule_that_still_decides_something_is_not(first: str, second: str) -> 
 
 RESOURCES = ("", "relations: ['*.*']", "relations: ['enterprise.m*']", "relations: [enterprise.customers]",
              "columns: ['*.*.email']", "tags: [pii]", "functions: ['*.*']", "sequences: ['enterprise.*']",
+             "functions: [enterprise.close_books]", "types: ['enterprise.*']", "large_objects: ['*']",
              "roles: ['*']", "schemas: [enterprise]", "schemas: ['e*'], relations: ['*.*']")  # fmt: skip
 MORE = ("access: {privileges: [SELECT]}", "access: {privileges: [SELECT, EXECUTE, MEMBER]}",
         "requestor: {groups: [analysts]}", "requestor: {groups: [dba]}",
         "when: {days: [mon], timezone: UTC}")  # fmt: skip
 SOME_RULE = st.builds(on, st.sampled_from(RESOURCES), st.sampled_from((AUTO, DBA, DENY)), st.sampled_from(("", *MORE)))
-ASKED: tuple[Permission, ...] = (EMAIL, NAME, MARKET, FUNCTION, SEQUENCE, ROLE, CONNECT)
+ASKED: tuple[Permission, ...] = (EMAIL, NAME, MARKET, FUNCTION, DEFINER, TYPE, LARGE_OBJECT, SEQUENCE, ROLE, CONNECT)
 
 
 @settings(max_examples=150, deadline=None)
@@ -77,7 +97,8 @@ def test_what_is_called_unreachable_never_decides(written: list[str]) -> None:
     names = {rule.name for rule in found.rules if rule.line in dead}
     for granted in ASKED:
         for reached in ((), (EMAIL,), (FUNCTION,)):
-            trace = route(found, question(granted, reached=reached)).trace
+            asked = question(granted, reached=reached, definers=frozenset({("enterprise", "close_books(date)")}))
+            trace = route(found, asked).trace
             assert names.isdisjoint({item.rule for item in trace})
 
 

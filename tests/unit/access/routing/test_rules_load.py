@@ -46,6 +46,8 @@ rules:
       schemas: [enterprise]
       functions: ["enterprise.rate(integer, date)"]
       sequences: ["enterprise.*"]
+      types: [enterprise.mood]
+      large_objects: ["4711"]
       roles: [reporting]
     access: {kinds: [role, statement]}
     approval: {auto: true}

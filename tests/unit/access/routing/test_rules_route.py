@@ -10,10 +10,12 @@ from fix_routing import (
     CONNECT,
     DANA,
     DBA,
+    DEFINER,
     DENY,
     EMAIL,
     FUNCTION,
     INSERT,
+    LARGE_OBJECT,
     MARKET,
     NAME,
     NOON,
@@ -22,6 +24,7 @@ from fix_routing import (
     SEQUENCE,
     TAGGED,
     TEMPORARY,
+    TYPE,
     VIEW,
     on,
     question,
@@ -32,6 +35,7 @@ from p0_access.permissions.catalog import Catalog, Column, Relation
 from p0_access.permissions.permission import Kind, Permission, any_column, column, connect, relation, usage
 from p0_access.routing.decide import route
 from p0_access.routing.decision import Denied, NeedsApproval
+from p0_access.routing.explain import explain_trace
 from p0_access.routing.question import ask
 
 MARKETS = on("relations: [enterprise.markets]")
@@ -63,6 +67,22 @@ CASES = [
     ("a rule about relations is not about functions", [on('relations: ["*.*"]')], [FUNCTION], "deny"),
     ("a rule about functions is not about relations", [on('functions: ["*.*"]')], [MARKET], "deny"),
     ("a rule about everything is about functions", [on("schemas: [enterprise]")], [FUNCTION], "auto"),
+    ("a definer function by a rule about everything", [on("")], [DEFINER], "deny"),
+    ("a definer function by a glob", [on('functions: ["enterprise.*"]')], [DEFINER], "deny"),
+    ("a definer function by its name", [on("functions: [enterprise.close_books]")], [DEFINER], "auto"),
+    ("a definer function by its arguments", [on("functions: [enterprise.close_books(date)]")], [DEFINER], "auto"),
+    ("another overload of it", [on("functions: [enterprise.close_books(text)]")], [DEFINER], "deny"),
+    ("beside a glob that fits", [on('functions: ["enterprise.*", enterprise.rate]')], [DEFINER], "deny"),
+    ("a denial need not name it", [on("", DENY), on("functions: [enterprise.close_books]")], [DEFINER], "deny"),
+    ("a type", [on("types: [enterprise.mood]")], [TYPE], "auto"),
+    ("another type", [on("types: [enterprise.euros]")], [TYPE], "deny"),
+    ("a type in its schema", [on("schemas: [enterprise]")], [TYPE], "auto"),
+    ("a rule about types is about nothing else", [on('types: ["*.*"]')], [MARKET], "deny"),
+    ("a large object", [on('large_objects: ["4711"]')], [LARGE_OBJECT], "auto"),
+    ("another large object", [on('large_objects: ["471"]')], [LARGE_OBJECT], "deny"),
+    ("any large object", [on('large_objects: ["*"]')], [LARGE_OBJECT], "auto"),
+    ("a large object is in no schema", [on('schemas: ["*"]')], [LARGE_OBJECT], "deny"),
+    ("a rule about everything", [on("")], [LARGE_OBJECT], "auto"),
     ("a sequence on its own", [on("sequences: [enterprise.orders_id_seq]")], [SEQUENCE], "auto"),
     ("a sequence is no relation", [on('relations: ["*.*"]')], [SEQUENCE], "deny"),
     ("a role", [on("roles: [reporting]")], [ROLE], "auto"),
@@ -90,7 +110,14 @@ CASES = [
     ("given", "granted", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
 )
 def test_verdicts(given: list[str], granted: list[Permission], expected: str) -> None:
-    assert verdict(route(rules(*given), question(*granted))) == expected
+    asked = question(*granted, definers=frozenset({("enterprise", "close_books(date)")}))
+    assert verdict(route(rules(*given), asked)) == expected
+
+
+def test_why_a_rule_does_not_give_a_definer_function() -> None:
+    asked = question(DEFINER, definers=frozenset({("enterprise", "close_books(date)")}))
+    told = "\n".join(explain_trace(route(rules(on("")), asked).trace))
+    assert "runs with its owner's rights, and the rule does not name it" in told
 
 
 REQUESTORS = [
