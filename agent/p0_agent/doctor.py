@@ -11,6 +11,7 @@ from typing import Final
 
 import httpx
 
+from p0_access.certificates import TRUSTED_BY, untrusted
 from p0_access.errors import P0Error
 from p0_access.findings import Finding, fact, failed
 from p0_access.permissions.permission import Kind
@@ -20,7 +21,7 @@ from p0_access.routing.load import load as load_rules
 from p0_access.routing.pins import check_pins
 from p0_agent.config import Settings, agent_key
 from p0_agent.errors import ServerUnavailableError
-from p0_agent.link import ServerLink
+from p0_agent.link import ServerLink, verify
 from p0_agent.postgres import differences, hardening, selfcheck
 from p0_agent.postgres.connections import Connections
 from p0_agent.setup import connections_to, current_directory, read_file
@@ -73,10 +74,15 @@ def _rules(settings: Settings) -> tuple[str | None, list[Finding]]:
 async def _server(url: str) -> list[Finding]:
     """Whether it answers as a server would; who it is shows when the agent announces itself."""
     try:
-        async with httpx.AsyncClient(timeout=SERVER_SECONDS, follow_redirects=False, trust_env=False) as client:
+        async with httpx.AsyncClient(
+            timeout=SERVER_SECONDS, follow_redirects=False, trust_env=False, verify=verify(url)
+        ) as client:
             response = await client.get(url.rstrip("/") + "/v1/health")
             status = response.json().get("status") if response.is_success else None
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError, AttributeError):
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, AttributeError) as error:
+        if (problem := untrusted(error)) is not None:
+            told = f"the certificate of {url} is not trusted: {problem}"
+            return [Finding(level="gap", place="server", what=told, fix=TRUSTED_BY)]
         status = None
     if status != "ok":
         hint = "accesses still end in time; new ones wait until it answers"

@@ -49,7 +49,11 @@ async def test_a_request_in_flight_survives_kill_9_of_server_and_agent(unattende
                 pass
         await signed_in(stage)
         await reachable(stage)
-        stranger = await p0(stage, DANA, "whoami", SSL_CERT_FILE="")
+        doctor = ("agent", "doctor", "--config", str(stage.directory / "agent.toml"))
+        stranger, examined = await asyncio.gather(
+            *(p0(stage, DANA, *command, SSL_CERT_FILE="") for command in (("whoami",), doctor))
+        )
+        assert f"the certificate of {stage.server} is not trusted" in examined.out, examined
         assert stranger.status == 69, stranger
         assert stranger.err.startswith(
             f"p0: the certificate of {stage.server} is not trusted: self-signed certificate\n"
