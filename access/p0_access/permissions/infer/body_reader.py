@@ -29,13 +29,15 @@ _ATOMIC: Final = "begin atomic"
 
 
 class Body:
-    """A body that was read: `context` holds what it costs, `locks` the relations it reads from, for FOR UPDATE."""
+    """A body that was read: `context` holds what it costs, `locks` the relations it reads from, for FOR UPDATE, and
+    `weight` is how many things it costs or reaches."""
 
-    __slots__ = ("context", "locks")
+    __slots__ = ("context", "locks", "weight")
 
     def __init__(self, context: Context, locks: tuple[Relation, ...] = ()) -> None:
         self.context = context
         self.locks = locks
+        self.weight = context.charges.weight() + len(context.reached) + len(locks)
 
 
 def view(context: Context, relation: Relation, place: int, *, as_owner: bool) -> Body:
@@ -45,7 +47,8 @@ def view(context: Context, relation: Relation, place: int, *, as_owner: bool) ->
     def read(inner: Context) -> Body:
         level, _ = select.read_select(inner, None, view_query(relation, place))
         policies.charge_all(inner)
-        return Body(inner, tuple(_locked(level)))
+        locked = {(each.schema, each.name): each for each in _locked(level)}
+        return Body(inner, tuple(locked.values()))
 
     key = (name, str(as_owner), *context.session_path)
     return _body(context, name, key, place, read, path=DEFAULT_SEARCH_PATH, as_owner=as_owner)
@@ -180,7 +183,9 @@ def _body(
             context.partial[key] = found
     if isinstance(found, RefusedError):
         raise RefusedError(found.code, str(found), place, found.hint)
-    return cast("Body", found)
+    body = cast("Body", found)
+    context.spend(body.weight, place)
+    return body
 
 
 def remembered(context: Context, key: str, read: Callable[[], T]) -> T:

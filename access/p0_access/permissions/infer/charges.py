@@ -6,7 +6,7 @@ column is named is satisfied by any one column; DELETE and TRUNCATE are on the r
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, Literal, NamedTuple, TypeVar
 
 from p0_access.permissions.catalog import Column, Relation
@@ -43,10 +43,9 @@ class Access:
 
     __slots__ = ("_columns", "_required", "covers", "known", "relation")
 
-    def __init__(self, mentioned: Relation) -> None:
+    def __init__(self, mentioned: Relation, known: Mapping[str, Column] | None = None) -> None:
         self.relation = mentioned
-        columns = _SEQUENCE_COLUMNS if mentioned.kind == "sequence" else mentioned.columns
-        self.known = {each.name: each for each in columns}
+        self.known = columns_by_name(mentioned) if known is None else known
         self.covers: tuple[Access, ...] = ()
         self._required: dict[str, list[Reason]] = {}
         self._columns: dict[tuple[str, str], list[Reason]] = {}
@@ -71,6 +70,9 @@ class Access:
         self.require("SELECT", reason)
         for each in self.relation.columns:
             self.column("SELECT", each.name, reason)
+
+    def weight(self) -> int:
+        return 1 + len(self._columns)
 
     def permissions(self) -> Iterable[tuple[Permission, list[Reason]]]:
         schema, name = self.relation.schema, self.relation.name
@@ -120,6 +122,10 @@ class Charges:
         """A sequence's value is taken, looked at or set."""
         _add(self._sequences.setdefault((schema, name), {}), use, reason)
 
+    def weight(self) -> int:
+        """How many things there are to collect, those counted twice that several mentions need."""
+        return len(self._others) + sum(each.weight() for each in self._accesses)
+
     def forget_sequences(self) -> None:
         """What EXPLAIN without ANALYZE does not run, it does not check."""
         self._sequences.clear()
@@ -153,6 +159,11 @@ class Charges:
         for (schema, name), uses in self._sequences.items() if sequences else ():
             _draw(found, schema, name, uses)
         return _least(found)
+
+
+def columns_by_name(relation: Relation) -> dict[str, Column]:
+    columns = _SEQUENCE_COLUMNS if relation.kind == "sequence" else relation.columns
+    return {each.name: each for each in columns}
 
 
 def _draw(found: dict[Permission, list[Reason]], schema: str, name: str, uses: dict[SequenceUse, list[Reason]]) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -13,6 +14,7 @@ from p0_access.permissions.infer.charges import Charges, Reason
 from p0_access.permissions.parse import Node
 from p0_access.permissions.permission import Permission, usage
 from p0_access.permissions.reading import ReadingWarning
+from p0_access.permissions.suggest import MAX_COMPARED, did_you_mean
 
 TEMPORARY: Final = "pg_temp"
 """What stands for the schema of the session's temporary relations."""
@@ -21,6 +23,12 @@ MAX_DEPTH: Final = 24
 """Of views in views and functions in functions."""
 MAX_BODIES: Final = 500
 """Read anew for one statement."""
+MAX_STEPS: Final = 40_000
+"""That reading one text may take, of some two microseconds: a thousand usual statements, and an end for what hangs."""
+MAX_COLUMNS: Final = 1_664
+"""Of a row or select list; PostgreSQL has no more (MaxTupleAttributeNumber)."""
+_MAX_CANDIDATES: Final = 5 * MAX_COMPARED
+"""Names that are compared, for hints to the wrong ones of one text."""
 
 
 class RefusedError(Exception):
@@ -42,6 +50,24 @@ def refuse_unreadable(found: Relation | Function | Type, place: int = -1) -> Non
             place,
             "Something that it is made of is gone from the database: its owner can tell, and repair or drop it.",
         )
+
+
+class ExhaustedError(Exception):
+    """Reading the text takes too much. No RefusedError, so that nothing is remembered of what was being read."""
+
+    def __init__(self, location: int) -> None:
+        super().__init__("reading the text would take too long: it names too much at once")
+        self.location = location
+
+
+class Effort:
+    """What reading one text may still take: steps, and names to compare for hints."""
+
+    __slots__ = ("candidates", "steps")
+
+    def __init__(self) -> None:
+        self.steps = MAX_STEPS
+        self.candidates = _MAX_CANDIDATES
 
 
 class _Expansion:
@@ -92,7 +118,8 @@ class Context:
     else's (functions and sequences). `usages` holds the schemas that names were looked up in, `reached` what owners are
     charged. `parameters` are names that a function's body may use, with their types if known.
     `as_owner` says that PostgreSQL checks this body's relations against a view's owner. `session_path` is what the
-    session searches, whatever this body does. `fired` is set in the body of a trigger's function.
+    session searches, whatever this body does. `fired` is set in the body of a trigger's function. `effort` is shared
+    with the other statements of the text.
     """
 
     def __init__(
@@ -103,11 +130,13 @@ class Context:
         as_owner: bool = False,
         session: Session | None = None,
         session_path: tuple[str, ...] | None = None,
+        effort: Effort | None = None,
     ) -> None:
         self.catalog: Catalog = catalog
         self.builtin: Builtin = builtin()
         self.search_path = search_path
         self.session_path = search_path if session_path is None else session_path
+        self.effort = effort or Effort()
         self._stack: tuple[str, ...] = ()
         self._expansion = _Expansion()
         self.as_owner = as_owner
@@ -124,6 +153,24 @@ class Context:
     @property
     def callers(self) -> Charges:
         return self.charges if self._callers is None else self._callers
+
+    def spend(self, steps: int, location: int = -1) -> None:
+        """What comes next takes so many steps; raises ExhaustedError if too many were taken."""
+        self.effort.steps -= steps
+        if self.effort.steps < 0:
+            raise ExhaustedError(location)
+
+    def has_columns(self, count: int, location: int) -> None:
+        """A row or select list has so many columns; refuses more than PostgreSQL has."""
+        self.spend(count >> 2, location)
+        if count > MAX_COLUMNS:
+            raise RefusedError("too_complex", f"a list can have at most {MAX_COLUMNS} columns", location)
+
+    def did_you_mean(self, name: str, candidates: Iterable[str]) -> str | None:
+        """A hint for people, if anything is near and not too many were asked for."""
+        known = list(itertools.islice(candidates, max(self.effort.candidates, 0)))
+        self.effort.candidates -= min(len(known), MAX_COMPARED)
+        return did_you_mean(name, known)
 
     def name_schema(self, schema: str, clause: str, location: int) -> None:
         """USAGE on a schema in which something is found by its name."""
@@ -154,7 +201,7 @@ class Context:
         self._expansion.bodies += 1
         if len(self._stack) >= MAX_DEPTH or self._expansion.bodies > MAX_BODIES:
             raise RefusedError("too_complex", f"more than {MAX_DEPTH} views or functions use each other", place)
-        inner = Context(self.catalog, path, as_owner=as_owner, session_path=self.session_path)
+        inner = Context(self.catalog, path, as_owner=as_owner, session_path=self.session_path, effort=self.effort)
         inner._stack = (*self._stack, name)
         inner._expansion = self._expansion
         return inner

@@ -8,7 +8,6 @@ from p0_access.permissions.infer.context import Context, RefusedError
 from p0_access.permissions.infer.scope import Item, Level, RelationColumns
 from p0_access.permissions.infer.tree import opened, strings
 from p0_access.permissions.parse import Node
-from p0_access.permissions.suggest import did_you_mean
 
 
 def read_copy(context: Context, node: Node) -> str:
@@ -49,7 +48,10 @@ def read_copy(context: Context, node: Node) -> str:
     for column in columns:
         if column not in known:
             raise RefusedError(
-                "unknown_column", f'column "{found.name}.{column}" does not exist', place, did_you_mean(column, known)
+                "unknown_column",
+                f'column "{found.name}.{column}" does not exist',
+                place,
+                context.did_you_mean(column, known),
             )
         mention.column(privilege, column, Reason(clause, place))
     if inward:

@@ -24,7 +24,6 @@ from p0_access.permissions.infer.context import Context, RefusedError
 from p0_access.permissions.infer.scope import Columns, Item, Level, RelationColumns
 from p0_access.permissions.infer.tree import items, opened
 from p0_access.permissions.parse import Node
-from p0_access.permissions.suggest import did_you_mean
 
 _WRITABLE: Final = frozenset({"table", "partitioned", "foreign", "view"})
 
@@ -50,9 +49,11 @@ class Target:
     """The table that is written: its mention, and how the statement calls it. `replaced`: by a rule's actions, so that
     the statement itself writes nothing."""
 
-    __slots__ = ("access", "item", "place", "replaced")
+    __slots__ = ("_context", "access", "item", "place", "replaced")
 
     def __init__(self, context: Context, node: Node, clause: str) -> None:
+        self._context = context
+        context.spend(8, node.get("location", 0))
         found = names.relation(context, node, clause)
         self.place: int = node.get("location", 0)
         check_writable(found, clause.upper(), self.place)
@@ -83,7 +84,7 @@ class Target:
                 "unknown_column",
                 f'column "{self.relation.name}.{column}" does not exist',
                 place,
-                did_you_mean(column, known),
+                self._context.did_you_mean(column, known),
             )
         self.access.column(privilege, column, Reason(clause, place))
 
@@ -181,7 +182,7 @@ def _on_conflict(context: Context, level: Level, target: Target, node: Node) -> 
     if "whereClause" in infer:
         expressions.read_expression(context, level, infer["whereClause"])
     if "conname" in infer:
-        _charge_constraint(target, infer["conname"], infer.get("location", 0))
+        _charge_constraint(context, target, infer["conname"], infer.get("location", 0))
     if node["action"] == "ONCONFLICT_UPDATE":
         target.require("UPDATE", "on conflict")
         excluded = names.access(context, target.relation, target.place)
@@ -194,11 +195,12 @@ def _on_conflict(context: Context, level: Level, target: Target, node: Node) -> 
     return changed
 
 
-def _charge_constraint(target: Target, name: str, place: int) -> None:
+def _charge_constraint(context: Context, target: Target, name: str, place: int) -> None:
     found = next((each for each in target.relation.constraints if each.name == name), None)
     if found is None or not (found.columns or found.kind == "exclude"):
         known = (each.name for each in target.relation.constraints)
-        raise RefusedError("unknown_constraint", f'constraint "{name}" is not known', place, did_you_mean(name, known))
+        hint = context.did_you_mean(name, known)
+        raise RefusedError("unknown_constraint", f'constraint "{name}" is not known', place, hint)
     if found.definition.count(" WITH ") > len(found.columns):  # an expression in it counts as the whole row
         target.access.whole(Reason("on conflict", place))
     for column in found.columns:

@@ -22,7 +22,6 @@ from p0_access.permissions.infer.scope import (
 from p0_access.permissions.infer.tree import location, string, strings
 from p0_access.permissions.infer.types import array_of, canonical, common, element
 from p0_access.permissions.parse import Node
-from p0_access.permissions.suggest import did_you_mean
 
 Value = Columns | str | None
 """What an expression is, as far as it matters: a row, a type by its canonical name, or None where that is not known."""
@@ -142,8 +141,9 @@ def _column(context: Context, level: Level, node: Node) -> Value:
     """`a`, `t.a`, `s.t.a`, `db.s.t.a`, `t.*` as a value, or a table's name for its whole row (transformColumnRef)."""
     fields = node["fields"]
     place = node.get("location", 0)
+    context.spend(4 + level.breadth() // 3, place)
     if "A_Star" in fields[-1]:
-        return _whole(level, table_named(context, level, strings(fields[:-1]), place), place)
+        return _whole(context, level, table_named(context, level, strings(fields[:-1]), place), place)
     if len(fields) == 1:
         return _bare(context, level, string(fields[0]), place)
     *qualifiers, name = strings(fields)
@@ -157,10 +157,12 @@ def _bare(context: Context, level: Level, name: str, place: int) -> Value:
         return read_target(target, Reason(level.clause, place))
     table = level.item(name, None, place)
     if table is not None:
-        return _whole(level, table, place)
+        return _whole(context, level, table, place)
     if name in context.parameters:
         return context.parameters[name]
-    raise RefusedError("unknown_column", f'column "{name}" does not exist', place, did_you_mean(name, level.names()))
+    raise RefusedError(
+        "unknown_column", f'column "{name}" does not exist', place, context.did_you_mean(name, level.names())
+    )
 
 
 def table_named(context: Context, level: Level, qualifiers: tuple[str, ...], place: int) -> Item:
@@ -176,7 +178,7 @@ def table_named(context: Context, level: Level, qualifiers: tuple[str, ...], pla
             row = _row_of(context, context.parameters[qualifiers[0]])
             return Item(qualifiers[0], row or Columns(tuple(context.parameters.items()), open_=True))
         wanted = ".".join(qualifiers)
-        hint = did_you_mean(wanted, (item.name for item in level.items if item.name))
+        hint = context.did_you_mean(wanted, (item.name for item in level.items if item.name))
         raise RefusedError("unknown_table", f'"{wanted}" is not a table or alias in FROM', place, hint)
     return found
 
@@ -197,10 +199,13 @@ def field(context: Context, level: Level, columns: Columns, name: str, place: in
     if columns.open:
         return None
     known = (each for each, _ in columns.entries())
-    raise RefusedError("unknown_column", f'column "{table}.{name}" does not exist', place, did_you_mean(name, known))
+    raise RefusedError(
+        "unknown_column", f'column "{table}.{name}" does not exist', place, context.did_you_mean(name, known)
+    )
 
 
-def _whole(level: Level, table: Item, place: int) -> Value:
+def _whole(context: Context, level: Level, table: Item, place: int) -> Value:
+    context.spend(table.columns.count(), place)
     table.columns.whole(Reason(level.clause, place))
     return table.columns
 

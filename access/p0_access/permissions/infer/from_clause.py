@@ -69,6 +69,7 @@ def _entry(context: Context, level: Level, node: Node) -> list[Item]:
 def _table(context: Context, level: Level, node: Node) -> Item:
     alias = node.get("alias", {})
     name = alias.get("aliasname", node["relname"])
+    context.spend(5, node.get("location", 0))
     if "schemaname" not in node:
         cte = find_cte(level, node["relname"])
         if cte is not None:
@@ -86,7 +87,9 @@ def select_from(context: Context, found: Relation, reason: Reason) -> Access:
     mention = names.access(context, found, reason.location)
     mention.require("SELECT", reason)
     if found.name in context.session.views and names.made_here(context, found):
-        context.charges.absorb_at(context.session.views[found.name], reason)
+        read = context.session.views[found.name]
+        context.spend(read.weight(), reason.location)
+        context.charges.absorb_at(read, reason)
     if found.kind == "view" and found.schema not in SCHEMAS:
         bodies.expand_view(context, mention, reason)
     return mention
@@ -165,7 +168,8 @@ def _join(context: Context, level: Level, node: Node) -> list[Item]:
     for item in (*left, *right):
         item.lateral_only = False
     left_columns, right_columns = _side(left), _side(right)
-    merged = _merged(node, left_columns, right_columns)
+    merged = _merged(context, node, left_columns, right_columns)
+    context.spend(5 + len(merged) * (2 + len(left)), _place(node))
     _charge_merged(merged, left_columns, right_columns, _place(node))
     if "quals" in node:
         outside, level.items = level.items, [*left, *right]
@@ -193,12 +197,14 @@ def _side(found: list[Item]) -> Columns:
     return next(item.columns for item in found if item.columns_visible)
 
 
-def _merged(node: Node, left: Columns, right: Columns) -> tuple[str, ...]:
+def _merged(context: Context, node: Node, left: Columns, right: Columns) -> tuple[str, ...]:
     if node.get("isNatural"):
         if left.open or right.open:
             raise RefusedError("ambiguous_column", "NATURAL JOIN with columns that only the run tells")
-        of_right = {name for name, _ in right.entries()}
-        return tuple(dict.fromkeys(name for name, _ in left.entries() if name in of_right))
+        of_left, of_right = left.entries(), right.entries()
+        context.spend((len(of_left) + len(of_right)) >> 2, _place(node))
+        names_of_right = {name for name, _ in of_right}
+        return tuple(dict.fromkeys(name for name, _ in of_left if name in names_of_right))
     return strings(node.get("usingClause", []))
 
 

@@ -22,7 +22,6 @@ from p0_access.permissions.infer.tree import literal, opened, strings
 from p0_access.permissions.infer.types import canonical, exactly, may_be
 from p0_access.permissions.parse import Node
 from p0_access.permissions.permission import Kind, Permission
-from p0_access.permissions.suggest import did_you_mean
 
 _PLAIN: Final = re.compile(r"[a-z_][a-z0-9_]*\Z")
 
@@ -61,6 +60,7 @@ def call(
     arguments: Sequence[Node] = (),
 ) -> tuple[Resolved, Columns | str | None]:
     """A call whose arguments were read: charges the function it stands for. That function, and what it yields."""
+    context.spend(5, place)
     found = resolve(context, qualified, given, place)
     if isinstance(found, builtin.BuiltinFunction):
         builtin_calls.charge(context, level, qualified[-1], found, arguments, place)
@@ -206,7 +206,11 @@ def _projection_or_cast(
     if not qualifiers:
         known = [*context.builtin.functions["pg_catalog"], *known]
     same = [each for each in known if each.rpartition(".")[2] == name]
-    hint = did_you_mean(wanted, known) if not same else f"No {same[0]} takes {len(given)} argument(s) of these types."
+    hint = (
+        context.did_you_mean(wanted, known)
+        if not same
+        else f"No {same[0]} takes {len(given)} argument(s) of these types."
+    )
     raise RefusedError("unknown_function", f"function {wanted} does not exist", place, hint)
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from typing import Final
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final, cast
 
 from p0_access.permissions.builtin import SCHEMAS
 from p0_access.permissions.catalog import Column, Relation, Type
 from p0_access.permissions.infer import refusals
-from p0_access.permissions.infer.charges import Access, FreeAccess, Reason
+from p0_access.permissions.infer.charges import Access, FreeAccess, Reason, columns_by_name
 from p0_access.permissions.infer.context import TEMPORARY, Context, RefusedError, refuse_unreadable
 from p0_access.permissions.infer.tree import strings
 from p0_access.permissions.parse import Node
-from p0_access.permissions.suggest import MAX_COMPARED, did_you_mean
+from p0_access.permissions.suggest import MAX_COMPARED
 
 MAX_NAME_BYTES: Final = 63
 
@@ -78,7 +80,7 @@ def unknown_relation(context: Context, schema: str | None, name: str, place: int
         for each in context.catalog.relations
         if each.kind != "sequence" and (not many or each.name[:1].lower() == initial)
     )
-    hint = did_you_mean(wanted, itertools.islice(known, MAX_COMPARED))
+    hint = context.did_you_mean(wanted, itertools.islice(known, MAX_COMPARED))
     if hint is None and schema is None:
         searched = ", ".join(context.search_path) or "no schema"
         hint = f"The search path is {searched}; write the schema before the name."
@@ -93,9 +95,19 @@ def access(context: Context, found: Relation, place: int) -> Access:
         private = context.builtin.private_columns(found.schema, found.name)
         mention = RestrictedAccess(found, private, place) if private else FreeAccess(found)
     else:
-        mention = Access(found)
+        mention = Access(found, _columns(context, found))
     context.charges.mention(mention)
     return mention
+
+
+def _columns(context: Context, found: Relation) -> Mapping[str, Column]:
+    """The columns of a relation of the catalog by name, put together once."""
+    memory = context.catalog.memory
+    key = ("columns", found.schema, found.name)
+    known = memory.get(key)
+    if known is None:
+        known = memory[key] = columns_by_name(found)
+    return cast("Mapping[str, Column]", known)
 
 
 def made_here(context: Context, found: Relation) -> bool:
@@ -148,7 +160,7 @@ def type_name(context: Context, node: Node, clause: str) -> tuple[str, str] | No
     known = itertools.chain(
         context.builtin.types["pg_catalog"], (f"{t.schema}.{t.name}" for t in context.catalog.types)
     )
-    raise RefusedError("unknown_type", f'type "{wanted}" does not exist', place, did_you_mean(wanted, known))
+    raise RefusedError("unknown_type", f'type "{wanted}" does not exist', place, context.did_you_mean(wanted, known))
 
 
 def is_type(context: Context, schema: str, name: str) -> bool:
@@ -161,6 +173,7 @@ def is_type(context: Context, schema: str, name: str) -> bool:
     )
 
 
+@lru_cache(maxsize=4096)
 def qualified(text: str) -> tuple[str, ...] | None:
     """The parts of a name inside a string, as in `nextval('"S".s')` (stringToQualifiedNameList); None if it is none."""
     parts: list[str] = []

@@ -9,7 +9,7 @@ from p0_access.permissions.infer import expressions
 from p0_access.permissions.infer.charges import Reason
 from p0_access.permissions.infer.context import Context, RefusedError
 from p0_access.permissions.infer.scope import Columns, Entry, Level
-from p0_access.permissions.infer.tree import opened, string, strings
+from p0_access.permissions.infer.tree import location, opened, string, strings
 from p0_access.permissions.parse import Node
 
 
@@ -26,6 +26,8 @@ def read_targets(context: Context, level: Level, nodes: Sequence[Node]) -> tuple
         else:
             found += star.entries()
             open_ = open_ or star.open
+            context.has_columns(len(found), location(value))
+    context.has_columns(len(found), -1)
     return found, open_
 
 
@@ -41,6 +43,8 @@ def read_row(context: Context, level: Level, nodes: Sequence[Node]) -> tuple[lis
         else:
             found += star.entries()
             open_ = open_ or star.open
+            context.has_columns(len(found), location(value))
+    context.has_columns(len(found), -1)
     return found, open_
 
 
@@ -50,8 +54,9 @@ def _read_star(context: Context, level: Level, value: Node) -> Columns | None:
     if kind == "ColumnRef" and "A_Star" in members["fields"][-1]:
         place = members.get("location", 0)
         if len(members["fields"]) == 1:
-            return _everything(level, place)
+            return _everything(context, level, place)
         columns = expressions.table_named(context, level, strings(members["fields"][:-1]), place).columns
+        context.has_columns(columns.count(), place)
         columns.each(Reason(level.clause, place))
         return columns
     if kind == "A_Indirection" and "A_Star" in members["indirection"][-1]:
@@ -62,10 +67,14 @@ def _read_star(context: Context, level: Level, value: Node) -> Columns | None:
     return None
 
 
-def _everything(level: Level, place: int) -> Columns:
+def _everything(context: Context, level: Level, place: int) -> Columns:
     visible = [item.columns for item in level.items if item.columns_visible]
     if not visible:
         raise RefusedError("syntax_error", "SELECT * without a table", place)
+    count = 0
+    for columns in visible:
+        count += columns.count()
+        context.has_columns(count, place)
     for columns in visible:
         columns.each(Reason(level.clause, place))
     if len(visible) == 1:

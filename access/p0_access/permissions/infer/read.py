@@ -11,7 +11,7 @@ from p0_access.errors import ReadingError
 from p0_access.permissions.catalog import Catalog
 from p0_access.permissions.guard import guard
 from p0_access.permissions.infer.charges import Reason
-from p0_access.permissions.infer.context import Context, RefusedError, Session
+from p0_access.permissions.infer.context import Context, Effort, ExhaustedError, RefusedError, Session
 from p0_access.permissions.infer.statements import read_statement
 from p0_access.permissions.parse import Statement, parse
 from p0_access.permissions.permission import Permission, connect, in_order
@@ -59,8 +59,9 @@ class TextReader:
 
         Where the parser refuses the text, each part between semicolons is read by itself.
         """
+        effort = Effort()
         try:
-            return self._parsed(sql, line, column)
+            return self._parsed(sql, line, column, effort)
         except ReadingError as error:
             whole = self._refused(sql, error)
         parts = list(itertools.islice(split(sql), MAX_PARTS + 1)) if whole.code not in _TOO_MUCH else []
@@ -74,7 +75,7 @@ class TextReader:
         for part in parts:
             at = places.moved(part.line, part.column)
             try:
-                found += self._parsed(part.text, *at)
+                found += self._parsed(part.text, *at, effort)
             except ReadingError as error:
                 found.append(self._refused(part.text, error))
                 self._index += 1
@@ -83,13 +84,15 @@ class TextReader:
             return (whole,)
         return tuple(found)
 
-    def _parsed(self, sql: str, line: int, column: int) -> Reading:
+    def _parsed(self, sql: str, line: int, column: int, effort: Effort) -> Reading:
         places = Places(sql, line=line, column=column)
         statements = parse(_guarded(sql, places), places)
         first = self._index
         self._index += len(statements)
         return tuple(
-            _read_one(index, statement, places, Context(self._catalog, self._path, session=self._session))
+            _read_one(
+                index, statement, places, Context(self._catalog, self._path, session=self._session, effort=effort)
+            )
             for index, statement in enumerate(statements, first)
         )
 
@@ -117,9 +120,13 @@ def _guarded(sql: str, places: Places) -> str:
 def _read_one(index: int, statement: Statement, places: Places, context: Context) -> StatementReading | Refused:
     text = places.text[statement.start : statement.end].strip()
     try:
+        context.spend(_A_STATEMENT)
         command = read_statement(context, statement.kind, statement.node)
+        needs = _needs(context, statement, places)
     except RefusedError as error:
         refusal = error
+    except ExhaustedError as error:
+        refusal = RefusedError("too_complex", str(error), error.location, "Split it.")
     except RecursionError:
         refusal = RefusedError("too_complex", "the statement is nested too deeply", hint="Split it.")
     else:
@@ -128,10 +135,12 @@ def _read_one(index: int, statement: Statement, places: Places, context: Context
             text=text,
             command=command,
             writes=context.writes,
-            needs=_needs(context, statement, places),
+            needs=needs,
             reached=in_order(context.reached),
             warnings=context.warnings,
         )
+    if refusal.code.startswith("unknown_"):
+        context.effort.steps -= _A_SEARCH
     at = places.character(refusal.location) if refusal.location >= 0 else statement.start
     line, column = places.line_and_column(at)
     quoted = refusal.code == "unknown_column" and places.text[at : at + 1] == '"'
@@ -150,6 +159,7 @@ def _needs(context: Context, statement: Statement, places: Places) -> tuple[Need
     charged: dict[Permission, list[Reason]] = {_connect(context.catalog.database): [_STATEMENT]}
     charged.update(context.usages.collect())
     charged.update(context.charges.collect())
+    context.spend(2 * len(charged))
     known: dict[Reason, Why] = {}
     needs: list[Need] = []
     for permission in in_order(charged):
@@ -166,5 +176,9 @@ def _needs(context: Context, statement: Statement, places: Places) -> tuple[Need
     return tuple(needs)
 
 
+_A_STATEMENT: Final = 12
+"""Steps that each takes, whatever it says."""
+_A_SEARCH: Final = 150
+"""Steps that it takes to find that there is no such name."""
 _STATEMENT: Final = Reason("statement", -1)
 _connect: Final = lru_cache(maxsize=64)(connect)

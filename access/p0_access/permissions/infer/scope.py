@@ -18,6 +18,8 @@ from p0_access.permissions.infer.types import canonical
 from p0_access.permissions.parse import Node
 
 SYSTEM_COLUMNS: Final = frozenset({"tableoid", "ctid", "xmin", "xmax", "cmin", "cmax"})
+_FEW: Final = 8
+"""Columns that are looked through rather than indexed."""
 Target = tuple[Access, str] | str | None
 Entry = tuple[str, Target]
 
@@ -44,13 +46,32 @@ class Columns:
         self._entries = entries
         self.open = open_
         self.row = row
+        self._index: dict[str, list[Target]] | None = None
 
     def find(self, name: str) -> Found:
         """The Target of a name, or MISSING; raises AmbiguousError."""
-        found = [target for each, target in self._entries if each == name]
+        found: Sequence[Target]
+        if len(self._entries) <= _FEW:
+            found = [target for each, target in self._entries if each == name]
+        else:
+            found = self._indexed().get(name, ())
         if len(found) > 1:
             raise AmbiguousError
         return found[0] if found else MISSING
+
+    def offers(self, name: str) -> bool:
+        """Whether a name stands for one or several of these columns."""
+        try:
+            return self.find(name) is not MISSING
+        except AmbiguousError:
+            return True
+
+    def _indexed(self) -> dict[str, list[Target]]:
+        if self._index is None:
+            self._index = {}
+            for name, target in self._entries:
+                self._index.setdefault(name, []).append(target)
+        return self._index
 
     def system(self, name: str) -> Found:
         """The Target of a system column, or MISSING."""
@@ -59,6 +80,9 @@ class Columns:
 
     def entries(self) -> Sequence[Entry]:
         return self._entries
+
+    def count(self) -> int:
+        return len(self.entries())
 
     def each(self, reason: Reason) -> None:
         """All columns are read, one by one."""
@@ -100,6 +124,9 @@ class RelationColumns(Columns):
     def entries(self) -> Sequence[Entry]:
         return [(name, (self._access, name)) for name in self._known]
 
+    def count(self) -> int:
+        return len(self._known)
+
     def each(self, reason: Reason) -> None:
         if self._known:
             self._access.require("SELECT", reason)
@@ -134,7 +161,7 @@ class JoinColumns(Columns):
         super().__init__((), open_=left.open or right.open)
         self._left = left
         self._right = right
-        self._merged = merged
+        self._merged = dict.fromkeys(merged)
 
     def find(self, name: str) -> Found:
         if name in self._merged:
@@ -146,7 +173,8 @@ class JoinColumns(Columns):
 
     def entries(self) -> Sequence[Entry]:
         left, right = self._left.entries(), self._right.entries()
-        merged = [entry for name in self._merged for entry in left if entry[0] == name]
+        of_left = {entry[0]: entry for entry in left if entry[0] in self._merged}
+        merged = [of_left[name] for name in self._merged if name in of_left]
         return [*merged, *(each for side in (left, right) for each in side if each[0] not in self._merged)]
 
 
@@ -198,6 +226,15 @@ class Level:
         self.lateral = False
         self.clause = ""
         self.inside: Cte | None = parent.inside if parent is not None else None
+
+    def breadth(self) -> int:
+        """How many items there are to look for a name in, from here out."""
+        level: Level | None = self
+        found = 0
+        while level is not None:
+            found += 1 + len(level.items)
+            level = level.parent
+        return found
 
     def column(self, name: str, location: int, *, local: bool = False) -> Found:
         """The Target an unqualified name stands for, from the innermost query that has it; MISSING if none has."""

@@ -78,8 +78,9 @@ def _order(context: Context, level: Level, node: Node, produced: Columns) -> Non
 
 def _by_output(context: Context, level: Level, node: Node, produced: Columns) -> None:
     """ORDER BY and DISTINCT ON: a bare name is an output column before it is a column of a table."""
+    context.spend(2, location(node))
     name = _bare_name(node)
-    if name is None or all(each != name for each, _ in produced.entries()):
+    if name is None or not produced.offers(name):
         expressions.read_expression(context, level, node)
 
 
@@ -95,8 +96,7 @@ def _group(context: Context, level: Level, node: Node, produced: Columns) -> Non
             _group(context, level, each, produced)
         return
     name = _bare_name(node)
-    produces = name is not None and any(each == name for each, _ in produced.entries())
-    if name is not None and produces and level.column(name, location(node), local=True) is MISSING:
+    if name is not None and produced.offers(name) and level.column(name, location(node), local=True) is MISSING:
         return
     expressions.read_expression(context, level, node)
 
@@ -174,6 +174,7 @@ def _is_chain(node: Node) -> bool:
 def _lock(context: Context, level: Level, node: Node) -> None:
     """FOR UPDATE and FOR SHARE need UPDATE on any one column of what they lock."""
     wanted = [each["RangeVar"] for each in node.get("lockedRels", ())]
+    context.spend((1 + len(wanted)) * len(level.locks) >> 2)
     for table in wanted:
         if all(name != table["relname"] for name, _ in level.locks) and not level.item(table["relname"], None, -1):
             raise RefusedError(

@@ -22,6 +22,7 @@ _DRAWS_ONE: Final = re.compile(r"nextval\('[^']*(?:''[^']*)*'::regclass\)\Z")
 
 def charge_insert(context: Context, relation: Relation, given: set[str], place: int) -> None:
     """A new row in which only the columns `given` have values of their own."""
+    context.spend(4 * len(relation.columns), place)
     triggers.charge(context, relation, "insert", frozenset(), place)
     for column in relation.columns:
         if column.name not in given:
@@ -41,6 +42,7 @@ def charge_defaults(context: Context, relation: Relation, given: set[str], place
 
 def charge_update(context: Context, relation: Relation, written: set[str], defaulted: set[str], place: int) -> None:
     """A changed row; `defaulted` are the columns set to their default."""
+    context.spend(len(written) + (len(relation.columns) >> 2), place)
     triggers.charge(context, relation, "update", frozenset(written), place)
     changed = [column for column in relation.columns if column.name in written]
     for column in changed:

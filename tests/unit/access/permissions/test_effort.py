@@ -1,0 +1,127 @@
+"""Text that names too much at once ends in a clear refusal, quickly, and hurts nothing that is read after it."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+import msgspec
+import pytest
+
+from p0_access.permissions.catalog import Catalog, Column, Relation
+from p0_access.permissions.infer import read
+from p0_access.permissions.infer.context import MAX_COLUMNS
+from p0_access.permissions.reading import Refused, StatementReading
+
+HANGS: Final = 3.0
+"""Seconds of processor time that only something quadratic takes; `make bench` has the real figures."""
+
+WIDTH: Final = 1_600
+COLUMNS: Final = tuple(Column(name=f"c{number}", type="text") for number in range(WIDTH))
+LISTED: Final = ", ".join(column.name for column in COLUMNS)
+
+
+def _wide(name: str) -> Relation:
+    return Relation(schema="public", name=name, kind="table", columns=COLUMNS)
+
+
+def _views() -> list[Relation]:
+    """Each reads the one before it twice."""
+    before = ("w0 a, w1 b", *(f"v{number} a, v{number} b" for number in range(19)))
+    return [
+        Relation(
+            schema="public",
+            name=f"v{number}",
+            kind="view",
+            security_invoker=True,
+            columns=COLUMNS[:1],
+            definition=f"SELECT a.c0 FROM {tables}",
+        )
+        for number, tables in enumerate(before)
+    ]
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    tables = [_wide(f"w{number}") for number in range(60)]
+    small = [
+        Relation(
+            schema="public",
+            name=f"t{number}",
+            kind="table",
+            columns=(COLUMNS[0], Column(name=f"x{number}", type="text")),
+        )
+        for number in range(3_000)
+    ]
+    return Catalog(
+        database="wide", version="1", server_version=18, schemas=("public",), relations=(*tables, *small, *_views())
+    )
+
+
+def _tables(count: int) -> str:
+    return ", ".join(f"t{number}" for number in range(count))
+
+
+HOSTILE: Final = {
+    "stars": "select " + "*, " * 20_000 + "1 from w0",
+    "whole rows": "select " + "w, " * 20_000 + "1 from w0 w",
+    "rows spelled out": "select " + "row(w.*), " * 6_000 + "1 from w0 w",
+    "a star over thousands of wide tables": "select * from " + ", ".join(f"w0 a{number}" for number in range(4_000)),
+    "natural joins of wide tables": "select 1 from w0" + "".join(f" natural join w{n}" for n in range(1, 60)),
+    "joins one after another": "select * from t0" + "".join(f" join t{n} using (c0)" for n in range(1, 480)),
+    "columns of thousands of tables": f"select {', '.join(f'x{n}' for n in range(2_900))} from {_tables(2_900)}",
+    "an unknown column of thousands of wide tables": "select x from " + ", ".join(f"w0 a{n}" for n in range(4_000)),
+    "unknown tables": "; ".join(f"select 1 from nosuch{number}" for number in range(2_400)),
+    "unknown functions": "; ".join(["select nosuch()"] * 3_400),
+    "columns that double": "select * from " + "(select x.*, x.* from " * 30 + "t0 x" + ") x" * 30,
+    "queries that double": "with q0 as (select * from t0), "
+    + ", ".join(f"q{n} as (select a.*, b.* from q{n - 1} a, q{n - 1} b)" for n in range(1, 30))
+    + " select * from q29",
+    "wide rows, again and again": "; ".join(["table w0"] * 4_000),
+    "wide inserts": "; ".join(["insert into w0 (c0) values (null)"] * 1_800),
+    "prepared, and executed": "prepare p as select * from w0; " + "execute p; " * 5_000,
+    "arms of a wide union": "table w0" + " union table w0" * 498,
+    "views of views": "select 1 from " + ", ".join(f"v19 a{number}" for number in range(4_000)),
+    "temporary views": "create temp view z0 as select * from w0; "
+    + "; ".join(f"create temp view z{n} as select * from z{n - 1}" for n in range(1, 1_000)),
+    "locks": f"select 1 from {_tables(1_500)} " + "for update " * 4_000,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_it_ends_in_a_refusal(name: str, catalog: Catalog) -> None:
+    begin = time.process_time()
+    readings = read(HOSTILE[name], msgspec.structs.replace(catalog))
+    assert time.process_time() - begin < HANGS
+    last = readings[-1]
+    assert isinstance(last, Refused)
+    assert last.code in {"too_complex", "unknown_column"}
+
+
+def test_what_was_being_read_is_read_the_next_time(catalog: Catalog) -> None:
+    fresh = msgspec.structs.replace(catalog)
+    (refused,) = read(f"select {', '.join(['c0'] * 1_600)}, (select 1 from v19) from {_tables(300)}", fresh)
+    assert isinstance(refused, Refused)
+    (reading,) = read("select c0 from v19", fresh)
+    assert isinstance(reading, StatementReading)
+    assert {each.object for each in reading.permissions if each.object != "wide"} > {"v19", "v0", "w0", "w1"}
+
+
+def test_what_people_write_is_read(catalog: Catalog) -> None:
+    for text, count in (
+        (";\n".join(["insert into t1 (c0, x1) values ('a', 'b')"] * 500), 500),
+        (f"select {LISTED} from w0 where c0 in ({', '.join(f'{n:05}' for n in range(5_000))})", 1),
+        (f"insert into w0 ({LISTED}) select * from w1", 1),
+        ("select * from t0" + "".join(f" join t{n} using (c0)" for n in range(1, 60)), 1),
+        (" union all ".join(f"select c0, x{n} from t{n}" for n in range(300)), 1),
+        ("insert into t1 (c0, x1) values " + ", ".join(["('some text', 'other text')"] * 2_000), 1),
+    ):
+        readings = read(text, catalog)
+        assert [each for each in readings if isinstance(each, Refused)] == []
+        assert len(readings) == count
+
+
+def test_a_list_has_as_many_columns_as_postgresql_has(catalog: Catalog) -> None:
+    for count, understood in ((MAX_COLUMNS, True), (MAX_COLUMNS + 1, False)):
+        (reading,) = read(f"select {', '.join(['1'] * count)}", catalog)
+        assert isinstance(reading, StatementReading) is understood
