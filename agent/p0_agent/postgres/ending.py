@@ -23,9 +23,9 @@ from psycopg import errors as sqlstate
 from psycopg import sql
 
 from p0_agent.postgres.connections import Connection, Connections
-from p0_agent.postgres.errors import EndIncompleteError
-from p0_agent.postgres.messages import COMMIT, filled, send, writing
-from p0_agent.postgres.roles import as_login, clear_elsewhere, clearing, named
+from p0_agent.postgres.errors import DatabaseBusyError, DatabaseUnavailableError, EndIncompleteError
+from p0_agent.postgres.messages import BRIEFLY, COMMIT, filled, send, writing
+from p0_agent.postgres.roles import as_login, as_member, clear_elsewhere, clearing, named
 
 KILL_SECONDS: Final = 10.0
 POLL_SECONDS: Final = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.05)
@@ -97,12 +97,18 @@ async def _quieten(connections: Connections, login: str, set_role: str) -> int |
         await asyncio.sleep(pause)
         async with connections.look() as connection:
             ((oid, has_set, is_open, sessions, starting, prepared),) = (await send(connection, state))[0]
-            if is_open and not fenced:  # a membership that somebody else granted stays, until the role is dropped
-                await connection.execute(connections.powers.fence(login, set_role if has_set else None))
-                fenced = True
-                continue
-            if sessions:
+            if sessions and not (is_open and not fenced):
                 await connection.execute(connections.powers.kill(login))
+        if is_open and not fenced:  # a membership that somebody else granted stays, until the role is dropped
+            try:
+                await _fence(connections, login, set_role if has_set else None)
+                fenced = True
+            except DatabaseBusyError:
+                if time.monotonic() > deadline:
+                    raise
+                if prepared:
+                    await _roll_back_prepared(connections, login)
+            continue
         # Who passed the fence before it came says who it is within milliseconds. Who comes later does not get past it.
         newcomers = set(starting) if newcomers is None else newcomers & set(starting)
         if sessions or newcomers:
@@ -116,6 +122,14 @@ async def _quieten(connections: Connections, login: str, set_role: str) -> int |
             await _roll_back_prepared(connections, login)
         return None if oid is None else int(oid)
     raise AssertionError("it polls without an end")
+
+
+async def _fence(connections: Connections, login: str, set_role: str | None) -> None:
+    """A transaction of the login's own may hold its row in pg_authid (it may change its password), for which the fence
+    waits. So its sessions are told to end first: whoever comes back then is behind the fence in that queue."""
+    powers = connections.powers
+    async with connections.look() as connection:
+        await send(connection, BRIEFLY, powers.kill(login), powers.fence(login, set_role))
 
 
 class _Undoing:
@@ -205,5 +219,12 @@ async def _roll_back_prepared(connections: Connections, login: str) -> None:
         )
         prepared = [(str(gid), str(database)) for gid, database in await cursor.fetchall()]
     for gid, database in prepared:
-        async with as_login(connections, login, database) as connection:
-            await connection.execute(sql.SQL("ROLLBACK PREPARED {}").format(sql.Literal(gid)))
+        statement = sql.SQL("ROLLBACK PREPARED {}").format(sql.Literal(gid))
+        try:
+            async with as_member(connections, login, database) as connection:
+                await connection.execute(statement)
+        except DatabaseUnavailableError:  # one that only the login may enter
+            if not connections.powers.apart:
+                raise
+            async with as_login(connections, login, database) as connection:
+                await connection.execute(statement)

@@ -42,6 +42,8 @@ FUNCTIONS: Final = (
     "fence(text,text)",
     "kill(text)",
     "enter(text,text,text)",
+    "become(text)",
+    "leave(text)",
     "keep(text[])",
     "clear(text[])",
     "close(text[])",
@@ -105,8 +107,16 @@ class GuardPowers:
     def kill(self, login: str) -> sql.Composed:
         return _call("kill", login)
 
-    def enter(self, login: str, verifier: str, database: str, *, shared: bool) -> sql.Composed:  # noqa: ARG002  as above
+    def enter(self, login: str, verifier: str, database: str) -> sql.Composed:
+        """Prepares for logging in once as a fenced login with the password of `verifier`, in a database where the agent
+        has nothing to call and perhaps no way in."""
         return _call("enter", login, verifier, database)
+
+    def become(self, login: str, *, shared: bool) -> sql.Composed:  # noqa: ARG002  as above
+        return _call("become", login)
+
+    def leave(self, login: str) -> sql.Composed:
+        return _call("leave", login)
 
     def keep(self, roles: Sequence[str], keeper: str) -> sql.Composed:  # noqa: ARG002  the ceiling knows the keeper
         return _call("keep", list(roles))

@@ -22,7 +22,7 @@ from p0_access.messages.records import Cause
 from p0_agent.postgres.connections import Connection, Connections
 from p0_agent.postgres.errors import DatabaseBusyError, LedgerError
 from p0_agent.postgres.evidence import LAST, TURN, Evidence
-from p0_agent.postgres.messages import COMMIT, Rows, filled, send, transaction
+from p0_agent.postgres.messages import BRIEFLY, COMMIT, Rows, filled, send, transaction
 from p0_agent.postgres.migrations import migrate
 from p0_agent.postgres.roles import named
 
@@ -165,20 +165,25 @@ class Ledger:
         )
 
     async def begin_end(self, rh: str, cause: Cause, now: int) -> Entry:
-        """From now on it can only end, and nobody can log in any more. Begun again, it keeps its first cause.
+        """From now on it can only end, and nobody can log in any more, unless the login itself is in the way:
+        then it is fenced with the end. Begun again, it keeps its first cause.
 
         This may be forgotten if PostgreSQL crashes within the second, as its sessions are then: whoever wanted the end
         still does, and begins it again.
         """
-        async with (
-            self._connections.look() as connection,
-            transaction(connection, _NOT_DURABLE, locked(rh), filled("present", rh=sql.Literal(rh))) as (rows, present),
-        ):
+        try:
+            return await self._begin_end(rh, cause, now, fencing=True)
+        except DatabaseBusyError:
+            return await self._begin_end(rh, cause, now, fencing=False)
+
+    async def _begin_end(self, rh: str, cause: Cause, now: int, *, fencing: bool) -> Entry:
+        first = (_NOT_DURABLE, *((BRIEFLY,) if fencing else ()), locked(rh), filled("present", rh=sql.Literal(rh)))
+        async with self._connections.look() as connection, transaction(connection, *first) as (rows, present):
             entry = read_entry(rows)
             if entry is not None and entry.stage in {"ending", "ended"}:
                 return entry
             require(entry, ("provisioned", "sealed"))
-            fence = [self._connections.powers.fence(login, set_role) for login, set_role in present]
+            fence = [self._connections.powers.fence(login, set_role) for login, set_role in present if fencing]
             done = await send(
                 connection, *fence, advanced(rh, ("provisioned", "sealed"), "ending", now, cause=cause), COMMIT
             )

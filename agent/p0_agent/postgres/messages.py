@@ -18,6 +18,9 @@ from p0_agent.postgres.connections import Connection
 from p0_agent.postgres.queries import query
 
 COMMIT: Final = sql.SQL("COMMIT")
+BRIEFLY: Final = sql.SQL("SET LOCAL lock_timeout = '250ms'")
+"""For what a login may hold a lock on: there is another way then, which need not wait."""
+
 _BEGIN: Final = sql.SQL("BEGIN")
 _ALONE: Final = sql.SQL("LOCK TABLE p0.writer IN EXCLUSIVE MODE")
 

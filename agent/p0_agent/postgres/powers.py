@@ -84,9 +84,11 @@ class Powers(Protocol):
     def kill(self, login: str) -> sql.Composed:
         """Tells every session of the login to end."""
 
-    def enter(self, login: str, verifier: str, database: str, *, shared: bool) -> sql.Composed:
-        """Prepares for one session in `database` as a fenced login, to undo what only that can: by `SET ROLE`, or,
-        where the agent is apart, by logging in with the password of `verifier`."""
+    def become(self, login: str, *, shared: bool) -> sql.Composed:
+        """Lets a session of the agent's `SET ROLE` to the login, to undo what only that can."""
+
+    def leave(self, login: str) -> sql.Composed:
+        """Takes that back, where the agent is apart; the broker can until the login is dropped."""
 
     def keep(self, roles: Sequence[str], keeper: str) -> sql.Composed:
         """Hands what the roles own in this database to `keeper`, as plain data that nobody else has a privilege on."""
@@ -157,16 +159,12 @@ class BrokerPowers:
             " JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid WHERE r.rolname = {}"
         ).format(sql.Literal(login))
 
-    def enter(
-        self,
-        login: str,
-        verifier: str,  # noqa: ARG002  SET ROLE takes no password
-        database: str,  # noqa: ARG002  and works in any database
-        *,
-        shared: bool,
-    ) -> sql.Composed:
+    def become(self, login: str, *, shared: bool) -> sql.Composed:
         options: LiteralString = " WITH SET TRUE" if shared else ""
         return sql.SQL("GRANT {} TO {}" + options).format(sql.Identifier(login), sql.Identifier(self.maker))
+
+    def leave(self, login: str) -> sql.Composed:  # noqa: ARG002  there is nothing to take back
+        return sql.Composed([sql.SQL("SELECT")])
 
     def keep(self, roles: Sequence[str], keeper: str) -> sql.Composed:
         return sql.SQL(_KEEP).format(

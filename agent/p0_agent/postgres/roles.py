@@ -12,6 +12,7 @@ from psycopg import sql
 from p0_agent.postgres import scram
 from p0_agent.postgres.connections import Connection, Connections
 from p0_agent.postgres.errors import DatabaseUnavailableError, GuardMissingError
+from p0_agent.postgres.guard import GuardPowers
 from p0_agent.postgres.messages import send
 from p0_agent.postgres.names import is_login_name
 
@@ -40,21 +41,36 @@ async def as_login(connections: Connections, login: str, database: str) -> Async
     Only literal utility commands may be run on it: whatever could run the login's functions would run them as it.
     """
     powers = connections.powers
+    if not isinstance(powers, GuardPowers):
+        async with as_member(connections, login, database) as connection:
+            yield connection
+        return
     password = scram.new_password(secrets.token_bytes)  # known to this function alone, for as long as it runs
     verifier = scram.verifier(password, secrets.token_bytes(scram.SALT_BYTES))
     async with connections.look() as connection:
-        await connection.execute(powers.enter(login, verifier, database, shared=has_set_option(connection)))
-    if not powers.apart:
-        async with connections.visiting(database) as connection:
-            await connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(login)))
-            yield connection
-        return
+        await connection.execute(powers.enter(login, verifier, database))
     try:
         async with connections.visiting(database, user=login, password=password) as connection:
             yield connection
     finally:
         async with connections.look() as connection:
             await connection.execute(powers.fence(login, None))
+
+
+@asynccontextmanager
+async def as_member(connections: Connections, login: str, database: str) -> AsyncIterator[Connection]:
+    """As `as_login`, of a login that need not be fenced yet, to a database that the agent may enter: the agent is the
+    login's member for as long as this takes."""
+    powers = connections.powers
+    async with connections.look() as connection:
+        await connection.execute(powers.become(login, shared=has_set_option(connection)))
+    try:
+        async with connections.visiting(database) as connection:
+            await connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(login)))
+            yield connection
+    finally:
+        async with connections.look() as connection:
+            await connection.execute(powers.leave(login))
 
 
 async def drop_owned(connections: Connections, connection: Connection, roles: Sequence[str]) -> None:

@@ -303,6 +303,27 @@ BEGIN
 END
 $p0$;
 
+-- For a transaction that the login has prepared and that holds its own row in pg_authid, so that it cannot be fenced: only the login
+-- can roll it back. Whoever may give it another password may as well be it for that long.
+CREATE OR REPLACE FUNCTION p0_guard.become(login text) RETURNS void LANGUAGE plpgsql STRICT SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp
+AS $p0$
+BEGIN
+  PERFORM p0_guard.require(ARRAY[login], 'login');
+  EXECUTE format('GRANT %I TO %I', login, session_user)
+    || CASE p0_guard.options() WHEN '' THEN '' ELSE ' WITH INHERIT FALSE, SET TRUE' END;
+END
+$p0$;
+
+CREATE OR REPLACE FUNCTION p0_guard.leave(login text) RETURNS void LANGUAGE plpgsql STRICT SECURITY DEFINER
+  SET search_path = pg_catalog, pg_temp
+AS $p0$
+BEGIN
+  PERFORM p0_guard.require(ARRAY[login], 'login');
+  EXECUTE format('REVOKE %I FROM %I', login, session_user);
+END
+$p0$;
+
 -- Hands what the roles own in this database to the keeper that the ceiling names. Without one it is refused.
 CREATE OR REPLACE FUNCTION p0_guard.keep(roles text[]) RETURNS void LANGUAGE plpgsql STRICT SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp
@@ -349,6 +370,7 @@ GRANT EXECUTE ON FUNCTION
   p0_guard.open_set(text), p0_guard.grant(text, jsonb),
   p0_guard.open(text, text, text, bigint, integer, text, jsonb), p0_guard.renew(text, text), p0_guard.restore(text, bigint, jsonb),
   p0_guard.fence(text, text), p0_guard.kill(text), p0_guard.enter(text, text, text),
+  p0_guard.become(text), p0_guard.leave(text),
   p0_guard.keep(text[]), p0_guard.clear(text[]), p0_guard.close(text[])
 TO {agent};
 GRANT USAGE ON SCHEMA p0_guard TO {agent};
