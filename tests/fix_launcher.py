@@ -111,7 +111,7 @@ class Peer:
     """`decision` is the agent's verdict, `refusal` makes it refuse instead; `written` that the
     agent finds that the SQL writes, of which the server says nothing; `demanding` that the agent, and it alone, takes
     requests and approvals only with a sign-in of their own; `deaf` that
-    it answers to no decision."""
+    it answers to no decision. Its catalog is `published`; the server shows it `retouched`."""
 
     def __init__(self, clock: Clock, issuer: Issuer) -> None:
         self.clock = clock
@@ -123,6 +123,8 @@ class Peer:
         self.written = False
         self.demanding = False
         self.deaf = False
+        self.published = True
+        self.retouched = ("", "")
         self.online = True
         self.down = False
         self.lost_answers = 0
@@ -263,8 +265,11 @@ class Peer:
     def _catalog(self, request: httpx.Request) -> httpx.Response:
         if request.headers.get("if-none-match") == '"v1"':
             return httpx.Response(304)
+        if not self.published:
+            return _error(503, "catalog_missing", "there is no catalog to see")
         text = encode(CATALOG).decode()
         record = CatalogRecord(database=DATABASE, version="v1", at=int(self.clock()), sha256=sha256_b64u(text.encode()))
+        text = text.replace(*self.retouched)
         return _json(CatalogView(record=jws.sign(record, self.agent), catalog=text, agent=self.agent_view))
 
     def _explained(self, statements: list[str]) -> Explained:

@@ -12,6 +12,7 @@ from fix_launcher import AUTOMATIC, BY_PRIVACY, DATABASE, DENIED, PERMISSIONS, M
 from p0_access.errors import P0Error
 from p0_access.messages.records import Admission, Approval, Credential, Request, Subject, What
 from p0_access.messages.views import AgentView, CatalogView, RequestView, State
+from p0_access.permissions.reading import Refused
 from p0_access.proof import jws
 from p0_access.proof.keys import SigningKey
 from p0_access.proof.sealing import OpeningKey, seal
@@ -272,3 +273,30 @@ async def test_a_catalog_is_its_agents_word(dana: Machine, peer: Peer) -> None:
         assert caught.value.code == code
     with pytest.raises(P0Error, match="not the one"):
         verified_catalog(view, database="another", pins=dana.pins)
+
+
+BY_NAME = msgspec.structs.replace(INTENT, what=What(statement=("select m.id from enterprise.markets m",)))
+
+
+async def test_what_sql_needs_is_read_here_whatever_the_server_says(dana: Machine, peer: Peer) -> None:
+    peer.refused_sql = Refused(index=0, text="", code="syntax_error", message="a lie", hint=None, line=1, column=1)
+    needs = await (await dana.workflow()).needs(BY_NAME)
+    assert not needs.by_server
+    assert needs.what == What(grant=PERMISSIONS)
+    assert "POST /v1/explain" not in peer.calls
+
+
+async def test_a_catalog_that_the_agent_did_not_sign_is_not_read_with(dana: Machine, peer: Peer) -> None:
+    peer.retouched = ('"name":"id"', '"name":"no"')
+    with pytest.raises(P0Error) as caught:
+        await (await dana.workflow()).needs(BY_NAME)
+    assert caught.value.code == "catalog_mismatch"
+
+
+async def test_without_a_catalog_it_is_the_servers_word_and_said_to_be(dana: Machine, peer: Peer) -> None:
+    peer.published = False
+    assert (await (await dana.workflow()).needs(BY_NAME)).by_server
+    peer.refused_sql = Refused(index=0, text="", code="syntax_error", message="no", hint=None, line=1, column=1)
+    with pytest.raises(P0Error) as caught:
+        await (await dana.workflow()).needs(BY_NAME)
+    assert caught.value.code == "syntax_error"
