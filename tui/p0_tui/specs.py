@@ -13,7 +13,13 @@ def specs(permissions: Iterable[Permission]) -> tuple[str, ...]:
     columns: dict[tuple[str, str], list[str]] = {}
     others: list[str] = []
     for item in permissions:
-        if item.schema is None or item.object is None:
+        if item.object is None:
+            continue
+        if item.schema is None:
+            if item.kind is Kind.LARGE_OBJECT:
+                others.append(f"{item.privilege} on large object {item.object}")
+            elif item.kind is Kind.DATABASE and not item.implied:
+                others.append(f"{item.privilege} on database {identifier(item.object)}")
             continue
         name = f"{identifier(item.schema)}.{identifier(item.object)}"
         match item.kind:
@@ -21,8 +27,8 @@ def specs(permissions: Iterable[Permission]) -> tuple[str, ...]:
                 columns.setdefault((item.privilege, name), []).append(identifier(item.column))
             case Kind.RELATION:
                 others.append(f"{item.privilege} on {name}")
-            case Kind.SEQUENCE:
-                others.append(f"{item.privilege} on sequence {name}")
+            case Kind.SEQUENCE | Kind.TYPE:
+                others.append(f"{item.privilege} on {item.kind.value} {name}")
             case Kind.FUNCTION:
                 function, _, types = item.object.partition("(")
                 others.append(f"{item.privilege} on function {identifier(item.schema)}.{identifier(function)}({types}")

@@ -7,7 +7,8 @@ is not used and no report is made.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Iterator
 
 import msgspec
 import pytest
@@ -15,12 +16,17 @@ from pytest_textual_snapshot import SVGImageExtension  # type: ignore[import-unt
 from syrupy.assertion import SnapshotAssertion
 from textual.pilot import Pilot
 
-from fix_tui import AGENT, DANA, GROUPS, MARA, NOW, PERSON, World, running, shows
+from fix_tui import AGENT, DANA, GROUPS, ISS, MARA, NOW, PERSON, World, running, shows
+from p0_access.messages.mandates import Named
 from p0_access.messages.records import Deletion, DroppedSet, Request, What
 from p0_access.messages.views import RequestView, State
 from p0_access.proof import jws
+from p0_launcher.mandates import Delegating
 from p0_tui.backend import Draft
 from p0_tui.widgets.editor import Editor
+
+SETTLED = 0.15
+"""Seconds without a change after which nothing more comes: longer than the wait before the server is asked."""
 
 Scenario = Callable[[World, Pilot[None]], Awaitable[None]]
 
@@ -241,6 +247,60 @@ async def inbox_stepping_up(world: World, pilot: Pilot[None]) -> None:
     await shows(pilot, "Sign in with your browser")
 
 
+async def breaking_the_glass(world: World, pilot: Pilot[None]) -> None:
+    world.groups = ("engineers",)
+    await write(pilot, "SELECT phone\n  FROM enterprise.customers\n WHERE id = 7", "▲ NEEDS APPROVAL")
+    pilot.app.screen.query_one("#reason").value = "INC-4411 refunds are stuck"  # type: ignore[attr-defined]  # the input
+    await pilot.press("ctrl+o", "!")
+    await shows(pilot, "Break the glass on mydatabase")
+
+
+def emergency(world: World) -> RequestView:
+    draft = Draft(database="mydatabase", sql="SELECT phone\n  FROM enterprise.customers", reason="INC-4411 stuck")
+    return world.activate(world.ask(draft, MARA, ("engineers",), break_glass=True).rid)
+
+
+async def inbox_emergency(world: World, pilot: Pilot[None]) -> None:
+    emergency(world)
+    await pilot.press("ctrl+o", "3")
+    await shows(pilot, "! an emergency: dba are told")
+
+
+async def inbox_looked_at(world: World, pilot: Pilot[None]) -> None:
+    late = emergency(world)
+    world.views[late.rid] = msgspec.structs.replace(late, review_due=NOW - 7200)
+    await pilot.press("ctrl+o", "3")
+    await shows(pilot, "✗ OVERDUE")
+    await pilot.press("A")
+    await shows(pilot, "You have looked at this emergency")
+
+
+async def allowing(world: World, pilot: Pilot[None]) -> None:
+    await write(pilot, EMAILS, "▲ NEEDS APPROVAL")
+    await pilot.press("ctrl+o", "m", "a")
+    await shows(pilot, "Approve in advance, on mydatabase")
+    await pilot.press(*"sam@corp.example", "ctrl+j")
+    await shows(pilot, "You approve one request of sam@corp.example")
+
+
+async def allowing_form(world: World, pilot: Pilot[None]) -> None:
+    await write(pilot, EMAILS, "▲ NEEDS APPROVAL")
+    await pilot.press("ctrl+o", "m", "a", "ctrl+j")
+    await shows(pilot, "Say whose requests.")
+
+
+async def delegating(world: World, pilot: Pilot[None]) -> None:
+    await pilot.press("ctrl+o", "m", "s")
+    await shows(pilot, "Let somebody approve in your place")
+
+
+async def mandates(world: World, pilot: Pilot[None]) -> None:
+    sam = Named(iss=ISS, sub=None, email="sam@corp.example")
+    await world.sign_mandate(Delegating(person=sam, groups=("privacy",), lifetime=8 * 3600, comment="Away on Friday"))
+    await pilot.press("ctrl+o", "m")
+    await shows(pilot, "delegates to sam@corp.example", "Away on Friday")
+
+
 async def mine_longer(world: World, pilot: Pilot[None]) -> None:
     await mine(world, pilot)
     await pilot.press("e")
@@ -323,7 +383,18 @@ SCENARIOS: tuple[Scenario, ...] = (
     *(inbox_approving, inbox_denying, inbox_hostile, inbox_not_verified, inbox_changed, inbox_own, history, help_),
     *(jumping, approved, provisioning, expired, needs_changes, completing, recent, mine_longer),
     *(inbox_narrowing, inbox_narrowed, inbox_several, inbox_writing, inbox_stepping_up),
+    *(breaking_the_glass, inbox_emergency, inbox_looked_at, allowing, allowing_form, delegating, mandates),
 )
+
+
+@pytest.fixture(autouse=True)
+def at_greenwich(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Times of day are those of the machine."""
+    with monkeypatch.context() as there:
+        there.setenv("TZ", "UTC")
+        time.tzset()
+        yield
+    time.tzset()
 
 
 @pytest.fixture
@@ -391,7 +462,7 @@ async def picture(world: World, pilot: Pilot[None]) -> str:
     before = ""
     while (now := pilot.app.export_screenshot(title="p0 tui")) != before:
         before = now
-        await pilot.pause(0.2)
+        await pilot.pause(SETTLED)
     for view in world.views.values():
         if view.admission is not None:
             now = _without_hash(now, jws.record_hash(view.admission))

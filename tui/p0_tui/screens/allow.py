@@ -68,7 +68,7 @@ class AllowScreen(Dialog["Allowance | None"]):
                 yield SafeInput(value="statement", limit=16, id="allow-kinds")
             yield SafeInput("why, for the record", limit=MAX_REASON, id="allow-comment")
             yield Prose(EMPTY, id="allow-problem", classes="problem")
-            yield Prose(safe("Tab next   ^J goes on: it is shown once more before it is signed   Esc back", MUTED))
+            yield Prose(safe("Tab next   ^J goes on; nothing is signed yet   Esc back", MUTED))
 
     def action_close(self) -> None:
         self.finish(None)

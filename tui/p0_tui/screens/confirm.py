@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 
-from p0_tui.safe import safe
+from p0_tui.safe import EMPTY, safe, stacked
 from p0_tui.screens.dialog import Dialog
 from p0_tui.widgets.prose import Prose
 
@@ -31,7 +31,7 @@ class ConfirmScreen(Dialog[bool]):
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Prose(self._question)
-            yield Prose(safe(f"\nEnter {self._yes}   Esc back", "$foreground-muted"))
+            yield Prose(stacked((EMPTY, safe(f"Enter {self._yes}   Esc back", "$foreground-muted"))))
 
     def action_answer(self, yes: bool) -> None:  # noqa: FBT001 - a binding's argument
         self.finish(yes)

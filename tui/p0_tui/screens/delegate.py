@@ -45,7 +45,7 @@ class DelegateScreen(Dialog["Delegating | None"]):
                 yield TtlInput(value="8h", limit=8, id="delegate-for")
             yield SafeInput("why, for the record", limit=MAX_REASON, id="delegate-comment")
             yield Prose(EMPTY, id="delegate-problem", classes="problem")
-            yield Prose(safe("Enter goes on: it is shown once more before it is signed   Esc back", MUTED))
+            yield Prose(safe("Tab next   Enter goes on; nothing is signed yet   Esc back", MUTED))
 
     def action_close(self) -> None:
         self.finish(None)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from textual import events
 from textual.app import ComposeResult
+from textual.content import Content
 
-from p0_tui.safe import joined, safe
+from p0_tui.safe import joined, safe, stacked
 from p0_tui.screens.dialog import Dialog
 from p0_tui.widgets.prose import Prose
 
@@ -31,8 +32,17 @@ class JumpScreen(Dialog[str | None]):
         self._targets = targets
 
     def compose(self) -> ComposeResult:
-        labels = (joined((safe(f" {key} ", "bold reverse"), safe(f" {name}"))) for key, name in self._targets)
-        yield Prose(joined((safe("jump "), *labels), "  "))
+        yield Prose(stacked(self._lines(self.app.size.width - 2)))
+
+    def _lines(self, width: int) -> list[Content]:
+        """The labels on as few lines as they need, none of them broken."""
+        lines = [safe("jump ")]
+        for key, name in self._targets:
+            label = joined((safe(f" {key} ", "bold reverse"), safe(f" {name}")))
+            if lines[-1].cell_length + 2 + label.cell_length > width:
+                lines.append(safe("     "))
+            lines[-1] = joined((lines[-1], label), "  ")
+        return lines
 
     def on_key(self, event: events.Key) -> None:
         event.stop()

@@ -76,7 +76,7 @@ class MandatesScreen(Dialog[Wanted | None]):
             yield Prose(safe("Allowances and delegations", "bold"))
             yield self._list
             yield Prose(id="mandate-detail")
-            yield Prose(safe("a approve in advance   s let somebody stand in   d withdraw yours   Esc back", MUTED))
+            yield Prose(safe("a new allowance   s somebody stands in   d withdraw   Esc back", MUTED))
 
     def on_mount(self) -> None:
         self._show_chosen()

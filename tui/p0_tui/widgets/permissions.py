@@ -45,7 +45,7 @@ class PermissionsPanel(VerticalScroll, can_focus=True):
         scrollbar-size-vertical: 1;
         padding: 0 0 0 1;
         & .stale { text-opacity: 55%; }
-        & Easier { margin: 1 0 0 0; }
+        & Easier { display: none; margin: 1 0 0 0; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
