@@ -36,18 +36,27 @@ rules:
 ALWAYS = ("any login may make large objects", "any login may make objects in the schema public")
 """What every database leaves open; the second only before PostgreSQL 15."""
 
-LATE = """
+PRIVATE = """
+REVOKE GRANT OPTION FOR TEMPORARY ON DATABASE {database} FROM p0_broker;
+REVOKE TEMPORARY ON DATABASE {database} FROM p0_reader;
 CREATE FUNCTION enterprise.late() RETURNS int LANGUAGE sql RETURN 1;
-REVOKE EXECUTE ON FUNCTION enterprise.late FROM PUBLIC
-"""
-BOSS = """
 CREATE FUNCTION enterprise.boss() RETURNS int LANGUAGE sql SECURITY DEFINER RETURN 1;
-REVOKE EXECUTE ON FUNCTION enterprise.boss FROM PUBLIC
+REVOKE EXECUTE ON FUNCTION enterprise.late, enterprise.boss FROM PUBLIC;
+CREATE DOMAIN enterprise.late AS text;
+REVOKE USAGE ON DOMAIN enterprise.late FROM PUBLIC;
+SELECT lo_create(4711), lo_create(4712)
 """
-OF_THE_BOSS = (
-    "the agent cannot grant EXECUTE on enterprise.boss(), which runs with the privileges of postgres"
-    " (SECURITY DEFINER): let it only if a rule is to name that"
-)
+OF_PRIVATE = {
+    "the agent cannot grant TEMPORARY on this database",
+    "SQL that makes temporary tables and uses them cannot be read: the reader may not make them",
+    "the agent cannot grant EXECUTE on enterprise.late()",
+    (
+        "the agent cannot grant EXECUTE on enterprise.boss(), which runs with the privileges of postgres"
+        " (SECURITY DEFINER): let it only if a rule is to name that"
+    ),
+    "the agent cannot grant USAGE on the type enterprise.late",
+    "the agent cannot grant SELECT, UPDATE on 2 large objects, such as 4711",
+}
 
 OPEN_SERVER = """
 CREATE FOREIGN DATA WRAPPER w;
@@ -160,30 +169,6 @@ async def of_database(settings: Settings, managed: Managed) -> dict[str, str | N
             "the agent cannot grant USAGE on schema ledger",
         ),
         (
-            "REVOKE GRANT OPTION FOR TEMPORARY ON DATABASE {database} FROM p0_broker",
-            "the agent cannot grant TEMPORARY on this database",
-        ),
-        (
-            "REVOKE TEMPORARY ON DATABASE {database} FROM p0_reader",
-            "SQL that makes temporary tables and uses them cannot be read: the reader may not make them",
-        ),
-        (
-            LATE,
-            "the agent cannot grant EXECUTE on enterprise.late()",
-        ),
-        (
-            BOSS,
-            OF_THE_BOSS,
-        ),
-        (
-            "CREATE DOMAIN enterprise.late AS text; REVOKE USAGE ON DOMAIN enterprise.late FROM PUBLIC",
-            "the agent cannot grant USAGE on the type enterprise.late",
-        ),
-        (
-            "SELECT lo_create(4711), lo_create(4712)",
-            "the agent cannot grant SELECT, UPDATE on 2 large objects, such as 4711",
-        ),
-        (
             "CREATE TABLE enterprise.late (id int); GRANT ALL ON enterprise.late TO p0_broker WITH GRANT OPTION",
             "what postgres makes in enterprise will not be the agent's to grant",
         ),
@@ -194,13 +179,24 @@ async def test_what_is_found_is_mended_by_the_sql_beside_it(
 ) -> None:
     assert await of_database(settings, managed) == {}
     async with await managed.superuser() as superuser:
-        await superuser.execute(harm.replace("{database}", managed.database).encode())
+        await superuser.execute(harm.encode())
         found = await of_database(settings, managed)
         assert what in found
         for fix in filter(None, found.values()):
             await superuser.execute(fix.encode())
     left = await of_database(settings, managed)
     assert what not in left
+
+
+@BOTH_MODES
+async def test_what_is_no_relation_and_cannot_be_granted(settings: Settings, managed: Managed) -> None:
+    async with await managed.superuser() as superuser:
+        await superuser.execute(PRIVATE.format(database=managed.database).encode())
+        found = await of_database(settings, managed)
+        assert set(found) == OF_PRIVATE
+        for fix in filter(None, found.values()):
+            await superuser.execute(fix.encode())
+    assert await of_database(settings, managed) == {}
 
 
 async def test_the_cluster_and_the_temporary_tables_in_it(settings: Settings, managed: Managed) -> None:

@@ -37,6 +37,19 @@ def test_a_grant_is_what_it_says_and_what_that_implies(spec: str, expected: set[
     assert named(spec) == expected | IMPLIED
 
 
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ("usage on TYPE s.mood", {"USAGE on type s.mood", "USAGE on schema s"}),
+        ("select, update on large object 4711", {"SELECT on large object 4711", "UPDATE on large object 4711"}),
+        ("temporary on database", {"TEMPORARY on database db"}),
+        ("Temporary on database DB", {"TEMPORARY on database db"}),
+    ],
+)
+def test_what_is_no_relation(spec: str, expected: set[str]) -> None:
+    assert named(spec) == expected | {"CONNECT on database db"}
+
+
 def test_grants_add_up_in_the_form_that_is_signed() -> None:
     found = parse_grants("db", ["select on s.t", "select on s.t", "update on s.t(a)"]).grant
     assert found is not UNSET
@@ -55,6 +68,12 @@ def test_grants_add_up_in_the_form_that_is_signed() -> None:
         ("execute on function s.f", "argument types"),
         ("usage on sequence s.q(a)", "USAGE on sequence"),
         ("delete on sequence s.q", "SELECT, UPDATE, USAGE"),
+        ("usage on type s.t(a)", "USAGE on type"),
+        ("execute on type s.t", "USAGE"),
+        ("select on large object x", "SELECT on schema.table"),
+        ("delete on large object 1", "SELECT, UPDATE"),
+        ("create on database", "CONNECT, TEMPORARY"),
+        ("temporary on database other", "This is asked for in db"),
     ],
 )
 def test_what_is_no_grant_is_said_with_a_hint(spec: str, hint: str) -> None:
