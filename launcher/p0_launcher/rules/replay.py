@@ -20,7 +20,7 @@ from p0_access.permissions.facts import facts
 from p0_access.permissions.permission import Permission
 from p0_access.proof import jws
 from p0_access.routing.decide import route
-from p0_access.routing.decision import Decision, Denied, NeedsApproval, Question
+from p0_access.routing.decision import Decision, Denied, NeedsApproval, Question, Requirement
 from p0_access.routing.rules import RuleSet
 from p0_launcher.rules.cases import VERDICTS, verdict_of
 
@@ -144,8 +144,13 @@ def _direction(before: Decision, after: Decision) -> Direction | None:
         return "wider" if order < 0 else "narrower"
     if isinstance(before, Denied) or isinstance(after, Denied):
         return None
-    if isinstance(before, NeedsApproval) and isinstance(after, NeedsApproval) and _asked(before) != _asked(after):
-        return "other"
+    if isinstance(before, NeedsApproval) and isinstance(after, NeedsApproval):
+        less, more = _asks_no_more(after, before), _asks_no_more(before, after)
+        longer = after.ttl > before.ttl
+        if less != more:
+            return "wider" if less or longer else "narrower"
+        if not less:
+            return "wider" if longer else "other"
     if set(before.step_up) != set(after.step_up):
         return "wider" if set(after.step_up) < set(before.step_up) else "narrower"
     if before.ttl != after.ttl:
@@ -153,5 +158,17 @@ def _direction(before: Decision, after: Decision) -> Direction | None:
     return None
 
 
-def _asked(decision: NeedsApproval) -> list[object]:
-    return sorted((msgspec.structs.replace(each, rule="") for each in decision.requirements), key=msgspec.json.encode)
+def _asks_no_more(one: NeedsApproval, other: NeedsApproval) -> bool:
+    """Whether who meets all that `other` demands has met `one`, too."""
+    return all(any(_within(each, big) for big in other.requirements) for each in one.requirements)
+
+
+def _within(one: Requirement, other: Requirement) -> bool:
+    """Of the same people, no more of them, for nothing else, by whatever name of the rule."""
+    return (
+        [way.approvers for way in one.ways] == [way.approvers for way in other.ways]
+        and all(way.count <= big.count for way, big in zip(one.ways, other.ways, strict=True))
+        and set(one.permissions) <= set(other.permissions)
+        and one.escalate == other.escalate
+        and one.step_up in {None, other.step_up}
+    )

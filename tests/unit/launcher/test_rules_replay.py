@@ -116,6 +116,41 @@ def test_other_people_are_another_decision_under_whatever_name_of_the_rule() -> 
     assert replayed(old, renamed, EMAIL).changes == ()
 
 
+BOTH = "approval: {all: [{approvers: {groups: [privacy]}}, {approvers: {groups: [legal]}, count: 2}]}"
+
+
+@pytest.mark.parametrize(
+    ("new", "direction"),
+    [
+        ("approval: {approvers: {groups: [privacy]}}", "wider"),
+        ("approval: {all: [{approvers: {groups: [privacy]}}, {approvers: {groups: [legal]}}]}", "wider"),
+        (BOTH.replace("count: 2", "count: 3"), "narrower"),
+        (BOTH, None),
+        (BOTH.replace("legal", "dba"), "other"),
+        (BOTH.replace("privacy", "dba"), "other"),
+        (BOTH.removesuffix("}") + ", step_up: true}", "narrower"),
+        (BOTH.removesuffix("}") + ", max_ttl: 10m}", "narrower"),
+        (BOTH.replace("legal", "dba").removesuffix("}") + ", max_ttl: 1h}", "wider"),
+        (BOTH.replace("count: 2", "count: 3").removesuffix("}") + ", max_ttl: 1h}", "wider"),
+    ],
+)
+def test_fewer_people_are_wider_and_so_is_more_time(new: str, direction: str | None) -> None:
+    capped = BOTH.removesuffix("}") + ", max_ttl: 30m}"
+    with_cap = new if "max_ttl" in new else new.removesuffix("}") + ", max_ttl: 30m}"
+    found = replayed(
+        rules(on("tags: [pii]", capped), OPEN, top=TOP), rules(on("tags: [pii]", with_cap), OPEN, top=TOP), EMAIL
+    )
+    assert [change.direction for change in found.changes] == ([] if direction is None else [direction])
+
+
+def test_a_column_that_nobody_is_asked_about_any_more_is_wider() -> None:
+    old = rules(on("", "approval: {approvers: {groups: [dba]}}"))
+    new = rules(on("columns: ['s.people.id']"), on("", "approval: {approvers: {groups: [dba]}}"))
+    found = replayed(old, new, EMAIL, ID)
+    assert [change.direction for change in found.changes] == ["wider"]
+    assert found.automatic == {ID: 1}
+
+
 def test_without_its_catalog_a_request_is_not_replayed() -> None:
     found = replay(rules(OPEN), [recorded(rules(PII, OPEN, top=TOP), EMAIL)])
     assert (found.requests, found.changes, found.skipped) == (0, (), ("sales",))
