@@ -63,7 +63,7 @@ def _rules(settings: Settings) -> tuple[str | None, list[Finding]]:
         found.append(failed("groups", error))
     else:
         if settings.groups is not None:
-            known = KnownGroups(names=directory.groups, source=settings.groups)
+            known = KnownGroups.of(directory, settings.groups)
             what = f"SHA-256 {directory.sha256}, {len(directory.groups)} groups; the server's must be the same"
             found.append(fact("groups", what))
     told = lint(rules, groups=known)

@@ -92,7 +92,7 @@ def _rules(settings: Settings) -> tuple[str | None, list[Finding]]:
     except P0Error as error:
         return None, [*found, failed("rules", error)]
     found.append(fact("rules", f"{len(rules.rules)} rules, SHA-256 {rules.sha256}"))
-    known = None if directory is None else KnownGroups(names=directory.groups, source=settings.groups or "")
+    known = None if directory is None else KnownGroups.of(directory, settings.groups or "")
     told = lint(rules, groups=known)
     found += [Finding(level="gap", place="rules", what=f"line {each.line}: {each.message}") for each in told]
     return rules.sha256, found

@@ -66,12 +66,12 @@ class RulesFollower:
                 self._warn()
 
     def _warn(self) -> None:
-        """Of groups that rules name and the directory does not have. Tokens may bring them all the same."""
+        """Of groups that rules name and the directory does not have, or has too few people in. Tokens may bring both."""
         directory = self._directory.value
         if not directory.sha256:
             return
-        for finding in lint(self._rules.rules, groups=KnownGroups(names=directory.groups, source="the directory")):
-            if finding.code == "unknown_group":
+        for finding in lint(self._rules.rules, groups=KnownGroups.of(directory, "the directory")):
+            if finding.code in {"unknown_group", "too_few"}:
                 _LOG.warning("rules, line %d: %s", finding.line, finding.message)
 
     async def _note(self) -> None:

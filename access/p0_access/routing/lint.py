@@ -1,16 +1,20 @@
 """What is probably a mistake in rules that load: rules that nothing reaches, groups that nobody knows, tags and caps
-without effect.
+without effect, and approvals that nobody could complete.
 
 It only warns, and only where it is certain: what it calls unreachable never decides anything. It may miss some.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import re
+from collections.abc import Collection, Iterable, Iterator
 from typing import Literal
 
 import msgspec
 
+from p0_access.routing.approvals import named
+from p0_access.routing.decision import Alternative, Approvers
+from p0_access.routing.directory import Directory
 from p0_access.routing.durations import spell_duration
 from p0_access.routing.fields import nearest
 from p0_access.routing.matching import spell
@@ -19,7 +23,7 @@ from p0_access.routing.people import qualified_issuer
 from p0_access.routing.rule import Access, BreakGlass, Deny, People, Requestors, Resource, Rule
 from p0_access.routing.rules import RuleSet
 
-Code = Literal["unreachable", "unknown_group", "unused_tag", "idle_max_ttl"]
+Code = Literal["unreachable", "unknown_group", "too_few", "unused_tag", "idle_max_ttl"]
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,17 +35,31 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KnownGroups(msgspec.Struct, frozen=True, kw_only=True):
-    """All that there are as far as `source` says, which is named to people: a file, an option."""
+    """All that there are as far as `source` says, which is named to people: a file, an option. `members` are the people
+    in each, by a name of theirs that starts with their issuer, where that is known, too."""
 
     names: frozenset[str]
     source: str
+    members: dict[str, frozenset[str]] | None = None
+
+    @classmethod
+    def of(cls, directory: Directory, source: str) -> KnownGroups:
+        members: dict[str, set[str]] = {}
+        for person, groups in directory.groups_of.items():
+            for group in groups:
+                members.setdefault(group, set()).add(person)
+        return cls(
+            names=directory.groups,
+            source=source,
+            members={group: frozenset(people) for group, people in members.items()},
+        )
 
 
 def lint(rules: RuleSet, *, groups: KnownGroups | None = None) -> tuple[Finding, ...]:
     """Findings in order of lines. With `groups`, names outside of them are found, too."""
     found = [*_unreachable(rules), *_unused_tags(rules), *_idle_max_ttl(rules)]
     if groups is not None:
-        found += _unknown_groups(rules, groups)
+        found += [*_unknown_groups(rules, groups), *_too_few(rules, groups)]
     return tuple(sorted(found, key=lambda each: (each.line, each.message)))
 
 
@@ -78,8 +96,8 @@ def _idle_max_ttl(rules: RuleSet) -> Iterator[Finding]:
 
 def _unknown_groups(rules: RuleSet, known: KnownGroups) -> Iterator[Finding]:
     """Each with what is known instead, and from where: the reader has to find out which of the two is wrong."""
-    for place, line, named in _groups_named(rules):
-        for group in sorted(named - known.names):
+    for place, line, groups in _groups_named(rules):
+        for group in sorted(groups - known.names):
             message = (
                 f'{place} names the group "{group}", which nobody is in by {known.source} ({_instead(group, known)})'
             )
@@ -105,6 +123,31 @@ def _instead(group: str, known: KnownGroups) -> str:
     near = nearest(group, known.names)
     has = f"it has {spell(sorted(known.names), 'and')}"
     return has if near is None else f'{has}; did you mean "{near}"?'
+
+
+def _too_few(rules: RuleSet, known: KnownGroups) -> Iterator[Finding]:
+    """Approvals that take more people than there are. One may be there under two names, so it is certain."""
+    for rule in rules.rules:
+        if known.members is None or not isinstance(rule.approval, People):
+            continue
+        later = None if rule.approval.escalate is None else rule.approval.escalate.to
+        for quorum in rule.approval.quorums:
+            ways = (Alternative(approvers=quorum.approvers, count=quorum.count), *quorum.instead)
+            there = [_people_in((way.approvers, *(() if later is None else (later,))), known.members) for way in ways]
+            if all(way.count > len(people) > 0 for way, people in zip(ways, there, strict=True)):
+                wanted = ", or else ".join(f"{way.count} of {named(way.approvers)}" for way in ways)
+                has = " and ".join(str(len(people)) for people in there)
+                message = f'rule "{rule.name}" asks {wanted}, and {known.source} has only {has} of them'
+                yield Finding(code="too_few", line=rule.line, message=message)
+
+
+def _people_in(asked: Iterable[Approvers], members: dict[str, frozenset[str]]) -> set[str]:
+    found: set[str] = set()
+    for each in asked:
+        people = {person for group in each.groups for person in members.get(group, ())}
+        found |= {person for person in people if each.issuer is None or re.split("[# ]", person)[0] == each.issuer}
+        found |= {subject if "#" in subject else f"{each.issuer} {subject}" for subject in each.subjects}
+    return found
 
 
 def covers(wide: Rule, narrow: Rule) -> bool:

@@ -70,9 +70,10 @@ def check(
     rules = read_rules(file)
     known: KnownGroups | None = None
     if group or directory is not None:
-        names = frozenset(group or ()) | read_directory(directory).groups
-        sources = (["--group"] if group else []) + ([] if directory is None else [directory.name])
-        known = KnownGroups(names=names, source=" and ".join(sources))
+        listed = KnownGroups.of(read_directory(directory), "" if directory is None else directory.name)
+        source = " and ".join(filter(None, ["--group" if group else "", listed.source]))
+        members = None if group else listed.members  # nobody says who is in those of --group
+        known = KnownGroups(names=listed.names.union(group or ()), source=source, members=members)
     found = lint(rules, groups=known)
     if json:
         out_json({"sha256": rules.sha256, "rules": len(rules.rules), "findings": found})

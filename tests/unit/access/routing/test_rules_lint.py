@@ -26,6 +26,7 @@ from fix_routing import (
 )
 from p0_access.permissions.permission import Permission
 from p0_access.routing.decide import route
+from p0_access.routing.directory import Directory
 from p0_access.routing.lint import KnownGroups, lint
 from p0_access.routing.rules import RuleSet
 
@@ -118,6 +119,33 @@ def test_groups_that_nobody_knows() -> None:
         '"security", which nobody is in by groups.toml (it has nobody in any)'
     )
     assert lint(found) == ()
+
+
+@pytest.mark.parametrize(
+    ("approval", "short"),
+    [
+        ("{approvers: {groups: [dba]}, count: 2}", None),
+        ("{approvers: {groups: [dba]}, count: 3}", "3 of dba, and groups.toml has only 2 of them"),
+        ("{approvers: {groups: [dba, sre]}, count: 4}", "4 of dba or sre, and groups.toml has only 3 of them"),
+        ("{approvers: {groups: [dba], issuer: 'https://b'}, count: 2}", "2 of dba, and groups.toml has only 1 of them"),
+        ("{approvers: {groups: [dba], subjects: ['https://c#x']}, count: 3}", None),
+        ("{approvers: {groups: [dba]}, count: 3, escalate: {after: 1h, to: {groups: [sre]}}}", None),
+        ("{any: [{approvers: {groups: [dba]}, count: 3}, {approvers: {groups: [sre]}}]}", None),
+        (
+            "{any: [{approvers: {groups: [dba]}, count: 3}, {approvers: {groups: [sre]}, count: 2}]}",
+            "3 of dba, or else 2 of sre, and groups.toml has only 2 and 1 of them",
+        ),
+        ("{approvers: {groups: [nobody]}, count: 1}", None),
+    ],
+)
+def test_approvals_that_take_more_people_than_there_are(approval: str, short: str | None) -> None:
+    people = {"https://a x@a.example": {"dba"}, "https://b#y": {"dba"}, "https://a#z": {"sre"}}
+    directory = Directory(
+        groups=frozenset({"dba", "sre"}), groups_of={person: frozenset(groups) for person, groups in people.items()}
+    )
+    found = lint(rules(on("", f"approval: {approval}")), groups=KnownGroups.of(directory, "groups.toml"))
+    said = [each.message for each in found if each.code == "too_few"]
+    assert said == ([] if short is None else [f'rule "r1" asks {short}'])
 
 
 def test_a_cap_above_the_default_changes_nothing() -> None:
