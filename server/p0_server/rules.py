@@ -66,7 +66,7 @@ class RulesFollower:
                 self._warn()
 
     def _warn(self) -> None:
-        """Of groups that rules name and the directory does not have, or has too few people in. Tokens may bring both."""
+        """Of groups that rules name and the directory does not have, or too few people in. Tokens may bring both."""
         directory = self._directory.value
         if not directory.sha256:
             return
