@@ -6,6 +6,7 @@ Input is taken as it comes, so that a file or pipe of any length needs no more m
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 CHUNK: Final = 64 * 1024
 """Bytes taken from the input at a time."""
 
+STDIN: Final = "-"
+Given = Iterable[tuple[str, str]]
+"""-c and -f, in order, by the option's name; a file on its own counts as -f."""
+
 
 class Session(Protocol):
     """Reads one statement after the other; what one leaves behind, the next may use."""
@@ -33,8 +38,18 @@ class Session(Protocol):
     async def read(self, text: str, *, line: int, column: int) -> Reading: ...
 
 
-NewSession = Callable[[tuple[str, ...] | None], Session]
-"""A session with a search path; None is the default."""
+class Sessions(NamedTuple):
+    """Sessions over `catalog`. `new` makes one with a search path; None is the default."""
+
+    catalog: Catalog
+    new: Callable[[tuple[str, ...] | None], Session]
+
+
+class Placed(NamedTuple):
+    """A statement; `file` is the name of what it stands in, None for -c and the standard input."""
+
+    part: Part
+    file: str | None
 
 
 class Line(NamedTuple):
@@ -46,19 +61,41 @@ class Line(NamedTuple):
     problem: str | None = None
 
 
-def statements(given: Iterable[tuple[str, str]]) -> Iterator[Part]:
+def files(names: Iterable[str]) -> Iterator[str]:
+    """Files as they are, and of a folder all that end in .sql, by name, also in folders in it."""
+    for name in names:
+        if name == STDIN or not Path(name).is_dir():
+            yield name
+            continue
+        found = sorted(str(each) for each in Path(name).rglob("*.sql"))
+        if not found:
+            raise UsageError(f"no file in {name} ends in .sql", code="file_unreadable")
+        yield from found
+
+
+def is_piped() -> bool:
+    """Whether the standard input is a file or what another program writes."""
+    try:
+        mode = os.fstat(sys.stdin.fileno()).st_mode
+    except (OSError, ValueError, AttributeError):
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISREG(mode)
+
+
+def statements(given: Given) -> Iterator[Placed]:
     """The statements of all -c and -f, in order."""
     from p0_access.permissions.splitting import split_stream
 
     for option, value in given:
         if option == "command":
-            yield from split_stream(iter((value,)))
+            yield from (Placed(part, None) for part in split_stream(iter((value,))))
         else:
+            file = None if value == STDIN else value
             with _opened(value) as stream:
-                yield from split_stream(_text(stream, value))
+                yield from (Placed(part, file) for part in split_stream(_text(stream, value)))
 
 
-def json_lines(given: Iterable[tuple[str, str]]) -> Iterator[Line]:
+def json_lines(given: Given) -> Iterator[Line]:
     """The lines of all -c and -f, as soon as each is there."""
     for option, value in given:
         if option == "command":
@@ -87,7 +124,7 @@ def _line(text: str) -> Line:
 def _opened(name: str) -> BufferedReader:
     """The file, or the standard input, which is left open."""
     try:
-        return os.fdopen(sys.stdin.fileno(), "rb", closefd=False) if name == "-" else Path(name).open("rb")
+        return os.fdopen(sys.stdin.fileno(), "rb", closefd=False) if name == STDIN else Path(name).open("rb")
     except OSError as error:
         raise UsageError(f"cannot read {name}: {error.strerror}", code="file_unreadable") from error
 
@@ -127,17 +164,17 @@ class _OfCatalog:
 
 
 @asynccontextmanager
-async def over_catalog(name: str) -> AsyncIterator[NewSession]:
+async def over_catalog(name: str) -> AsyncIterator[Sessions]:
     """Sessions over the catalog in a file."""
     catalog = _catalog(name)
-    yield lambda search_path: _OfCatalog(catalog, search_path)
+    yield Sessions(catalog, lambda search_path: _OfCatalog(catalog, search_path))
 
 
 @asynccontextmanager
-async def over_database(dsn: str, *, static: bool) -> AsyncIterator[NewSession]:
+async def over_database(dsn: str, *, static: bool) -> AsyncIterator[Sessions]:
     """Sessions over a database; `static` leaves PostgreSQL's own reading out."""
     async with _database(dsn) as reader:
-        yield lambda search_path: reader.session(search_path, static=static)
+        yield Sessions(reader.catalog, lambda search_path: reader.session(search_path, static=static))
 
 
 async def catalog_of(dsn: str) -> Catalog:

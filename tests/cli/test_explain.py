@@ -45,7 +45,8 @@ def test_each_statement_has_a_line_of_its_own(capsys: pytest.CaptureFixture[str]
     status, out, err = explain(capsys, "-o", "json", "-c", sql)
     first, opaque, wrong, last = objects(out)
     assert status == 65
-    assert err.splitlines()[0] == "p0: line 2, column 1: what DO runs is known only when it runs"
+    said = "p0: line 2, column 1: what DO runs is known only when it runs (the first of 2 that are not understood)"
+    assert err.splitlines()[0] == said
     assert (first["index"], first["ok"], first["statement"]) == (0, True, "select name from hr.person")
     assert all(need.keys() == CONTRACT for need in first["needs"])
     assert needs(first) == {("column", "hr", "person", "name", "SELECT"), ("schema", None, "hr", None, "USAGE")}
@@ -83,7 +84,7 @@ def test_a_script_of_grants(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = explain(capsys, "-o", "sql", "--grantee", "ci", "-c", sql)
     assert status == 65
     refused, *script = out.splitlines()
-    assert refused.startswith("-- statement 1: not understood (unsupported_statement): VACUUM without a table's name")
+    assert refused.startswith("-- line 1, column 29: not understood (unsupported_statement): VACUUM without a table's name")
     assert script == [
         'GRANT CONNECT ON DATABASE "mydb" TO "ci";',
         'GRANT USAGE ON SCHEMA "hr" TO "ci";',
@@ -97,11 +98,32 @@ def test_files_are_one_session_and_may_be_long(capsys: pytest.CaptureFixture[str
     next_.write_text("select nam from seen")
     status, out, err = explain(capsys, "-o", "json", "-f", str(long), "-f", str(next_))
     found = objects(out)
-    assert (status, err.splitlines()[0]) == (65, 'p0: line 1, column 8: column "nam" does not exist')
+    assert (status, err.splitlines()[0]) == (65, f'p0: {next_}:1:8: column "nam" does not exist')
+    assert (found[0]["file"], found[-1]["file"]) == (str(long), str(next_))
     assert [each["index"] for each in found] == list(range(2_002))
     assert all(each["ok"] for each in found[:-1])
     assert {need["privilege"] for need in found[0]["needs"]} == {"CONNECT", "SELECT", "TEMPORARY", "USAGE"}
     assert found[2_000]["needs"][0]["why"] == [{"clause": "statement", "line": 2_001, "column": 1}]
+
+
+def test_a_folder(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """By name, and in the order of the command line; what is no SQL file is left out."""
+    for name, sql in (("2.sql", "select id from hr.person"), ("1.sql", "select name from hr.person;"), ("x", "no")):
+        (tmp_path / name).write_text(sql)
+    (tmp_path / "later").mkdir()
+    (tmp_path / "later" / "3.sql").write_text("\n\nselect nosuch from hr.person")
+    status, out, err = explain(capsys, str(tmp_path), "-c", "select 1")
+    shown = [line for line in out.splitlines() if not line.startswith(" ")]
+    assert shown == [
+        "1. select 1",
+        f"{tmp_path}/1.sql:",
+        "2. select name from hr.person",
+        f"{tmp_path}/2.sql:",
+        "3. select id from hr.person",
+        f"{tmp_path}/later/3.sql:",
+        "4. select nosuch from hr.person",
+    ]
+    assert (status, err.splitlines()[0]) == (65, f'p0: {tmp_path}/later/3.sql:3:8: column "nosuch" does not exist')
 
 
 def test_answers_come_before_the_input_ends() -> None:
@@ -129,6 +151,17 @@ def test_the_standard_input(capsys: pytest.CaptureFixture[str], monkeypatch: pyt
     assert "SELECT (any column) on hr.person" in out
 
 
+def test_what_is_piped_needs_no_option(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    read_end, write_end = os.pipe()
+    os.write(write_end, b"select name from hr.person")
+    os.close(write_end)
+    with os.fdopen(read_end, "rb") as stream:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(stream))
+        status, out, _ = explain(capsys, "-o", "json")
+    (found,) = objects(out)
+    assert (status, found["statement"], "file" in found) == (0, "select name from hr.person", False)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -136,6 +169,8 @@ def test_the_standard_input(capsys: pytest.CaptureFixture[str], monkeypatch: pyt
         (("-c", "select 1", "-o", "xml"), "-o is table"),
         ((), "which SQL?"),
         (("-f", "/nowhere/x.sql"), "cannot read /nowhere/x.sql"),
+        (("/nowhere/x.sql",), "cannot read /nowhere/x.sql"),
+        ((str(Path(__file__).parent / "transcripts"),), "ends in .sql"),
     ],
 )
 def test_wrong_usage(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], said: str) -> None:
@@ -165,6 +200,29 @@ def test_both_readings_of_a_database(capsys: pytest.CaptureFixture[str], over_da
     assert sealed["ok"]
     static = explain(capsys, "-o", "json", "--static", "-c", sql, over=over_database)[1]
     assert objects(static)[4]["needs"] == sealed["needs"], "policies count, although a superuser passes them"
+
+
+def test_the_grants_run_as_printed_and_are_enough(
+    capsys: pytest.CaptureFixture[str], over_database: tuple[str, str]
+) -> None:
+    statements = (
+        "select count(*) from public.users",
+        "insert into shop.customers (name) values ('Ann') returning id",
+        "update hr.depts set head = 1 where dept in (select dept from hr.employees)",
+        'select "select" from hr."Weird Table" where util.secret("Id") > 0',
+        "select held + held from shop.purses",
+        "truncate shop.chain_a",
+    )
+    asked = ("-o", "sql", "--grantee", "explained_ci", "-c", "; ".join(statements))
+    status, script, err = explain(capsys, *asked, over=over_database)
+    assert (status, err) == (0, "")
+    with psycopg.connect(over_database[1]) as connection:
+        connection.execute("CREATE ROLE explained_ci")
+        connection.execute(script.encode())
+        connection.execute("SET LOCAL ROLE explained_ci")
+        for statement in statements:
+            connection.execute(statement.encode())
+        connection.rollback()
 
 
 def test_a_catalog_for_later(

@@ -12,6 +12,8 @@ from p0_access.permissions.reading import Need, Reading, Refused, StatementReadi
 
 MAX_SHOWN: Final = 100
 """Characters of a statement in the table."""
+MAX_MESSAGE: Final = 400
+"""Characters of what is said about one."""
 
 _NOUNS: Final = {
     Kind.DATABASE: "DATABASE",
@@ -27,14 +29,16 @@ _NOUNS: Final = {
 }
 
 
-def to_json_lines(reading: Reading) -> Iterator[str]:
-    """One JSON object for each statement: the contract that other programs rely on."""
+def to_json_lines(reading: Reading, file: str | None = None) -> Iterator[str]:
+    """One JSON object for each statement: the contract that other programs rely on. `file` is named if there is one."""
     for statement in reading:
-        yield msgspec.json.encode(_as_json(statement)).decode()
+        yield msgspec.json.encode(_as_json(statement, file)).decode()
 
 
-def _as_json(statement: StatementReading | Refused) -> dict[str, Any]:
+def _as_json(statement: StatementReading | Refused, file: str | None) -> dict[str, Any]:
     head: dict[str, Any] = {"index": statement.index, "statement": statement.text}
+    if file is not None:
+        head["file"] = file
     if isinstance(statement, Refused):
         error = {
             "code": statement.code,
@@ -66,9 +70,17 @@ def _need_as_json(need: Need) -> dict[str, Any]:
     return _permission_as_json(need.permission) | {"why": list(need.why)}
 
 
-def to_comment(refused: Refused) -> str:
+def place(refused: Refused, file: str | None = None) -> str:
+    """Where a statement was not understood, in a file as compilers say it."""
+    if file is not None:
+        return f"{_one_line(file, MAX_MESSAGE)}:{refused.line}:{refused.column}"
+    return f"line {refused.line}, column {refused.column}"
+
+
+def to_comment(refused: Refused, file: str | None = None) -> str:
     """A line for a script of GRANTs in which a statement has no part."""
-    return f"-- statement {refused.index}: not understood ({refused.code}): {_one_line(refused.message)}"
+    message = _one_line(refused.message, MAX_MESSAGE)
+    return f"-- {place(refused, file)}: not understood ({refused.code}): {message}"
 
 
 def to_grants(permissions: Iterable[Permission], grantee: str) -> tuple[str, ...]:
@@ -145,10 +157,10 @@ def to_table(reading: Reading) -> tuple[str, ...]:
     for statement in reading:
         lines.append(f"{statement.index + 1}. {_one_line(statement.text)}")
         if isinstance(statement, Refused):
-            lines.append(f"   not understood ({statement.code}): {_one_line(statement.message)}")
+            lines.append(f"   not understood ({statement.code}): {_one_line(statement.message, MAX_MESSAGE)}")
             lines.append(f"   at line {statement.line}, column {statement.column}")
             if statement.hint:
-                lines.append(f"   {_one_line(statement.hint)}")
+                lines.append(f"   {_one_line(statement.hint, MAX_MESSAGE)}")
             continue
         rows = [(str(need.permission), _reasons(need)) for need in statement.needs]
         width = max((len(name) for name, _ in rows), default=0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
@@ -13,10 +13,21 @@ import typer
 from p0_launcher.commands.common import in_order, out, profile, run
 from p0_launcher.commands.sources import read_text
 from p0_launcher.completion import databases
-from p0_launcher.errors import UsageError
-from p0_launcher.explaining import NewSession, json_lines, over_catalog, over_database, statements
+from p0_launcher.errors import SqlRefusedError, UsageError
+from p0_launcher.explaining import (
+    STDIN,
+    Given,
+    Sessions,
+    is_piped,
+    json_lines,
+    over_catalog,
+    over_database,
+    statements,
+)
+from p0_launcher.explaining import files as sql_files
 
 if TYPE_CHECKING:
+    from p0_access.permissions.catalog import Catalog
     from p0_access.permissions.permission import Permission
     from p0_access.permissions.reading import Reading, Refused
     from p0_access.routing.decision import Decision
@@ -24,21 +35,24 @@ if TYPE_CHECKING:
 FORMATS: Final = ("table", "json", "sql")
 INPUTS: Final = ("sql", "jsonl")
 
-Given = Sequence[tuple[str, str]]
-"""-c and -f, in order."""
-
 
 class _Explained(NamedTuple):
-    """`name` is what a line of JSON is called; `decision` is the server's preview; None without a server, or where
-    something was not understood."""
+    """`name` is what a line of JSON is called, `file` where the statements stand, if it has a name. `decision` is the
+    server's preview, None without a server, or where something was not understood; `catalog` what was read over, if it
+    is here."""
 
     reading: Reading
     name: Any = None
     decision: Decision | None = None
+    file: str | None = None
+    catalog: Catalog | None = None
 
 
 def explain(
     ctx: typer.Context,
+    files: Annotated[
+        list[str] | None, typer.Argument(metavar="FILE", help="SQL; of a folder all that ends in .sql.")
+    ] = None,
     *,
     database: Annotated[
         str | None,
@@ -69,16 +83,18 @@ def explain(
     With -d the server reads it; with --catalog this machine does, without a network; with --dsn this machine and the
     database. -o json prints one line for each statement, -o sql the GRANTs.
 
-    Example: p0 explain -d mydatabase -c "select name from enterprise.markets"
+    Example: p0 explain --dsn "$DATABASE_URL" -o sql --grantee ci migrations/
     """
     if output not in FORMATS or lines not in INPUTS:
         raise UsageError("-o is table, json or sql; -i is sql or jsonl", code="usage")
     if dsn is not None and catalog is not None:
         raise UsageError("--dsn or --catalog, not both", code="usage")
     path = None if search_path is None else tuple(part.strip() for part in search_path.split(","))
-    given = list(in_order(ctx, command=command, file=file))
+    given = [*in_order(ctx, command=command, file=file), *(("file", each) for each in sql_files(files or ()))]
     if not given:
-        raise UsageError("which SQL?", code="usage", hint="-c 'select …', -f FILE, or -f - for the standard input")
+        if not is_piped():
+            raise UsageError("which SQL?", code="usage", hint="-c 'select …', FILE, or a pipe into it")
+        given.append(("file", STDIN))
     database = database or os.environ.get("P0_DATABASE")
     by_line = lines == "jsonl"
     if dsn is not None:
@@ -88,28 +104,30 @@ def explain(
     elif database is not None:
         explained = _online(database, given, path, reason or os.environ.get("P0_REASON"), by_line=by_line)
     else:
-        raise UsageError("over which database?", code="usage", hint="-d NAME, or --catalog FILE without a network")
-    refused = run(_print(explained, _Printer(output, grantee, trace=trace)))
-    if refused is not None:
-        raise refused.error()
+        raise UsageError(
+            "over which database?", code="usage", hint="-d NAME; --dsn DSN or --catalog FILE without a server"
+        )
+    if problem := run(_print(explained, _Printer(output, grantee, trace=trace))):
+        raise problem
 
 
 async def _here(
-    opened: AbstractAsyncContextManager[NewSession], given: Given, path: tuple[str, ...] | None, *, by_line: bool
+    opened: AbstractAsyncContextManager[Sessions], given: Given, path: tuple[str, ...] | None, *, by_line: bool
 ) -> AsyncIterator[_Explained]:
     """Statement by statement. Each line of JSON is a session of its own; `--search-path` overrides what lines say."""
-    async with opened as new_session:
+    async with opened as (catalog, new_session):
         if not by_line:
             session = new_session(path)
-            for part in statements(given):
-                yield _Explained(await session.read(part.text, line=part.line, column=part.column))
+            for part, file in statements(given):
+                reading = await session.read(part.text, line=part.line, column=part.column)
+                yield _Explained(reading, file=file, catalog=catalog)
             return
         for each in json_lines(given):
             if each.problem is not None:
                 yield _Explained((_malformed(each.sql, each.problem),))
                 continue
             session = new_session(each.search_path if path is None else path)
-            yield _Explained(await session.read(each.sql, line=1, column=1), each.name)
+            yield _Explained(await session.read(each.sql, line=1, column=1), each.name, catalog=catalog)
 
 
 async def _online(
@@ -140,16 +158,25 @@ def _malformed(text: str, problem: str) -> Refused:
     return Refused(index=0, text=text, code="malformed_line", message=problem, hint=None, line=1, column=1)
 
 
-async def _print(explained: AsyncIterator[_Explained], printer: _Printer) -> Refused | None:
-    """Prints each as it comes; the first that was not understood, for the status and stderr."""
+async def _print(explained: AsyncIterator[_Explained], printer: _Printer) -> SqlRefusedError | None:
+    """Prints each as it comes. What the first was that was not understood, for the status and stderr."""
+    from p0_access.permissions.explain import place
     from p0_access.permissions.reading import Refused
 
-    first: Refused | None = None
+    first: tuple[Refused, str | None] | None = None
+    count = 0
     async for each in explained:
         printer.take(each)
-        first = first or next((one for one in each.reading if isinstance(one, Refused)), None)
+        for one in each.reading:
+            if isinstance(one, Refused):
+                first = first or (one, each.file)
+                count += 1
     printer.end()
-    return first
+    if first is None:
+        return None
+    refused, file = first
+    more = f" (the first of {count} that are not understood)" if count > 1 else ""
+    return SqlRefusedError(f"{place(refused, file)}: {refused.message}{more}", code=refused.code, hint=refused.hint)
 
 
 class _Printer:
@@ -160,22 +187,27 @@ class _Printer:
         self._grantee = grantee
         self._trace = trace
         self._permissions: dict[Permission, None] = {}
+        self._catalog: Catalog | None = None
+        self._file: str | None = None
 
     def take(self, explained: _Explained) -> None:
         from p0_access.permissions.explain import to_comment, to_json_lines, to_table
         from p0_access.permissions.reading import Refused
 
-        reading, name, decision = explained
+        reading, name, decision, file, self._catalog = explained
         if self._output == "json":
-            for line in to_json_lines(reading):
+            for line in to_json_lines(reading, file):
                 out(line if name is None else _with_id(line, name))
         elif self._output == "table":
+            if file != self._file and file is not None:
+                out(f"{file}:")
+            self._file = file
             for line in (*to_table(reading), *self._verdict(decision)):
                 out(line)
         else:
             for each in reading:
                 if isinstance(each, Refused):
-                    out(to_comment(each))
+                    out(to_comment(each, file))
                 else:
                     self._permissions.update(dict.fromkeys(each.permissions))
         sys.stdout.flush()
@@ -184,8 +216,17 @@ class _Printer:
         if self._output == "sql":
             from p0_access.permissions.explain import to_grants
 
-            for line in to_grants(self._permissions, self._grantee):
+            for line in to_grants(self._settled(), self._grantee):
                 out(line)
+
+    def _settled(self) -> Iterable[Permission]:
+        """Where any one column will do, one that is not tagged."""
+        if self._catalog is None:
+            return self._permissions
+        from p0_access.permissions.settle import comment_tags, settle
+
+        tags = comment_tags(self._catalog, self._permissions)
+        return settle(self._permissions, self._catalog, tagged=lambda *column: column in tags)
 
     def _verdict(self, decision: Decision | None) -> Sequence[str]:
         if decision is None:

@@ -134,7 +134,7 @@ def owners(command: str, node: Node | None = None) -> RefusedError:
         command = f"{command} {_object(node)}".strip()
     return RefusedError(
         "unsupported_statement",
-        f"{command} changes what exists or who may do what, which is for owners: no privilege that p0 grants allows it",
+        f"{command} changes what exists or who may do what, which is for owners",
         hint="Put it into a migration, or ask for the role that owns what it changes (--role).",
     )
 

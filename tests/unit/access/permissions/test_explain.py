@@ -59,7 +59,9 @@ def test_grants_are_grouped_quoted_and_parse(shop_catalog: Catalog) -> None:
     assert 'GRANT CONNECT ON DATABASE "mydb" TO "an ""odd"" role";' in lines
     assert any(line.startswith("-- choose any one column") and '"public"."users"' in line for line in lines)
     (refused,) = [each for each in reading if isinstance(each, Refused)]
-    assert to_comment(refused).startswith("-- statement 6: not understood (unsupported_statement)")
+    place = f"{refused.line}:{refused.column}"
+    assert to_comment(refused, "a.sql").startswith(f"-- a.sql:{place}: not understood (unsupported_statement)")
+    assert to_comment(refused).startswith(f"-- line {refused.line}, column {refused.column}: not understood")
     script = "\n".join(lines)
     assert {each.kind for each in parse(script, Places(script))} == {"GrantStmt"}
 
@@ -67,7 +69,7 @@ def test_grants_are_grouped_quoted_and_parse(shop_catalog: Catalog) -> None:
 def test_a_line_end_in_a_name_cannot_leave_a_comment(shop_catalog: Catalog) -> None:
     (refused,) = read('select * from "x\nDROP TABLE y; --"', shop_catalog)
     assert isinstance(refused, Refused)
-    script = to_comment(refused)
+    script = to_comment(refused, "x\ny.sql")
     assert parse(script, Places(script)) == ()
 
 
