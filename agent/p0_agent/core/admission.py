@@ -13,7 +13,7 @@ from p0_access.routing.decide import reason_problem, route
 from p0_access.routing.decision import Automatic, Decision, Denied, NeedsApproval
 from p0_access.routing.stepping_up import check_step_up
 from p0_access.routing.visibility import Sight
-from p0_agent.core import supported
+from p0_agent.core import ceiling, supported
 from p0_agent.core.access import provide
 from p0_agent.core.acts import admission_of, request_of, verified
 from p0_agent.core.answer import Answer
@@ -109,6 +109,8 @@ async def _decide(request: VerifiedAct[Request], entry: Entry, context: Context)
     if not isinstance(decision, Denied):
         with at(Step.RULES):
             check_step_up(decision.step_up, request.person.stepped_up)
+        schemas = frozenset(context.cluster.databases[request.act.database])
+        ceiling.check(needs.question.granted, context.ceiling, schemas=schemas, live=0)
     signed = jws.sign(_admission(request, needs, decision, context), context.key)
     await context.cluster.evidence.append("request", request.compact, context.now())
     await context.cluster.evidence.append("admission", signed, context.now())

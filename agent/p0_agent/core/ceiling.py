@@ -1,4 +1,5 @@
-"""Step 11: what no rule and no approval can exceed at this agent."""
+"""Step 11: what no rule and no approval can exceed at this agent. What is admitted is held against it, too, so that
+nobody is asked to approve what is then not granted."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from typing import Final
 from p0_access.permissions.permission import Kind, Permission
 from p0_agent.config import Ceiling
 from p0_agent.errors import RefusedError, Step
+from p0_agent.postgres.statements import is_granted, why_not
 
 _IN_NO_SCHEMA: Final = frozenset({Kind.DATABASE, Kind.LARGE_OBJECT})
 
@@ -23,6 +25,8 @@ def check(permissions: tuple[Permission, ...], ceiling: Ceiling, *, schemas: fro
         if permission.kind is Kind.ROLE:
             check_role(permission.object or "", ceiling)
             continue
+        if not is_granted(permission):
+            raise _never(permission)
         if permission.kind not in ceiling.kinds or permission.privilege not in ceiling.privileges:
             raise _above(f"{permission} is more than this agent ever grants", "above_ceiling")
         schema = permission.object if permission.kind is Kind.SCHEMA else permission.schema
@@ -42,6 +46,12 @@ def check_role(role: str, ceiling: Ceiling) -> None:
     """Only roles that are listed by their names are granted."""
     if role not in ceiling.roles:
         raise _above(f"this agent never grants the role {role}", "role_above_ceiling")
+
+
+def _never(permission: Permission) -> RefusedError:
+    hint = "Ask for a role that may do it (--role), or use a migration."
+    message = f"{permission} is never granted: {why_not(permission)}"
+    return RefusedError(message, step=Step.CEILING, code="permission_unsupported", hint=hint)
 
 
 def _above(message: str, code: str) -> RefusedError:

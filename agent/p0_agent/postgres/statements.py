@@ -28,7 +28,7 @@ _WHY_NOT: Final = {
     (
         Kind.SCHEMA,
         "CREATE",
-    ): "what is made in a schema outlives who made it: use a migration, or ask for a role (--role)",
+    ): "who may create in a schema changes what names mean for all who search it",
     (Kind.RELATION, "TRIGGER"): "a trigger is a way to other people's privileges",
     (Kind.FOREIGN_SERVER, "USAGE"): "reading foreign tables does not take it, and defining them is a migration's",
 }

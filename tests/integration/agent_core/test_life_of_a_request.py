@@ -185,9 +185,10 @@ async def test_the_ceiling_holds_whatever_rules_and_people_say(bench: Bench) -> 
         **{name: getattr(bench.context, name) for name in bench.context.__slots__}
         | {"ceiling": Ceiling(privileges=("CONNECT", "USAGE"))}
     )
-    request, _ = bench.ask(dana, MARKETS)
-    result = await bench.admit(request)
-    assert (result.outcome, result.code) == ("refused", "above_ceiling")
+    for sql in (MARKETS, "select email from enterprise.customers"):
+        request, _ = bench.ask(dana, sql)
+        result = await bench.admit(request)
+        assert (result.outcome, result.code) == ("refused", "above_ceiling"), "nobody is asked to approve it"
     assert await bench.roles() == []
 
 

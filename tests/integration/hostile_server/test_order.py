@@ -72,8 +72,8 @@ async def test_so_is_what_follows_it(hostile: Hostile) -> None:
     narrow = Ceiling(privileges=("CONNECT", "USAGE"))
     async with await h.bench.managed.superuser() as connection:
         await connection.execute("REVOKE ALL ON enterprise.customers FROM p0_broker, p0_agent")
-    h.bench.context = replace(h.bench.context, ceiling=narrow)
     asked, admitted = await h.admitted()
+    h.bench.context = replace(h.bench.context, ceiling=narrow)
     do = h.bench.do
     told = [refusal(h, await do("approval", asked, approval(h, admitted, h.eve)))]
     assert (await do("approval", asked, approval(h, admitted, h.pat))).outcome == "approved"
