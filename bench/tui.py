@@ -166,7 +166,10 @@ async def _ready(stage: Stage, person: User, state: str) -> AsyncIterator[Termin
 
 
 def _environment(stage: Stage, person: User, state: str) -> dict[str, str]:
-    return stage.environment(person) | {"XDG_STATE_HOME": state, "PSQLRC": os.devnull, "PAGER": "cat"}
+    """With compiled modules, as an installation has them, whether or not this working tree may keep them."""
+    kept = {name: value for name, value in stage.environment(person).items() if name != "PYTHONDONTWRITEBYTECODE"}
+    mine = {"PYTHONPYCACHEPREFIX": f"{state}/compiled", "XDG_STATE_HOME": state, "PSQLRC": os.devnull, "PAGER": "cat"}
+    return kept | mine
 
 
 async def _p0(stage: Stage, person: User, *arguments: str) -> None:

@@ -25,18 +25,25 @@ class Facts:
 
     async def refresh(self) -> None:
         """Everything but catalogs, from the server."""
-        self.me, self.databases, _ = await asyncio.gather(
-            self._backend.me(), self._backend.databases(), self.refresh_lists()
+        self.me, self.databases, *_ = await asyncio.gather(
+            self._backend.me(), self._backend.databases(), self.refresh_to_review(), self.refresh_others()
         )
 
-    async def refresh_lists(self) -> None:
-        """The requests alone. `arrived` is then what is new to review since the last time."""
-        self.mine, self.to_review, self.everything = await asyncio.gather(
-            self._backend.requests("mine"), self._backend.requests("to-review"), self._backend.requests("all")
-        )
+    async def refresh_to_review(self) -> bool:
+        """What waits for me, and whether that is another than it was. `arrived` is then what is new since the last
+        time."""
+        before = self.to_review
+        self.to_review = await self._backend.requests("to-review")
         waiting = {item.rid: item for item in self.to_review}
         self.arrived = () if self._known is None else [waiting[rid] for rid in waiting if rid not in self._known]
         self._known = frozenset(waiting)
+        return self.to_review != before
+
+    async def refresh_others(self) -> None:
+        """My requests, and all that I may see."""
+        self.mine, self.everything = await asyncio.gather(
+            self._backend.requests("mine"), self._backend.requests("all")
+        )
 
     def look_at(self, rid: str) -> None:
         """`rid` was read."""

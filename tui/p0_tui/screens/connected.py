@@ -31,6 +31,7 @@ class Connected(Launching):
         self._facts = Facts(backend)
         self._connection = Connection(state="connecting")
         self._asking_to_sign_in = False
+        self._refreshing = self._lists_are_old = False
         backend.announce_sign_ins(self._announce_sign_in)
         self._live = Live(
             backend,
@@ -74,13 +75,25 @@ class Connected(Launching):
         await self._facts.refresh()
         self._tell_arrived()
 
-    @work(exclusive=True, group="lists")
+    @work(group="lists")
     async def _refresh_lists(self) -> None:
+        """What waits for me is shown before the rest is fetched. Never cancelled by the next event, of which there may
+        be many: one that comes meanwhile makes it all be fetched once more."""
+        self._lists_are_old = True
+        if self._refreshing:
+            return
+        self._refreshing = True
         try:
-            await self._facts.refresh_lists()
+            while self._lists_are_old:
+                self._lists_are_old = False
+                if await self._facts.refresh_to_review():
+                    self._tell_arrived()
+                await self._facts.refresh_others()
+                self.show_facts()
         except P0Error:
             return  # the next poll tells, and the header says that the connection is gone
-        self._tell_arrived()
+        finally:
+            self._refreshing = False
 
     def _tell_arrived(self) -> None:
         self.show_facts()
