@@ -25,6 +25,15 @@ _HINT: Final = (
     "a file may stay."
 )
 _SEND: Final = frozenset({"g", "gx"})
+# They send the statement, too, or send it again: their arguments say how often, and what is shown where.
+_SEND_AND_SHOW: Final = frozenset({"crosstabview", "gdesc", "watch"})
+_HINTS: Final = {
+    **dict.fromkeys(("i", "ir", "include", "include_relative"), "Give that file itself: its text is what would run."),
+    **dict.fromkeys(("c", "connect"), "A request is for one database."),
+    **dict.fromkeys(("set", "unset", "gset", "prompt"), "Write the value into the SQL: what is signed is what runs."),
+    "gexec": "Run the query, then ask for the statements that it prints.",
+    "copy": "Copy to or from a file by name: \\copy … to 'file'.",
+}
 _COMMAND: Final = re.compile(r"\\([A-Za-z?!;:]+|\\?)([ \t][^\n\r\\]*|)(\\\\)?")
 _LONGEST_COPY: Final = 8_000
 # Nothing that psql runs or replaces, and quotes that end where the lexer thinks that they end.
@@ -44,6 +53,8 @@ def command(text: str, start: int) -> tuple[int, str]:
     if name == "copy":
         return _copy(text, start)
     if name in _SEND and not arguments.strip():
+        return found.end(), ";"
+    if name in _SEND_AND_SHOW and _PLAIN_ARGUMENTS.match(arguments):
         return found.end(), ";"
     if not (name in _HARMLESS or _DESCRIBE.match(name)) or _PLAIN_ARGUMENTS.match(arguments) is None:
         raise _refused(text, start, name)
@@ -98,12 +109,12 @@ def refuse_interpolation(text: str, colon: int) -> ReadingError:
     )
 
 
-def _refused(text: str, start: int, name: str, hint: str = _HINT) -> ReadingError:
+def _refused(text: str, start: int, name: str, hint: str | None = None) -> ReadingError:
     line, column = Places(text).line_and_column(start)
     return ReadingError(
         f"the psql command \\{name} is not SQL, and it may change what runs" if name != "\\" else "a lone backslash",
         code="psql_meta_command",
-        hint=hint,
+        hint=hint or _HINTS.get(name, _HINT),
         line=line,
         column=column,
     )
