@@ -112,11 +112,11 @@ class GuardPowers:
         has nothing to call and perhaps no way in."""
         return _call("enter", login, verifier, database)
 
-    def become(self, login: str, *, shared: bool) -> sql.Composed:  # noqa: ARG002  as above
-        return _call("become", login)
+    def become(self, role: str, *, shared: bool) -> sql.Composed:  # noqa: ARG002  as above
+        return _call("become", role)
 
-    def leave(self, login: str) -> sql.Composed:
-        return _call("leave", login)
+    def leave(self, role: str) -> sql.Composed:
+        return _call("leave", role)
 
     def keep(self, roles: Sequence[str], keeper: str) -> sql.Composed:  # noqa: ARG002  the ceiling knows the keeper
         return _call("keep", list(roles))

@@ -84,11 +84,11 @@ class Powers(Protocol):
     def kill(self, login: str) -> sql.Composed:
         """Tells every session of the login to end."""
 
-    def become(self, login: str, *, shared: bool) -> sql.Composed:
-        """Lets a session of the agent's `SET ROLE` to the login, to undo what only that can."""
+    def become(self, role: str, *, shared: bool) -> sql.Composed:
+        """Lets a session of the agent's `SET ROLE` to the role, to undo what only that can."""
 
-    def leave(self, login: str) -> sql.Composed:
-        """Takes that back, where the agent is apart; the broker can until the login is dropped."""
+    def leave(self, role: str) -> sql.Composed:
+        """Takes that back, where the agent is apart; the broker can until the role is dropped."""
 
     def keep(self, roles: Sequence[str], keeper: str) -> sql.Composed:
         """Hands what the roles own in this database to `keeper`, as plain data that nobody else has a privilege on."""
@@ -159,11 +159,11 @@ class BrokerPowers:
             " JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid WHERE r.rolname = {}"
         ).format(sql.Literal(login))
 
-    def become(self, login: str, *, shared: bool) -> sql.Composed:
+    def become(self, role: str, *, shared: bool) -> sql.Composed:
         options: LiteralString = " WITH SET TRUE" if shared else ""
-        return sql.SQL("GRANT {} TO {}" + options).format(sql.Identifier(login), sql.Identifier(self.maker))
+        return sql.SQL("GRANT {} TO {}" + options).format(sql.Identifier(role), sql.Identifier(self.maker))
 
-    def leave(self, login: str) -> sql.Composed:  # noqa: ARG002  there is nothing to take back
+    def leave(self, role: str) -> sql.Composed:  # noqa: ARG002  there is nothing to take back
         return sql.Composed([sql.SQL("SELECT")])
 
     def keep(self, roles: Sequence[str], keeper: str) -> sql.Composed:

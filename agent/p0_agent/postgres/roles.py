@@ -58,19 +58,19 @@ async def as_login(connections: Connections, login: str, database: str) -> Async
 
 
 @asynccontextmanager
-async def as_member(connections: Connections, login: str, database: str) -> AsyncIterator[Connection]:
-    """As `as_login`, of a login that need not be fenced yet, to a database that the agent may enter: the agent is the
-    login's member for as long as this takes."""
+async def as_member(connections: Connections, role: str, database: str) -> AsyncIterator[Connection]:
+    """As `as_login`, of any role that the agent made, to a database that the agent may enter: it is the role's member
+    for as long as this takes."""
     powers = connections.powers
     async with connections.look() as connection:
-        await connection.execute(powers.become(login, shared=has_set_option(connection)))
+        await connection.execute(powers.become(role, shared=has_set_option(connection)))
     try:
         async with connections.visiting(database) as connection:
-            await connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(login)))
+            await connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
             yield connection
     finally:
         async with connections.look() as connection:
-            await connection.execute(powers.leave(login))
+            await connection.execute(powers.leave(role))
 
 
 async def drop_owned(connections: Connections, connection: Connection, roles: Sequence[str]) -> None:
@@ -108,7 +108,14 @@ async def clear_elsewhere(connections: Connections, roles: Sequence[str], databa
 
 
 async def _drop_own(connections: Connections, roles: Sequence[str], database: str) -> None:
-    """In a database where the agent has nothing to call: by the logins themselves, of what is their own."""
-    for login in filter(is_login_name, roles):
-        async with as_login(connections, login, database) as connection:
-            await connection.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(login)))
+    """In a database where the agent has nothing to call: by the roles themselves, of what is their own."""
+    for role in roles:
+        statement = sql.SQL("DROP OWNED BY {}").format(sql.Identifier(role))
+        try:
+            async with as_member(connections, role, database) as connection:
+                await connection.execute(statement)
+        except DatabaseUnavailableError:  # one that only the login may enter
+            if not is_login_name(role):
+                raise
+            async with as_login(connections, role, database) as connection:
+                await connection.execute(statement)

@@ -105,8 +105,8 @@ async def _check_apart(connection: Connection, maker: str, keeper: str) -> None:
     cursor = await connection.execute(
         "SELECT g.rolname::text FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles g ON g.oid = m.roleid"
         " JOIN pg_catalog.pg_roles a ON a.oid = m.member"
-        " WHERE a.rolname IN (session_user, current_user) AND g.rolname !~ %s LIMIT 1",
-        (LOGIN_PATTERN,),  # of a login for a moment, while it is ended (`Powers.become`)
+        " WHERE a.rolname IN (session_user, current_user) AND g.rolname !~ %s AND g.rolname !~ %s LIMIT 1",
+        (LOGIN_PATTERN, SET_PATTERN),  # of a role that it made for a moment, while that is undone (`Powers.become`)
     )
     row = await cursor.fetchone()
     mine = next(role for role in roles if role.session)

@@ -303,24 +303,25 @@ BEGIN
 END
 $p0$;
 
--- For a transaction that the login has prepared and that holds its own row in pg_authid, so that it cannot be fenced: only the login
--- can roll it back. Whoever may give it another password may as well be it for that long.
-CREATE OR REPLACE FUNCTION p0_guard.become(login text) RETURNS void LANGUAGE plpgsql STRICT SECURITY DEFINER
+-- To undo as a role what nobody else can: a transaction that a login has prepared, and that keeps it from being fenced by holding
+-- its row in pg_authid; what a role left in a database without these functions. Whoever may open an access with a role, or give a
+-- login another password, may as well be it for that long.
+CREATE OR REPLACE FUNCTION p0_guard.become(role text) RETURNS void LANGUAGE plpgsql STRICT SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp
 AS $p0$
 BEGIN
-  PERFORM p0_guard.require(ARRAY[login], 'login');
-  EXECUTE format('GRANT %I TO %I', login, session_user)
+  PERFORM p0_guard.require(ARRAY[role], 'login, set');
+  EXECUTE format('GRANT %I TO %I', role, session_user)
     || CASE p0_guard.options() WHEN '' THEN '' ELSE ' WITH INHERIT FALSE, SET TRUE' END;
 END
 $p0$;
 
-CREATE OR REPLACE FUNCTION p0_guard.leave(login text) RETURNS void LANGUAGE plpgsql STRICT SECURITY DEFINER
+CREATE OR REPLACE FUNCTION p0_guard.leave(role text) RETURNS void LANGUAGE plpgsql STRICT SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp
 AS $p0$
 BEGIN
-  PERFORM p0_guard.require(ARRAY[login], 'login');
-  EXECUTE format('REVOKE %I FROM %I', login, session_user);
+  PERFORM p0_guard.require(ARRAY[role], 'login, set');
+  EXECUTE format('REVOKE %I FROM %I', role, session_user);
 END
 $p0$;
 
