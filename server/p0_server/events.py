@@ -58,6 +58,8 @@ class EventHub:
                 self._newest.append(logged)
             self._head = found[-1].event.seq
             self._read.notify()
+            if len(found) < READ_AT_ONCE:
+                return  # whatever came meanwhile signals again
 
     def admit(self, viewer: Viewer) -> None:
         """Makes room for one more stream; raises when there are too many. `leave` gives the room back."""

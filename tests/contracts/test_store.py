@@ -339,6 +339,10 @@ async def test_the_latest_catalog_stays(store: Store) -> None:
     await store.put_catalog(catalog("v1", NOW - 1))
     assert await store.catalog("db") == catalog("v2", NOW)
     assert [(each.database, each.version) for each in await store.catalog_versions()] == [("db", "v2")]
+    await store.put_catalog(catalog("v3", NOW + 1))
+    assert await store.catalog("db") == catalog("v3", NOW + 1)
+    await asyncio.gather(*(store.put_catalog(catalog(f"v{n}", NOW + n)) for n in range(4, 9)), store.catalog("db"))
+    assert await store.catalog("db") == catalog("v8", NOW + 8)
     assert await store.catalog("other") is None
 
 

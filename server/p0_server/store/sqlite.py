@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
@@ -57,6 +58,9 @@ _LISTS: Final = {
 _BUSY_SECONDS: Final = 5.0
 _CACHE_KIB: Final = 64 * 1024
 
+MAX_CATALOGS: Final = 16
+"""Catalogs kept in memory, since each reading of SQL takes a whole one; the one used longest ago goes first."""
+
 
 class SqliteStore:
     """A `Store`. Open it with `SqliteStore.open`; a file that is not there is made, for its owner alone. `notify` says
@@ -68,6 +72,8 @@ class SqliteStore:
         self._connections = (writing, reading)
         self._callbacks: list[Callable[[], None]] = []
         self._news = False
+        self._catalogs: OrderedDict[str, StoredCatalog] = OrderedDict()
+        self._catalogs_put = 0
         self._writer = Writer(writing, self._committed)
 
     @classmethod
@@ -249,10 +255,22 @@ class SqliteStore:
 
     async def put_catalog(self, catalog: StoredCatalog) -> None:
         await self._writer.write(lambda tx: _execute(tx, "put_catalog", to_row(catalog)))
+        self._catalogs_put += 1
+        self._catalogs.pop(catalog.database, None)
 
     async def catalog(self, database: str) -> StoredCatalog | None:
+        known = self._catalogs.get(database)
+        if known is not None:
+            self._catalogs.move_to_end(database)
+            return known
+        put = self._catalogs_put
         row = await _one(self._reading, "catalog", {"database": database})
-        return None if row is None else from_row(row, StoredCatalog)
+        found = None if row is None else from_row(row, StoredCatalog)
+        if found is not None and put == self._catalogs_put:  # else it may be one that was replaced meanwhile
+            self._catalogs[database] = found
+            if len(self._catalogs) > MAX_CATALOGS:
+                self._catalogs.popitem(last=False)
+        return found
 
     async def catalog_versions(self) -> tuple[CatalogVersion, ...]:
         return tuple(from_row(row, CatalogVersion) for row in await _all(self._reading, "catalog_versions", {}))
