@@ -26,25 +26,31 @@ IN_THE_WAY = [
 
 
 @pytest.mark.parametrize("prepared", [False, True])
-@pytest.mark.parametrize("statement", IN_THE_WAY)
-async def test_no_transaction_of_its_own_is_in_the_way(statement: str, prepared: bool, managed: Managed) -> None:
-    entry, opened = await managed.open(*MARKETS, read_only=False)
-    connection = await managed.login(opened)
-    await connection.execute("BEGIN")
-    names = {"login": sql.Identifier(opened.login), "database": sql.Identifier(managed.database)}
-    await connection.execute(sql.SQL(statement).format(**names))
-    if prepared:
-        await connection.execute("PREPARE TRANSACTION 'in the way'")
-    try:
-        await managed.end(entry)
-    finally:
-        await connection.close()
-        async with await managed.superuser() as superuser:
-            cursor = await superuser.execute("SELECT gid FROM pg_prepared_xacts")
-            left = await cursor.fetchall()
-            for (gid,) in left:  # so that a failure stays this test's own
-                await superuser.execute(sql.SQL("ROLLBACK PREPARED {}").format(sql.Literal(gid)))
-    assert left == []
+async def test_no_transaction_of_its_own_is_in_the_way(prepared: bool, managed: Managed) -> None:
+    for statement in IN_THE_WAY:
+        entry, opened = await managed.open(*MARKETS, read_only=False)
+        connection = await managed.login(opened)
+        await connection.execute("BEGIN")
+        names = {"login": sql.Identifier(opened.login), "database": sql.Identifier(managed.database)}
+        await connection.execute(sql.SQL(statement).format(**names))
+        if prepared:
+            await connection.execute("PREPARE TRANSACTION 'in the way'")
+        try:
+            await managed.end(entry)
+        finally:
+            await connection.close()
+            left = await rolled_back(managed)
+        assert left == []
+
+
+async def rolled_back(managed: Managed) -> list[str]:
+    """The transactions that were still prepared, which would be in the way of what is tidied up after a failure."""
+    async with await managed.superuser() as superuser:
+        cursor = await superuser.execute("SELECT gid FROM pg_prepared_xacts")
+        left = [str(gid) for (gid,) in await cursor.fetchall()]
+        for gid in left:
+            await superuser.execute(sql.SQL("ROLLBACK PREPARED {}").format(sql.Literal(gid)))
+    return left
 
 
 TRIES = """
