@@ -125,6 +125,10 @@ class CombinedReader:
         return found
 
 
+_INSTEAD: Final = {"CREATE VIEW": "Name its query where it is used, by WITH, or make it a temporary table."}
+"""Of commands that PostgreSQL cannot be asked about, what to write."""
+
+
 def together(understood: Understood, shown: Shown, catalog: Catalog) -> Merged:
     """Both readings of one statement as one; raises the kernel's refusal where PostgreSQL's reading is not enough."""
     reading, piece = understood.reading, understood.piece or Piece()
@@ -135,6 +139,11 @@ def together(understood: Understood, shown: Shown, catalog: Catalog) -> Merged:
         return found
     if piece.analysed is None or not piece.plans:
         return Merged(permissions=reading.permissions, reached=reading.reached)
+    if shown.tree.empty and all(each.code != "does_nothing" for each in reading.warnings):
+        raise ReadingError(
+            f"PostgreSQL would run nothing of this {reading.command}, which cannot be explained",
+            code="reading_untrusted",
+        )
     return merge(reading, piece, shown)
 
 
@@ -147,7 +156,7 @@ async def analysed(connection: Connection, understood: Understood, path: Sequenc
         raise ReadingError(
             f"PostgreSQL cannot be asked about this {reading.command}",
             code="unsupported_statement",
-            hint="Write the query in it as a statement of its own.",
+            hint=_INSTEAD.get(reading.command, "Write the query in it as a statement of its own."),
         )
     if piece.analysed is None:
         made.after(piece)

@@ -78,7 +78,9 @@ def _piece(text: str, kind: str, node: Node, prepared: dict[str, Piece]) -> Piec
     if kind == "DropStmt":
         named = [strings(each["List"]["items"]) for each in node["objects"] if "List" in each]
         return Piece(drops=tuple(each[-1] for each in named))
-    if kind in ("ViewStmt", "IndexStmt", "AlterTableStmt"):
+    if kind == "ViewStmt":
+        return Piece(opaque=True)
+    if kind in ("IndexStmt", "AlterTableStmt"):
         return Piece()
     if kind == "CallStmt":
         *schema, name = [each["String"]["sval"] for each in node["funccall"]["funcname"]]

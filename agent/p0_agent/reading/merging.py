@@ -75,6 +75,8 @@ def stand_in(refused: Refused, piece: Piece, shown: Shown, catalog: Catalog) -> 
     """PostgreSQL's reading alone, of a statement that the kernel refused; None if it is not enough."""
     if refused.code not in SECOND_GUESSED or piece.beside or not _shows_all(shown):
         return None
+    if shown.tree.empty:  # what is looked up all the same, nobody tells
+        return None
     theirs = required.charged(shown.tree, shown.names, runs=piece.runs)
     called = [each.schema for each in required.functions(shown.tree, shown.names) if not each.system]
     schemas = {*_schemas(theirs), *called, *_type_schemas(shown)}

@@ -58,6 +58,11 @@ class Tree(msgspec.Struct, frozen=True, kw_only=True):
     draws: frozenset[Draw]
     blind_draws: bool
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing runs: a rule took the statement away."""
+        return self.command is None and not self.relations
+
     def without(self, own: frozenset[int]) -> Tree:
         """The same without relations that are the session's own, and gone with it."""
         if not own & self.relations:
@@ -70,12 +75,15 @@ class Tree(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read(text: str, version: int) -> Tree:
-    """The tree that a server of this major version printed for one statement; raises `TreeError`."""
+    """The tree that a server of this major version printed for one statement; raises `TreeError`. Where a rule leaves
+    nothing to run, there is no query in it."""
     if version not in VERSIONS:
         _refuse(f"the trees of PostgreSQL {version} are not known")
     found = parse(text, _WANTED)
     queries = found if isinstance(found, list) else []
-    if not queries or not all(isinstance(each, Node) and each.label == "QUERY" for each in queries):
+    if (not queries and found is not None) or not all(
+        isinstance(each, Node) and each.label == "QUERY" for each in queries
+    ):
         _refuse("it is not a list of queries")
     walk = _Walk(version)
     for each in queries:

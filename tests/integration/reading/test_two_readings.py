@@ -53,6 +53,16 @@ async def test_what_the_kernel_refuses_stays_refused(reading: Reading) -> None:
             await reading.read(case.sql)
 
 
+async def test_a_temporary_view_is_refused_with_what_to_write_instead(reading: Reading) -> None:
+    with pytest.raises(P0Error) as caught:
+        await reading.read("create temp view v as select name from hr.employees; select * from v")
+    assert caught.value.code == "unsupported_statement"
+    assert caught.value.hint == "Name its query where it is used, by WITH, or make it a temporary table."
+    assert "SELECT (name) on hr.employees" in await reading.needs(
+        "create temp table v as select name from hr.employees; select * from v"
+    )
+
+
 async def test_the_union_over_statements(reading: Reading) -> None:
     needs = await reading.needs("select name from hr.employees; select title from hr.depts", "select id from hr.person")
     assert needs == ["SELECT (id) on hr.person", "SELECT (name) on hr.employees", "SELECT (title) on hr.depts"]

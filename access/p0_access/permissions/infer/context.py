@@ -119,7 +119,7 @@ class Context:
     charged. `parameters` are names that a function's body may use, with their types if known.
     `as_owner` says that PostgreSQL checks this body's relations against a view's owner. `session_path` is what the
     session searches, whatever this body does. `fired` is set in the body of a trigger's function. `effort` is shared
-    with the other statements of the text.
+    with the other statements of the text. `inert` says that what is read will not run.
     """
 
     def __init__(
@@ -137,6 +137,7 @@ class Context:
         self.search_path = search_path
         self.session_path = search_path if session_path is None else session_path
         self.effort = effort or Effort()
+        self.inert = False
         self._stack: tuple[str, ...] = ()
         self._expansion = _Expansion()
         self.as_owner = as_owner

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from p0_access.permissions.builtin import SCHEMAS
@@ -19,7 +19,7 @@ from p0_access.permissions.infer import (
     stored,
     view_writes,
 )
-from p0_access.permissions.infer.charges import Reason
+from p0_access.permissions.infer.charges import Charges, Reason
 from p0_access.permissions.infer.context import Context, RefusedError
 from p0_access.permissions.infer.scope import Columns, Item, Level, RelationColumns
 from p0_access.permissions.infer.tree import items, opened
@@ -35,6 +35,26 @@ def read_modifying(context: Context, parent: Level | None, kind: str, node: Node
     reader = {"InsertStmt": _insert, "UpdateStmt": _update, "DeleteStmt": _delete}.get(kind)
     if reader is None:
         raise RefusedError("unsupported_statement", f"{kind.removesuffix('Stmt').upper()} is not understood here")
+    writes, reached, lastval = context.writes, dict(context.reached), context.session.lastval
+    try:
+        return _read(context, parent, reader, node)
+    except rules.DoesNothingError as found:
+        nothing = str(found)
+    if parent is not None or context.as_owner or "returningClause" in node:
+        raise RefusedError("rule", nothing, node["relation"].get("location", 0), "Leave the statement out.")
+    context.warn("does_nothing", nothing)
+    context.inert = True
+    with context.charging(Charges()):  # its names are looked up, and that is all
+        columns = _read(context, parent, reader, node)
+    context.inert = False
+    context.writes, context.reached, context.session.lastval = writes, reached, lastval
+    return columns
+
+
+Reader = Callable[[Context, Level, Node], Columns]
+
+
+def _read(context: Context, parent: Level | None, reader: Reader, node: Node) -> Columns:
     context.writes = True
     level = Level(parent)
     if "withClause" in node:

@@ -1,7 +1,8 @@
 """Rewrite rules: what a write to their relation sets off, or is replaced by (rewriteHandler.c, RewriteQuery).
 
 The relations in a rule's actions are checked against the owner of the relation that has the rule; functions, defaults
-and triggers are the caller's to pay, as in views. The privileges on the relation itself are the caller's in any case.
+and triggers are the caller's to pay, as in views. The privileges on the relation itself are the caller's too, unless
+nothing is left to run: then PostgreSQL checks nothing at all.
 """
 
 from __future__ import annotations
@@ -29,11 +30,18 @@ class Rule(NamedTuple):
         return bool(self.node.get("instead")) and "whereClause" not in self.node
 
 
+class DoesNothingError(Exception):
+    """INSTEAD NOTHING: of the statement, nothing runs."""
+
+
 def apply(context: Context, relation: Relation, verb: str, place: int) -> bool:
-    """Charges the rules for INSERT, UPDATE or DELETE on `relation`; whether one of them replaces the statement."""
+    """Charges the rules for INSERT, UPDATE or DELETE on `relation`; whether one of them replaces the statement. Raises
+    DoesNothingError if that leaves nothing, and it is not known yet (`Context.inert`)."""
     found = [each for each in _rules(context, relation, place) if each.node["event"] == f"CMD_{verb}"]
     if any(each.replaces() for each in found) and not any(each.node.get("actions") for each in found):
-        raise RefusedError("rule", f"a rule makes {verb} on {relation.schema}.{relation.name} do nothing", place)
+        if not context.inert:
+            raise DoesNothingError(f"a rule makes {verb} on {relation.schema}.{relation.name} do nothing")
+        return True
     for number, each in enumerate(found):
         body = body_reader.rule(context, relation, f"{verb} {number}", each.node, place)
         context.reached.update(dict.fromkeys(body.context.charges.collect()))

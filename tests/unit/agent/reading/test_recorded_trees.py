@@ -100,10 +100,15 @@ def test_what_is_not_known_is_refused() -> None:
         (item.tree.replace(":requiredPerms 2", ":requiredPerms 2 :requiredPerms 0"), 18),
         (item.tree[1:-1].strip("()\n"), 18),
         ("()", 18),
-        ("<>", 18),
     ):
         with pytest.raises(TreeError):
             read(text, version)
+
+
+def test_no_query_at_all_is_an_empty_tree() -> None:
+    """A rule's INSTEAD NOTHING leaves none."""
+    assert read("<>", 18).empty
+    assert not any(read(item.tree, 18).empty for item in recorded(18))
 
 
 def test_two_statements_in_one_tree_are_refused() -> None:
