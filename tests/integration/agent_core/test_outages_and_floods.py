@@ -7,8 +7,10 @@ import json
 
 import pytest
 
-from fix_agent_core import MARKETS, Bench
+from fix_agent_core import EMAILS, MARKETS, Bench
+from fix_mandates import allowance
 from p0_access.errors import ProofError
+from p0_access.permissions.permission import column
 from p0_access.proof import jws
 from p0_access.proof.id_token import KeySet
 from p0_access.proof.issuers import TrustedIssuer
@@ -67,6 +69,28 @@ async def test_junk_is_refused_each_time_and_fills_the_evidence_only_so_far(benc
     assert (await kinds())[-1] == "refusal"
     assert (await bench.admit(good)).outcome == "active"
     await bench.do("end", good)
+
+
+async def test_refused_approvals_and_allowances_fill_the_evidence_only_so_far(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """People who are known may sign as much as they like."""
+    monkeypatch.setattr(refusals, "PROVEN", 4)
+    dana, eve = bench.person("dana", "analysts"), bench.person("eve")
+    request, _ = bench.ask(dana, EMAILS)
+    admitted = await bench.admit(request)
+    before = len(await bench.managed.cluster.evidence.entries())
+    for _ in range(6):
+        assert (await bench.approve(request, admitted, eve)).code == "not_an_approver"
+        email = column("enterprise", "customers", "email", "SELECT")
+        refused = await bench.do("mandate", allowance(bench, eve, dana, email))
+        assert (refused.outcome, refused.code) == ("refused", "not_an_approver")
+    assert len(await bench.managed.cluster.evidence.entries()) == before + 4
+    bench.clock.now += refusals.SECONDS
+    await end_due(bench.context)
+    last = (await bench.managed.cluster.evidence.entries())[-1]
+    assert (last.kind, json.loads(last.body)["codes"]) == (refusals.LEFT_OUT, {"not_an_approver": 8})
+    assert (await bench.do("end", request)).outcome == "cancelled"
 
 
 async def test_a_clock_that_is_set_back_makes_no_access_last_longer(bench: Bench) -> None:
