@@ -29,6 +29,14 @@ _OFTEN_PUBLIC: Final = frozenset({Kind.FUNCTION, Kind.TYPE, Kind.DATABASE})
 ACL_ROOM: Final = 2_000
 """Entries of an access list beyond which none is added: at 2,120 to 2,455 PostgreSQL refuses any, also its owner's."""
 
+_RARE: Final = frozenset({Kind.FUNCTION, Kind.TYPE, Kind.LARGE_OBJECT})
+_OFTEN: Final = sql.SQL(
+    "'pg_catalog.pg_class'::regclass, 'pg_catalog.pg_namespace'::regclass, 'pg_catalog.pg_database'::regclass"
+)
+_RARELY: Final = sql.SQL(
+    "'pg_catalog.pg_proc'::regclass, 'pg_catalog.pg_type'::regclass, 'pg_catalog.pg_largeobject'::regclass"
+)
+
 HERE: Final = sql.SQL("(SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())")
 
 
@@ -95,11 +103,21 @@ async def granting(connection: Connection, *, apart: bool, objects: bool = True)
             ) from error
 
 
-def held_by(*roles: str, here: sql.Composable = HERE) -> sql.Composed:
+def held_by(*roles: str, here: sql.Composable = HERE, rarely: bool = True) -> sql.Composed:
     """The query for `Held`: all that access lists, ownership and memberships give the roles directly, in the database
-    with the OID `here` and elsewhere in the cluster."""
-    oids = [named(role) for role in roles]
-    return filled("held", roles=sql.SQL(", ").join(oids), here=here)
+    with the OID `here` and elsewhere in the cluster. Without `rarely` what is on functions, types and large objects
+    comes as `other`."""
+    oids = sql.SQL(", ").join([named(role) for role in roles])
+    if not rarely:
+        return filled("held", roles=oids, here=here, told=_OFTEN)
+    told = sql.SQL("{}, {}").format(_OFTEN, _RARELY)
+    often = filled("held", roles=oids, here=here, told=told)
+    return sql.SQL("{} UNION ALL {}").format(often, filled("held_rarely", roles=oids, here=here))
+
+
+def is_rare(permission: Permission) -> bool:
+    """Whether it is one that `held_by` is asked for only `rarely`."""
+    return permission.kind in _RARE
 
 
 def read_held(rows: Rows) -> tuple[Held, ...]:

@@ -36,6 +36,7 @@ from p0_agent.postgres.grants import (
     had_by_everybody,
     held,
     held_by,
+    is_rare,
     read_held,
     require_room,
 )
@@ -162,9 +163,7 @@ class _Opening:
     async def make_set(self, connection: Connection, found: Rows) -> None:
         ((set_exists, _, here, _),) = found
         async with granting(connection, apart=self._powers.apart):
-            results = await send(
-                connection, *self._set(exists=set_exists), held_by(self._set_role, here=sql.Literal(here))
-            )
+            results = await send(connection, *self._set(exists=set_exists), self._held(here, self._set_role))
         await self._require_set(connection, read_held(results[-1]), set_exists=set_exists)
 
     async def finish(self, connection: Connection, found: Rows, row: Rows, *, with_set: bool) -> Opened:
@@ -187,7 +186,7 @@ class _Opening:
                         not_after=not_after,
                         now=self._now,
                     ),
-                    held_by(self._order.login, *([self._set_role] if with_set else []), here=sql.Literal(here)),
+                    self._held(here, self._order.login, *([self._set_role] if with_set else [])),
                 )
         except sqlstate.UndefinedObject as error:
             raise DatabaseBusyError("another agent dropped the set role meanwhile", code="set_role_gone") from error
@@ -205,6 +204,10 @@ class _Opening:
             not_after=not_after,
             attempt=attempt,
         )
+
+    def _held(self, here: object, *roles: str) -> sql.Composed:
+        """The query for what the roles hold in the database with the OID `here`."""
+        return held_by(*roles, here=sql.Literal(here), rarely=any(map(is_rare, self._granted)))
 
     def _resumable(self, entry: Entry) -> Entry:
         if entry.stage == "provisioned" and (entry.login, entry.set_role) != (self._order.login, self._set_role):

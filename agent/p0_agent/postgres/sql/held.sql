@@ -1,21 +1,12 @@
 -- Everything in the cluster that names one of the roles in an access list, is owned by it, or depends on it otherwise, and
 -- what it is a member of: one row a privilege. What is not a privilege on something in this database comes as kind 'other',
--- in words. (It is planned anew at every lease, since each GRANT on a schema invalidates all plans; so it is plain rather
--- than short.)
+-- in words; so does what `held_rarely` tells, where that is not asked. (It is planned anew at every lease, since each GRANT
+-- on a schema invalidates all plans; so it is plain rather than short.)
 SELECT pg_catalog.pg_get_userbyid(s.refobjid)::text AS role,
-       CASE WHEN i.type LIKE '% column' THEN 'column' WHEN i.type IN ('sequence', 'schema', 'database', 'type') THEN i.type
-            WHEN s.classid = 'pg_catalog.pg_proc'::regclass THEN 'function'
-            WHEN i.type = 'large object' THEN 'large_object' ELSE 'relation' END AS kind,
-       CASE WHEN i.type = 'type' THEN (
-              SELECT n.nspname FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace WHERE t.oid = s.objid)
-            WHEN i.type NOT IN ('schema', 'database', 'large object') THEN i.names[1] END AS schema,
-       CASE WHEN i.type IN ('schema', 'database', 'large object') THEN i.names[1]
-            WHEN i.type = 'type' THEN (SELECT t.typname FROM pg_catalog.pg_type t WHERE t.oid = s.objid)
-            WHEN s.classid = 'pg_catalog.pg_proc'::regclass THEN i.names[2] || '(' || pg_catalog.array_to_string(ARRAY(
-              SELECT pg_catalog.format_type(arg.type, NULL)
-              FROM pg_catalog.unnest((SELECT p.proargtypes FROM pg_catalog.pg_proc p WHERE p.oid = s.objid)) AS arg (type)
-              ), ', ') || ')'
-            ELSE i.names[2] END AS object,
+       CASE WHEN i.type LIKE '% column' THEN 'column' WHEN i.type IN ('sequence', 'schema', 'database') THEN i.type
+            ELSE 'relation' END AS kind,
+       CASE WHEN i.type NOT IN ('schema', 'database') THEN i.names[1] END AS schema,
+       CASE WHEN i.type NOT IN ('schema', 'database') THEN i.names[2] ELSE i.names[1] END AS object,
        i.names[3] AS column,
        a.privilege_type AS privilege, a.is_grantable AS grantable, pg_catalog.cardinality(l.acl) AS entries
 FROM pg_catalog.pg_shdepend s,
@@ -26,9 +17,6 @@ FROM pg_catalog.pg_shdepend s,
          ELSE (SELECT attacl FROM pg_catalog.pg_attribute WHERE attrelid = s.objid AND attnum = s.objsubid) END
        WHEN 'pg_catalog.pg_namespace'::regclass THEN (SELECT nspacl FROM pg_catalog.pg_namespace WHERE oid = s.objid)
        WHEN 'pg_catalog.pg_database'::regclass THEN (SELECT datacl FROM pg_catalog.pg_database WHERE oid = s.objid)
-       WHEN 'pg_catalog.pg_proc'::regclass THEN (SELECT proacl FROM pg_catalog.pg_proc WHERE oid = s.objid)
-       WHEN 'pg_catalog.pg_type'::regclass THEN (SELECT typacl FROM pg_catalog.pg_type WHERE oid = s.objid)
-       WHEN 'pg_catalog.pg_largeobject'::regclass THEN (SELECT lomacl FROM pg_catalog.pg_largeobject_metadata WHERE oid = s.objid)
      END) AS l (acl),
      pg_catalog.aclexplode(l.acl) AS a
 WHERE s.refclassid = 'pg_catalog.pg_authid'::regclass AND s.refobjid IN ({roles}) AND a.grantee = s.refobjid
@@ -44,9 +32,7 @@ FROM pg_catalog.pg_shdepend s
 WHERE s.refclassid = 'pg_catalog.pg_authid'::regclass AND s.refobjid IN ({roles}) AND NOT (
   s.deptype = 'a'
   AND s.dbid IN (0, {here})
-  AND s.classid IN (
-    'pg_catalog.pg_class'::regclass, 'pg_catalog.pg_namespace'::regclass, 'pg_catalog.pg_database'::regclass,
-    'pg_catalog.pg_proc'::regclass, 'pg_catalog.pg_type'::regclass, 'pg_catalog.pg_largeobject'::regclass))
+  AND s.classid IN ({told}))
 UNION ALL
 SELECT pg_catalog.pg_get_userbyid(m.member), 'role', NULL, pg_catalog.pg_get_userbyid(m.roleid), NULL, 'MEMBER',
        m.admin_option, 0
