@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from collections.abc import Callable
 from typing import Annotated, Final, NoReturn
 
 import typer
@@ -18,7 +19,7 @@ from p0_launcher.commands import parts, run
 from p0_launcher.commands.common import OrderedCommand
 from p0_launcher.errors import Exit, LauncherError, UsageError, report
 
-_OFTEN: Final = {"psql": run.psql, "exec": run.exec_, "tui": parts.tui}
+_OFTEN: Final[dict[str, Callable[..., None]]] = {"psql": run.psql, "exec": run.exec_, "tui": parts.tui}
 
 
 def build(command: str | None = None) -> typer.Typer:
