@@ -41,9 +41,7 @@ class Facts:
 
     async def refresh_others(self) -> None:
         """My requests, and all that I may see."""
-        self.mine, self.everything = await asyncio.gather(
-            self._backend.requests("mine"), self._backend.requests("all")
-        )
+        self.mine, self.everything = await asyncio.gather(self._backend.requests("mine"), self._backend.requests("all"))
 
     def look_at(self, rid: str) -> None:
         """`rid` was read."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 from textual.pilot import Pilot
+from textual.widgets._toast import Toast
 
 from fix_tui import AGENT, DANA, GROUPS, MARA, NOW, PERSON, World, running, screen_text, shows, until
 from p0_access.messages.records import Admission, Request, What
@@ -235,3 +236,16 @@ async def test_a_refused_decision_is_said(world: World) -> None:
         await shows(pilot, "the server does not answer")
         assert world.decided == []
         await until(pilot, lambda: world.views[view.rid].state is State.PENDING, "still pending")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=str)
+async def test_a_toast_never_covers_what_is_being_decided(world: World, size: tuple[int, int]) -> None:
+    asked(world)
+    async with running(world, size) as pilot:
+        await open_inbox(pilot, "✓ verified")
+        await pilot.press("A")
+        await until(pilot, lambda: box_is_open(pilot), "the box")
+        pilot.app.notify("Somebody else asks for something, at some length, over several lines", markup=False)
+        await until(pilot, lambda: [toast for toast in pilot.app.screen.query(Toast) if toast.region], "its place")
+        toast, box = pilot.app.screen.query_one(Toast).region, pilot.app.screen.query_one(DecisionBox).region
+        assert not toast.overlaps(box), (toast, box)

@@ -68,6 +68,7 @@ class Navigation(Screen[None]):
         self.action_mode(message.mode)
 
     def show_mode(self) -> None:
+        self.set_class(self.mode != "request", "listing")
         self.query_one(KeyHints).show_hints(HINTS[self.mode])
         self.show_header()
 
