@@ -41,7 +41,7 @@ async def examine(
     settings: Settings, clock: Callable[[], float], *, transport: httpx.AsyncBaseTransport | None = None
 ) -> tuple[Finding, ...]:
     """`transport` reaches identity providers."""
-    sha256, about_rules = _rules(settings)
+    sha256, about_rules = _rules(settings, clock)
     return (
         *_listening(settings, clock),
         *about_rules,
@@ -72,7 +72,7 @@ def _listening(settings: Settings, clock: Callable[[], float]) -> Iterator[Findi
     yield Finding(level=level, place="tls", what=f"the certificate is valid until {certificate.not_valid_after_utc:%F}")
 
 
-def _rules(settings: Settings) -> tuple[str | None, list[Finding]]:
+def _rules(settings: Settings, clock: Callable[[], float]) -> tuple[str | None, list[Finding]]:
     """The hash of the rules in the file, and what there is to say about them and the directory."""
     found: list[Finding] = []
     directory: Directory | None = None
@@ -83,8 +83,9 @@ def _rules(settings: Settings) -> tuple[str | None, list[Finding]]:
         except P0Error as error:
             found.append(failed("groups", error))
         else:
-            what = f"SHA-256 {directory.sha256}, {len(directory.groups)} groups; each agent's must be the same"
-            found.append(fact("groups", what))
+            written = _ago(int(path.stat().st_mtime), clock)
+            what = f"SHA-256 {directory.sha256}, {len(directory.groups)} groups, written {written}"
+            found.append(fact("groups", f"{what}; each agent's must be the same"))
     path = settings.path(settings.rules)
     try:
         rules = load_rules(_bytes(path), source=str(path))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -118,8 +119,12 @@ async def test_an_identity_provider_that_is_away(plane: Plane) -> None:
 
 
 async def test_groups_that_the_directory_does_not_have(plane: Plane) -> None:
-    (plane.directory / "groups.toml").write_text("[groups]\nanalysts = []\n")
+    path = plane.directory / "groups.toml"
+    path.write_text("[groups]\nanalysts = []\n")
+    os.utime(path, (plane.clock() - 7_200, plane.clock() - 7_200))
     found = await examined(plane, groups="groups.toml")
+    ((level, what),) = about(found, "groups")
+    assert (level, "0 groups, written 2 h ago; each agent's must be the same" in what) == ("fact", True)
     said = 'line 7: rule "pii" names the group "privacy", which nobody is in by groups.toml (it has nobody in any)'
     assert ("gap", said) in about(found, "rules")
     (plane.directory / "groups.toml").write_text("[groups]\nanalysts = 1\n")
