@@ -15,7 +15,7 @@ from p0_agent.core.mandates import stood_in_for
 from p0_agent.core.standing import stands
 from p0_agent.errors import RefusedError, Step, at
 from p0_agent.postgres.ending import Ended
-from p0_agent.postgres.errors import EndIncompleteError, LedgerError
+from p0_agent.postgres.errors import EndIncompleteError, LedgerError, PostgresError
 from p0_agent.postgres.ledger import LIVE, OPEN, Entry
 from p0_agent.verification.acts import VerifiedAct
 
@@ -26,14 +26,12 @@ async def end(job: Job, context: Context) -> Answer:
     entry = await _entry(job, context)
     cause: Cause = "revoked"
     if job.act is None:
-        if entry.stage in (*OPEN, *LIVE):
-            await context.cluster.evidence.append("server-end", entry.rh, context.now())
+        await _write("server-end", entry.rh, entry, context)
     else:
         found = await verified(job.act, End, context)
         in_place_of = await stood_in_for(found.person.requestor, context)
         cause = _allowed(found, entry, context, in_place_of)
-        if entry.stage in (*OPEN, *LIVE):
-            await context.cluster.evidence.append("end", found.compact, context.now())
+        await _write("end", found.compact, entry, context)
     if entry.stage in OPEN:
         entry = await _cancelled(entry, context)
     if entry.stage in LIVE:
@@ -41,9 +39,26 @@ async def end(job: Job, context: Context) -> Answer:
     return await stands(entry, context)
 
 
+async def _write(kind: str, body: str, entry: Entry, context: Context) -> None:
+    """Into the evidence. Where that cannot be written, whoever has the access is out all the same, and the job comes
+    again."""
+    if entry.stage not in (*OPEN, *LIVE):
+        return
+    try:
+        await context.cluster.evidence.append(kind, body, context.now())
+    except PostgresError:
+        if entry.stage in LIVE:
+            await context.cluster.shut_out(entry)
+        raise
+
+
 async def finish(entry: Entry, cause: Cause, context: Context) -> Entry:
     """Ends a live access. Safe to repeat: an end that was begun keeps its cause, and is gone on with where it was."""
-    entry = await context.cluster.ledger.begin_end(entry.rh, cause, context.now())
+    try:
+        entry = await context.cluster.ledger.begin_end(entry.rh, cause, context.now())
+    except PostgresError:
+        await context.cluster.shut_out(entry)
+        raise
     if entry.stage == "ended":
         return entry
     return await receipt(entry, await context.cluster.end(entry), context)

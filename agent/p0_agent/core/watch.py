@@ -16,6 +16,7 @@ from p0_access.proof import jws
 from p0_agent.core.acts import request_of
 from p0_agent.core.context import Context
 from p0_agent.core.ending import finish, receipt
+from p0_agent.postgres.errors import PostgresError
 from p0_agent.postgres.ledger import Entry
 from p0_agent.postgres.sweep import EndedEntry
 
@@ -27,7 +28,6 @@ UNUSED_SECONDS: Final = 60
 
 async def end_due(context: Context) -> tuple[AgentReport, ...]:
     """One pass of the sweep; safe at any time. What it could not end stays fenced, and the next pass tries again."""
-    await context.refusals.tell(context.cluster.evidence, context.now())
     reports: list[AgentReport] = []
 
     async def finished(done: EndedEntry) -> None:
@@ -38,6 +38,10 @@ async def end_due(context: Context) -> tuple[AgentReport, ...]:
         log.warning("could not end %s: %s", name, error, extra={"code": error.code})
     for orphan in swept.orphans:
         log.warning("ended %s, which the ledger does not know", orphan.login)
+    try:
+        await context.refusals.tell(context.cluster.evidence, context.now())
+    except PostgresError as error:  # what cannot be written holds no end back
+        log.warning("could not write how much was refused: %s", error, extra={"code": error.code})
     return tuple(reports)
 
 

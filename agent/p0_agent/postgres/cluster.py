@@ -90,6 +90,10 @@ class Cluster:
         self._passwords.forget(entry.login or "")
         return await sweeping.end_entry(self.connections, entry)
 
+    async def shut_out(self, entry: Entry) -> None:
+        """For an end that cannot be written down now: no session and no new one. It is ended later."""
+        await sweeping.shut_out_entry(self.connections, entry)
+
     async def sweep(self, now: int, finished: Callable[[EndedEntry], Awaitable[None]] | None = None) -> Swept:
         swept = await sweeping.sweep(self.connections, self.ledger, now=now, finished=finished)
         for done in swept.ended:

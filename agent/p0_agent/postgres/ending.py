@@ -71,6 +71,12 @@ async def end_access(
     raise EndIncompleteError(f"sessions of {login} keep turning up", code="sessions_remain")
 
 
+async def shut_out(connections: Connections, *, login: str, set_role: str) -> None:
+    """Fences the login and ends its sessions, and no more: for when that it ends cannot be written down."""
+    async with connections.turn(login):
+        await _quieten(connections, login, set_role)
+
+
 async def drop_unused_set(connections: Connections, *, database: str, set_role: str) -> bool:
     """Drops a set role that no login is a member of (any more). False: there is one, or the role is gone."""
     facts = _facts(connections, login=None, set_role=set_role, set_oid=None)

@@ -3,7 +3,7 @@
 AgentError
 └── PostgresError               base; `code` is stable, the message names objects but never holds a secret
     ├── DatabaseUnavailableError  transient: no connection, or it broke, or it took too long
-    ├── DatabaseBusyError         transient: a lock was not to be had in time
+    ├── DatabaseBusyError         transient: a lock was not to be had in time, or there is no room for more
     ├── GrantError                the permissions cannot be granted exactly; nothing was left behind
     ├── GuardMissingError         hardened mode: the agent's functions are not in this database
     ├── EndIncompleteError        an access could not be ended completely; the sweep tries again
@@ -36,7 +36,7 @@ class DatabaseUnavailableError(PostgresError, TransientError):
 
 
 class DatabaseBusyError(PostgresError, TransientError):
-    """A lock was not to be had within the lock timeout."""
+    """A lock was not to be had within the lock timeout, or there is no room: disk, memory, connections."""
 
 
 class GrantError(PostgresError):
@@ -74,6 +74,12 @@ def translated(error: psycopg.Error) -> PostgresError:
         )
     if isinstance(error, sqlstate.QueryCanceled):
         return DatabaseBusyError(f"the database took too long: {told}", code="database_timeout")
+    if state[:2] == "53":  # insufficient resources
+        return DatabaseBusyError(
+            f"the database has no room: {told}",
+            code="database_exhausted",
+            hint="a full disk, no memory, or too many connections; accesses end all the same",
+        )
     if isinstance(error, sqlstate.InsufficientPrivilege):
         return GrantError(
             f"the agent may not do this: {told}",
@@ -84,7 +90,7 @@ def translated(error: psycopg.Error) -> PostgresError:
         return GrantError(f"the database's guard refuses: {told}", code="guard_refused", hint=GUARD_HINT)
     if isinstance(error, sqlstate.InvalidSchemaName | sqlstate.UndefinedFunction):
         return GuardMissingError(f"the agent's functions are not there: {told}", code="guard_missing", hint=GUARD_HINT)
-    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and state[:2] not in {"53", "54", "55"}:
+    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and state[:2] not in {"54", "55"}:
         return DatabaseUnavailableError(f"the database does not answer: {told}", code="database_unavailable")
     return PostgresError(f"the database refused ({state or 'no SQLSTATE'}): {told}", code="database_error")
 

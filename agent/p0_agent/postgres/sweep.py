@@ -13,6 +13,7 @@ A login is ours by its name and by the agent being its member; other agents' and
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -20,11 +21,13 @@ import msgspec
 from p0_access.messages.records import Cause
 from p0_agent.errors import TransientError
 from p0_agent.postgres.connections import Connections
-from p0_agent.postgres.ending import Ended, drop_unused_set, end_access
+from p0_agent.postgres.ending import Ended, drop_unused_set, end_access, shut_out
 from p0_agent.postgres.errors import PostgresError
 from p0_agent.postgres.ledger import Entry, Ledger
 from p0_agent.postgres.names import LOGIN_PATTERN, SET_PATTERN
 from p0_agent.postgres.queries import query
+
+log = logging.getLogger("p0.agent")
 
 
 class EndedEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,14 +60,17 @@ async def sweep(
     orphans: list[Ended] = []
     sets: list[str] = []
     failed: dict[str, PostgresError] = {}
-    causes: dict[str, Cause] = {entry.rh: "failed" for entry in await _vanished(connections, ledger)}
-    causes |= {entry.rh: entry.cause or "expired" for entry in await ledger.due(now)}
+    wanted: dict[str, tuple[Entry, Cause]] = {
+        each.rh: (each, "failed") for each in await _vanished(connections, ledger)
+    }
+    wanted |= {each.rh: (each, each.cause or "expired") for each in await ledger.due(now)}
     by_database: dict[str, list[Entry]] = {}
-    for rh, cause in causes.items():
+    for rh, (due, cause) in wanted.items():
         try:
             entry = await ledger.begin_end(rh, cause, now)
         except PostgresError as error:
             failed[rh] = error
+            await shut_out_entry(connections, due)
         else:
             by_database.setdefault(entry.database, []).append(entry)
     await asyncio.gather(*(_end_all(connections, entries, finished, ended, failed) for entries in by_database.values()))
@@ -118,6 +124,17 @@ async def end_entry(connections: Connections, entry: Entry) -> Ended:
         login_oid=entry.login_oid,
         set_oid=entry.set_oid,
     )
+
+
+async def shut_out_entry(connections: Connections, entry: Entry) -> None:
+    """Of an access whose end cannot be written down now (the disk may be full): nobody has it all the same. What
+    stands in the way of this, too, is logged; the caller has an error already."""
+    if entry.login is None or entry.set_role is None:
+        return
+    try:
+        await shut_out(connections, login=entry.login, set_role=entry.set_role)
+    except PostgresError as error:
+        log.warning("could not shut %s out: %s", entry.login, error, extra={"code": error.code})
 
 
 async def _vanished(connections: Connections, ledger: Ledger) -> list[Entry]:
