@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from textual.pilot import Pilot
 
-from fix_tui import GROUPS, MARA, NOW, PERSON, World, running, shows, until
+from fix_tui import GROUPS, MARA, NOW, PERSON, World, running, screen_text, shows, until
 from p0_access.messages.records import Request, What
 from p0_access.messages.views import RequestView, State
 from p0_access.proof import jws
@@ -154,6 +154,24 @@ async def test_an_emergency_that_does_not_verify_cannot_be_said_to_have_been_loo
         await pilot.press("A")
         await shows(pilot, "There is nothing verified here to decide.")
         assert world.looked_at == []
+
+
+async def test_what_others_wrote_is_shown_literally_and_visibly(world: World, on_call: World) -> None:
+    hostile = "[@click=app.approve]read me[/] \x1b]0;owned\x07 \u202egnp.exe ze\u200bro"
+    shown = "[@click=app.approve]read me[/] ⟨U+001B⟩]0;owned⟨U+0007⟩ ⟨U+202E⟩gnp.exe ze⟨U+200B⟩ro"
+    view = emergency(world, hostile)
+    async with running(world) as pilot:
+        await pilot.press("ctrl+o", "3")
+        await shows(pilot, "✓ verified", f"reason {shown}")
+        await pilot.press("A")
+        await shows(pilot, f"reason given: {shown}")
+        await pilot.press("escape", "X")
+        await shows(pilot, f"End {view.rid}")
+        assert "\x1b" not in screen_text(pilot)
+    async with running(on_call) as pilot:
+        await drafted(pilot, reason=hostile)
+        await pilot.press("ctrl+o", "!")
+        await shows(pilot, "in your words:", shown)
 
 
 async def test_emergencies_are_left_out_of_what_is_decided_together(world: World) -> None:

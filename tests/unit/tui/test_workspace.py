@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 from fix_tui import World, make_app, running, screen_text, shows, until
 from p0_tui.backend import Draft
 from p0_tui.drafts import Drafts
+from p0_tui.screens.help import SECTIONS
 from p0_tui.screens.work import WorkScreen
 from p0_tui.widgets.completion_popup import CompletionPopup
 from p0_tui.widgets.editor import Editor
@@ -246,3 +247,8 @@ async def test_f3_runs_what_was_signed_and_only_that(world: World) -> None:
         await pilot.press("f3")
         await shows(pilot, "There is no open access for this very SQL")
         assert len(ran) == 1, screen_text(pilot)
+
+
+def test_every_line_of_the_help_fits_a_small_terminal() -> None:
+    lines = [(key, does) for _, keys in SECTIONS.values() for key, does in keys]
+    assert [(key, does) for key, does in lines if len(key) > 18 or len(does) > 50] == []

@@ -78,7 +78,7 @@ class Reviewing(Container):
         chosen = listed.chosen
         if chosen is None:
             self._forget()
-            self.query_one(ReviewPane).show_nothing("Choose a request on the left.")
+            self.query_one(ReviewPane).show_nothing("Choose a request in the list.")
         elif before is None or before.rid != chosen.rid or before.updated != chosen.updated or self._view is None:
             self._fetch()
 

@@ -79,7 +79,7 @@ class NarrowScreen(Dialog[Narrowed | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical():
-            yield Prose(safe("Approve less: Space strikes, Tab goes to the time, Enter takes what is left", "bold"))
+            yield Prose(safe("Approve less: Space strikes, Tab to the time, Enter takes the rest", "bold"))
             yield PermissionList(strikable(self._asked), self._tags, self._struck)
             with Horizontal(classes="row"):
                 yield Prose(safe(f"for, at most {spell_duration(self._review.ttl)}:"), classes="label")

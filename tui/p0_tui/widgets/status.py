@@ -36,7 +36,7 @@ def timeline(request: RequestView, now: float) -> Content:
     lines = step_lines(steps(request, request.events), now)
     if request.state is State.ACTIVE and request.not_after is not None:
         left = safe(f"⏳ {clock(request.not_after - now)} left", "bold $text-success")
-        lines.append(joined((left, safe("  F2 opens psql", MUTED))))
+        lines.append(joined((left, safe("  F2 opens psql" if request.mine else "", MUTED))))
     review = review_state(request, now)
     if review is not None:
         bad, said = review
