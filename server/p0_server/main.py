@@ -20,7 +20,6 @@ from p0_access.errors import P0Error
 from p0_server.config import Settings, load
 from p0_server.errors import UnavailableError
 from p0_server.log import to_stderr
-from p0_server.serving import serve
 from p0_server.store.protocol import Undelivered
 from p0_server.store.sqlite import SqliteStore
 from p0_server.version import VERSION
@@ -145,6 +144,8 @@ def _failed(error: P0Error) -> typer.Exit:
 
 
 async def _run(settings: Settings) -> None:
+    from p0_server.serving import serve  # uvicorn and the whole API, which no other command needs
+
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for each in (signal.SIGTERM, signal.SIGINT):
