@@ -20,6 +20,8 @@ from p0_access.permissions.places import Places
 
 Node = dict[str, Any]
 
+_PARSE: Final = lib.pg_query_parse
+_FREE: Final = lib.pg_query_free_parse_result
 _DECODE: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -50,9 +52,10 @@ def parse(sql: str, places: Places) -> tuple[Statement, ...]:
 
 
 def _tree(sql: str, places: Places) -> list[Node]:
-    result = lib.pg_query_parse(sql.encode())
+    result = _PARSE(sql.encode())
     try:
-        check_error(result)
+        if result.error:
+            check_error(result)
         tree = result.parse_tree
         if len(tree) > MAX_TREE_BYTES:
             raise ReadingError("the SQL has too many parts", code="too_complex", hint="Split it.")
@@ -65,7 +68,7 @@ def _tree(sql: str, places: Places) -> list[Node]:
     except RecursionError as error:
         raise ReadingError("the SQL is nested too deeply", code="too_complex", hint="Split it.") from error
     finally:
-        lib.pg_query_free_parse_result(result)
+        _FREE(result)
     return statements
 
 

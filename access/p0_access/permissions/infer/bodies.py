@@ -116,12 +116,17 @@ def _reach_function(context: Context, function: Function, fired: Fired | None) -
 
 def _may_cost(context: Context, text: str) -> bool:
     """Most stored expressions use nothing but built-in functions: those are not worth parsing."""
-    names = body_reader.remembered(
-        context,
-        "own functions",
-        lambda: ("SELECT", "nextval", *dict.fromkeys(each.name for each in context.catalog.functions)),
-    )
-    return any(each in text for each in names)
+    memory = context.catalog.memory
+    key = ("may cost", text)
+    found = memory.get(key)
+    if found is None:
+        names = body_reader.remembered(
+            context,
+            "own functions",
+            lambda: ("SELECT", "nextval", *dict.fromkeys(each.name for each in context.catalog.functions)),
+        )
+        found = memory[key] = any(each in text for each in names)
+    return bool(found)
 
 
 def pass_on(context: Context, body: Body) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, Literal, NamedTuple, TypeVar
 
 from p0_access.permissions.catalog import Column, Relation
-from p0_access.permissions.permission import Kind, Permission, any_column, column, relation
+from p0_access.permissions.permission import Kind, Permission, any_column, relation
 
 MAX_REASONS: Final = 8
 """For one need; a column that is read a hundred times needs no hundred reasons."""
@@ -27,6 +27,9 @@ _SEQUENCE_COLUMNS: Final = (
     Column(name="log_cnt", type="bigint"),
     Column(name="is_called", type="boolean"),
 )
+_SEQUENCE: Final = Kind.SEQUENCE  # an enumeration's members are slow to get at
+_COLUMN: Final = Kind.COLUMN
+_ANY_COLUMN: Final = Kind.ANY_COLUMN
 _BY_COLUMN: Final = frozenset({"SELECT", "INSERT", "UPDATE", "REFERENCES"})
 
 
@@ -78,7 +81,7 @@ class Access:
         schema, name = self.relation.schema, self.relation.name
         if self.relation.kind == "sequence":
             for privilege, reasons in self._required.items():
-                yield Permission(Kind.SEQUENCE, schema, name, None, privilege), reasons
+                yield Permission(_SEQUENCE, schema, name, None, privilege), reasons
             return
         named = {privilege for privilege, _ in self._columns}
         for privilege, reasons in self._required.items():
@@ -87,7 +90,7 @@ class Access:
             elif privilege not in named:
                 yield any_column(schema, name, privilege), reasons
         for (privilege, attribute), reasons in self._columns.items():
-            yield column(schema, name, attribute, privilege), reasons
+            yield Permission(_COLUMN, schema, name, attribute, privilege), reasons
 
 
 class FreeAccess(Access):
@@ -151,8 +154,6 @@ class Charges:
     def collect(self, *, sequences: bool = True) -> dict[Permission, list[Reason]]:
         """Every permission with its reasons, without those that another one satisfies."""
         found = {permission: reasons[:] for permission, reasons in self._others.items()}
-        if not self._accesses and not self._sequences:
-            return _least(found)
         for access in self._accesses:
             for permission, reasons in access.permissions():
                 _extend(found, permission, reasons)
@@ -181,7 +182,7 @@ def _draw(found: dict[Permission, list[Reason]], schema: str, name: str, uses: d
 
 def _least(found: dict[Permission, list[Reason]]) -> dict[Permission, list[Reason]]:
     """Without `any_column` where a column of the relation is needed with the same privilege anyway."""
-    of_any = [each for each in found if each.kind is Kind.ANY_COLUMN]
+    of_any = [each for each in found if each.kind is _ANY_COLUMN]
     if not of_any:
         return found
     columns = {(item.schema, item.object, item.privilege): item for item in found if item.kind is Kind.COLUMN}

@@ -13,6 +13,7 @@ from p0_access.permissions.infer import refusals
 from p0_access.permissions.infer.charges import Access, FreeAccess, Reason, columns_by_name
 from p0_access.permissions.infer.context import TEMPORARY, Context, RefusedError, refuse_unreadable
 from p0_access.permissions.infer.tree import strings
+from p0_access.permissions.infer.types import canonical
 from p0_access.permissions.parse import Node
 from p0_access.permissions.suggest import MAX_COMPARED
 
@@ -21,9 +22,12 @@ MAX_NAME_BYTES: Final = 63
 
 def path(context: Context) -> tuple[str, ...]:
     """The schemas an unqualified name is looked up in. pg_catalog comes first unless the path says otherwise."""
-    if "pg_catalog" in context.search_path:
-        return context.search_path
-    return ("pg_catalog", *context.search_path)
+    return _path(context.search_path)
+
+
+@lru_cache(maxsize=256)
+def _path(search_path: tuple[str, ...]) -> tuple[str, ...]:
+    return search_path if "pg_catalog" in search_path else ("pg_catalog", *search_path)
 
 
 def relation(context: Context, node: Node, clause: str) -> Relation:
@@ -212,8 +216,17 @@ def printed_type(context: Context, printed: str) -> Type | None:
     return context.catalog.type(*parts) if parts is not None and len(parts) == len(("schema", "name")) else None
 
 
+def base_type(context: Context, printed: str | None) -> str | None:
+    """A type by its one name, a domain by that of what it is over."""
+    domain = printed_type(context, printed) if printed is not None else None
+    if domain is not None and domain.base is not None:
+        return base_type(context, domain.base)
+    return canonical(printed) if printed is not None else None
+
+
 def fields(context: Context, printed: str | None) -> tuple[Column, ...] | None:
     """The columns of a composite type or of a relation's rows, by the type as PostgreSQL prints it; None of others."""
+    printed = base_type(context, printed)
     parts = qualified(printed) if printed is not None and "." in printed and not printed.endswith("[]") else None
     if parts is None or len(parts) != len(("schema", "name")):
         return None

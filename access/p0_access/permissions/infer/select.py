@@ -49,10 +49,24 @@ def _plain(context: Context, level: Level, node: Node) -> Columns:
     level.clause = "select list"
     entries, open_ = output.read_targets(context, level, node.get("targetList", ()))
     produced = Columns(entries, open_=open_)
-    for clause, member in (("where", "whereClause"), ("having", "havingClause")):
-        if member in node:
-            level.clause = clause
-            expressions.read_expression(context, level, node[member])
+    if "whereClause" in node:
+        level.clause = "where"
+        expressions.read_expression(context, level, node["whereClause"])
+    if not _AFTER_WHERE.isdisjoint(node):
+        _after_where(context, level, node, produced)
+    return Columns([(name, type_of(target)) for name, target in entries], open_=open_)
+
+
+_AFTER_WHERE: Final = frozenset(
+    {"havingClause", "sortClause", "groupClause", "distinctClause", "windowClause", "limitOffset", "limitCount"}
+    | {"lockingClause"}
+)
+
+
+def _after_where(context: Context, level: Level, node: Node, produced: Columns) -> None:
+    if "havingClause" in node:
+        level.clause = "having"
+        expressions.read_expression(context, level, node["havingClause"])
     _order(context, level, node, produced)
     level.clause = "group by"
     for each in node.get("groupClause", ()):
@@ -67,7 +81,6 @@ def _plain(context: Context, level: Level, node: Node) -> Columns:
     _limit(context, level, node)
     for each in node.get("lockingClause", ()):
         _lock(context, level, each["LockingClause"])
-    return Columns([(name, type_of(target)) for name, target in entries], open_=open_)
 
 
 def _order(context: Context, level: Level, node: Node, produced: Columns) -> None:
