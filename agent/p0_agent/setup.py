@@ -29,7 +29,7 @@ from p0_agent.postgres.guard import GuardCeiling, GuardPowers
 from p0_agent.postgres.powers import BrokerPowers
 from p0_agent.reading.child import ReadingChild
 from p0_agent.reading.combined import CombinedReader
-from p0_agent.start_record import StartRecord, reconcile
+from p0_agent.start_record import StartRecord, reconcile, recover
 from p0_agent.verification.issuer_keys import IssuerKeyCache
 from p0_agent.worker import Worker
 
@@ -90,7 +90,13 @@ async def working(
             aliases=humans(settings.aliases),
         )
         log.info("agent %s serves %s", key.public.thumbprint, ", ".join(sorted(cluster.databases)))
-        yield Worker(context, link, catalogs, rules, directory, remember=record.keep, software=software)
+
+        async def put_in_order() -> int:
+            return await recover(cluster, record, key.public.thumbprint, int(clock()))
+
+        yield Worker(
+            context, link, catalogs, rules, directory, remember=record.keep, recover=put_in_order, software=software
+        )
 
 
 def current_directory(settings: Settings) -> CurrentDirectory:

@@ -19,6 +19,7 @@ from p0_access.messages.records import LogHead
 from p0_access.proof.id_token import SKEW
 from p0_agent.errors import ConfigurationError
 from p0_agent.postgres.cluster import Cluster, Started
+from p0_agent.postgres.evidence import Evidence
 
 log = logging.getLogger("p0.agent")
 
@@ -74,14 +75,26 @@ class StartRecord:
             raise ConfigurationError(f"cannot write {self._path}: {error}", code="state_unwritable") from error
 
 
-async def reconcile(cluster: Cluster, record: StartRecord, started: Started, now: int) -> int:
+async def recover(cluster: Cluster, record: StartRecord, thumbprint: str, now: int) -> int:
+    """For a database that was restored, or failed over to an older state, under a running agent (`evidence_rewound`):
+    what a restart would do. Returns as `reconcile`. Nobody else can write evidence before `Evidence.forget` follows."""
+    fresh = Evidence(cluster.connections)
+    born = await cluster.ledger.start(now)
+    started = Started(warnings=(), ledger_born=born, head=await fresh.start(thumbprint, now))
+    return await reconcile(cluster, record, started, now, evidence=fresh)
+
+
+async def reconcile(
+    cluster: Cluster, record: StartRecord, started: Started, now: int, *, evidence: Evidence | None = None
+) -> int:
     """Holds the ledger against what is remembered; returns the time before which nothing signed is accepted.
 
     Where the database lacks what was there, all that it holds open is closed, all that it holds live begins to end, no
     mandate stands any more, and what was signed until now counts as seen.
     """
+    evidence = evidence or cluster.evidence
     kept = record.read()
-    if kept is None or await cluster.evidence.holds(kept.head):
+    if kept is None or await evidence.holds(kept.head):
         not_before = max(started.ledger_born, 0 if kept is None else kept.not_before)
         record.keep(started.head, not_before=not_before)
         return not_before
@@ -92,6 +105,6 @@ async def reconcile(cluster: Cluster, record: StartRecord, started: Started, now
         await cluster.ledger.begin_end(entry.rh, "failed", now)
     await cluster.mandates.withdraw_all(now)
     not_before = now + SKEW + 1  # an act may be dated as far ahead as clocks may differ
-    head = await cluster.evidence.append(REWOUND, encode(kept.head).decode(), now)
+    head = await evidence.append(REWOUND, encode(kept.head).decode(), now)
     record.keep(head, not_before=not_before)
     return not_before

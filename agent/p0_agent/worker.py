@@ -32,6 +32,8 @@ from p0_agent.core.redefined import Redefinitions
 from p0_agent.core.watch import OneShotWatch, end_due
 from p0_agent.errors import ServerUnavailableError, TransientError
 from p0_agent.link import ServerLink
+from p0_agent.postgres.errors import EvidenceError
+from p0_agent.postgres.evidence import REWOUND
 
 log = logging.getLogger("p0.agent")
 
@@ -63,7 +65,8 @@ BACK_OFF_SECONDS: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
 
 class Worker:
     """`run` until cancelled. `context.rules` are those of `rules` at first. `remember` keeps the head of the evidence
-    after each thing done; `software` is how it announces itself."""
+    after each thing done; `recover` puts in order what a database was restored to, and returns the new `not_before`;
+    `software` is how it announces itself."""
 
     def __init__(
         self,
@@ -74,6 +77,7 @@ class Worker:
         directory: CurrentDirectory,
         *,
         remember: Callable[[LogHead], None],
+        recover: Callable[[], Awaitable[int]],
         software: str,
     ) -> None:
         self._context = context
@@ -85,6 +89,8 @@ class Worker:
         self._announced: str | None = None
         self._other_rules: str | None = None
         self._remember = remember
+        self._recover = recover
+        self._recovering = asyncio.Lock()
         self._software = software
         self._reports: asyncio.Queue[AgentReport] = asyncio.Queue()
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -123,6 +129,8 @@ class Worker:
             except P0Error as error:
                 if failures == 0:
                     log.warning("%s: %s", name, error, extra={"code": error.code})
+                if error.code == REWOUND and await self._recovered():
+                    continue
                 await asyncio.sleep(BACK_OFF_SECONDS[min(failures, len(BACK_OFF_SECONDS) - 1)])
                 failures += 1
                 continue
@@ -206,6 +214,9 @@ class Worker:
                 result = await handle(job, self._context)
                 self._note(result.head)
                 await self._link.result(result)
+            except EvidenceError as error:
+                if pause is None or error.code != REWOUND or not await self._recovered():
+                    raise
             except TransientError as error:
                 if pause is None or error.code == "stale_lease":
                     raise
@@ -213,6 +224,25 @@ class Worker:
             else:
                 log.info("%s: %s", job.kind, result.code or result.outcome, extra={"job": job.job})
                 return
+
+    async def _recovered(self) -> bool:
+        """Once for however many noticed it; False if it cannot be done now."""
+        async with self._recovering:
+            try:
+                await self._context.cluster.evidence.head()
+            except P0Error as error:
+                if error.code != REWOUND:
+                    return False
+            else:
+                return True
+            try:
+                self._context = dataclasses.replace(self._context, not_before=await self._recover())
+            except P0Error as error:
+                log.warning("could not put a restored database in order: %s", error, extra={"code": error.code})
+                return False
+            self._context.cluster.evidence.forget()
+        self._swept_at = 0.0
+        return True
 
     async def _empty_inbox(self) -> None:
         for report in await inbox.empty(self._context):
@@ -227,6 +257,7 @@ class Worker:
         for report in await end_due(self._context):
             self._note(report.head)
             self._reports.put_nowait(report)
+        await self._context.cluster.evidence.head()  # a database that was restored is noticed here, if by nothing else
         self._swept_at = now
 
     async def _end_changed(self) -> None:

@@ -20,6 +20,9 @@ from p0_agent.postgres.messages import COMMIT, Rows, send, transaction
 
 MAX_PAGE: Final = 1_000
 
+REWOUND: Final = "evidence_rewound"
+"""The code of the error that says that the log is older than it was."""
+
 TURN: Final = sql.SQL("LOCK TABLE p0.chain IN EXCLUSIVE MODE")
 """Who adds to the log waits for whoever is adding."""
 
@@ -88,6 +91,10 @@ class Evidence:
             raise EvidenceError("the evidence log is empty", code="evidence_empty", hint="was its database restored?")
         return self.grown(LogHead(n=last.n, h=b64u(last.h)))
 
+    def forget(self) -> None:
+        """How far the log was known to have come: it is believed as it is from now on."""
+        self._known = None
+
     async def holds(self, head: LogHead) -> bool:
         """Whether the log still has the entry that `head` was of."""
         async with self._connections.control() as connection:
@@ -105,8 +112,8 @@ class Evidence:
         if known is not None and (last is None or last.n < known.n or (last.n == known.n and b64u(last.h) != known.h)):
             raise EvidenceError(
                 f"the evidence log no longer has its entry {known.n}: its database was restored",
-                code="evidence_rewound",
-                hint="Restart the agent: it closes what the backup brought back.",
+                code=REWOUND,
+                hint="The agent closes what the backup brought back, and goes on.",
             )
         return last
 

@@ -21,7 +21,7 @@ from p0_agent.core.watch import end_due
 from p0_agent.postgres.cluster import Cluster, Started
 from p0_agent.postgres.connections import Connections
 from p0_agent.postgres.errors import EvidenceError
-from p0_agent.start_record import StartRecord, reconcile
+from p0_agent.start_record import StartRecord, reconcile, recover
 
 TABLES = ("p0.request", "p0.approval", "p0.mandate", "p0.mandate_use", "p0_evidence.log")
 
@@ -124,6 +124,34 @@ async def test_what_a_backup_brings_back_is_closed_and_what_it_forgot_is_not_bel
         kinds = [entry.kind for entry in await cluster.evidence.entries()]
         assert "rewound" in kinds
         await h.stop()
+
+
+async def test_a_running_agent_closes_what_a_restore_brings_back_and_goes_on(
+    hostile: Hostile, record: StartRecord
+) -> None:
+    h, managed = hostile, hostile.bench.managed
+    await restarted(h, managed.cluster, record)
+    live, _, _ = await h.active()
+    waiting, admitted = await h.admitted()
+    await back_up(managed)
+    revoked, result, _ = await h.active()
+    record.keep(result.head)  # type: ignore[arg-type]  # as above
+    await h.bench.do("end", revoked)
+    await restore(managed)
+
+    not_before = await recover(managed.cluster, record, h.agent, h.bench.context.now())
+    with pytest.raises(EvidenceError):
+        await h.bench.admit(h.asked())
+    managed.cluster.evidence.forget()
+    h.bench.context = replace(h.bench.context, not_before=not_before)
+    h.later(62)
+    assert (await h.bench.approve(waiting, admitted, h.pat)).code == "already_lapsed"
+    assert (await h.bench.admit(revoked)).code == "before_ledger"
+    await end_due(h.bench.context)
+    assert (await h.bench.admit(live)).outcome == "ended"
+    assert await h.bench.roles() == []
+    assert (await h.bench.admit(h.asked())).outcome == "active"
+    await h.stop()
 
 
 async def test_what_was_signed_in_advance_does_not_come_back_with_a_backup(
