@@ -14,10 +14,10 @@ from p0_access.messages.views import AgentView, RequestView
 from p0_access.proof import jws
 from p0_access.proof.keys import SigningKey
 from p0_access.proof.sealing import seal
-from p0_access.routing.decision import NeedsApproval, Requirement, StepUp
+from p0_access.routing.decision import Approvers, NeedsApproval, Requirement, StepUp
 from p0_access.secret import Secret
 from p0_launcher.access import Access, open_credential, pinned_key, reuse_key
-from p0_launcher.review import as_signed, decide, review
+from p0_launcher.review import as_signed, decide, named, review
 from p0_launcher.wallet import Awaited, Held, Seen
 from p0_launcher.workflow import Intent
 
@@ -64,8 +64,9 @@ async def given(dana: Machine, peer: Peer) -> Given:
 
 
 def test_all_that_is_kept_of_an_access(given: Given) -> None:
-    held, login = given.opened(one_shot=True), given.peer.plaintext
-    credential = jws.unverified_record(given.view.credential or "", Credential)
+    view = given.leading_to(sslrootcert="a CA")
+    held, login = given.opened(view, one_shot=True), msgspec.structs.replace(given.peer.plaintext, sslrootcert="a CA")
+    credential = jws.unverified_record(view.credential or "", Credential)
     assert held == Held(
         rid=given.view.rid,
         rh=jws.record_hash(given.view.request),
@@ -113,6 +114,7 @@ def test_only_this_machine_is_reached_without_tls(given: Given, changes: dict[st
     ("n", "h", "at", "code"),
     [
         (1, "h", 0, None),  # nothing has happened since
+        (1, "h", -1, None),
         (1, "x", 0, "evidence_fork"),
         (0, "x", -1, None),
         (2, "x", 0, None),  # of two in one second, either may be opened first
@@ -122,7 +124,12 @@ def test_only_this_machine_is_reached_without_tls(given: Given, changes: dict[st
 def test_evidence_never_goes_back(given: Given, n: int, h: str, at: int, code: str | None) -> None:
     """The credential is of entry 1; entry `n` is known from another that was signed `at` seconds after it."""
     signed = jws.unverified_record(given.view.credential or "", Credential).iat
-    assert given.code(seen=Seen(head=LogHead(n=n, h=h * 43), at=signed + at)) == code
+    seen = Seen(head=LogHead(n=n, h=h * 43), at=signed + at)
+    assert given.code(seen=seen) == code
+    if code is not None:
+        with pytest.raises(P0Error) as caught:
+            given.opened(seen=seen)
+        assert f"p0 audit forget {given.awaited.agent}" in (caught.value.hint or "")
 
 
 def test_the_agent_that_was_asked_answers(given: Given) -> None:
@@ -156,9 +163,18 @@ async def test_what_is_the_servers_word_alone_is_not_shown(dana: Machine, grace:
     assert (shown.login, shown.message, shown.hint, shown.struck) == (None, None, None, ())
 
 
-async def test_an_approver_signs_in_as_the_admission_demands(dana: Machine, grace: Machine, peer: Peer) -> None:
+def test_an_act_is_on_what_stands_under_the_name(given: Given) -> None:
+    assert named(given.view) == jws.record_hash(given.view.request)
+
+
+@pytest.mark.parametrize("group", ["privacy", "another, which only the agent knows her to be in"])
+async def test_an_approver_signs_in_as_the_admission_demands(
+    dana: Machine, grace: Machine, peer: Peer, group: str
+) -> None:
     demand = StepUp(amr=("hwk",))
     (asked,) = BY_PRIVACY.requirements
+    asked = msgspec.structs.replace(asked, approvers=Approvers(groups=(group,)))
+    peer.demanding = True
     peer.decision = NeedsApproval(
         ttl=600, requirements=(Requirement(**msgspec.structs.asdict(asked) | {"step_up": demand}),), trace=()
     )
