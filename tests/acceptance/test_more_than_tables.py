@@ -20,13 +20,21 @@ CREATE FUNCTION enterprise.close_books(n integer) RETURNS integer LANGUAGE sql S
 CREATE FUNCTION enterprise.open_books(n integer) RETURNS integer LANGUAGE sql SECURITY DEFINER RETURN n;
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA enterprise FROM PUBLIC;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA enterprise TO p0_broker WITH GRANT OPTION;
+CREATE TYPE enterprise.mood AS ENUM ('good');
+REVOKE USAGE ON TYPE enterprise.mood FROM PUBLIC;
+GRANT USAGE ON TYPE enterprise.mood TO p0_broker WITH GRANT OPTION;
+GRANT USAGE ON TYPE enterprise.mood TO p0_reader;
 SELECT lo_from_bytea(4711, 'a scan'), lo_from_bytea(4712, 'another');
 GRANT SELECT ON LARGE OBJECT 4711, 4712 TO p0_broker WITH GRANT OPTION
 """
 RULES = """
   - name: more
     requestor: {groups: [analysts]}
-    resource: {databases: [mydatabase], functions: ["enterprise.*", enterprise.close_books], large_objects: ["4711"]}
+    resource:
+      databases: [mydatabase]
+      functions: ["enterprise.*", enterprise.close_books]
+      types: [enterprise.mood]
+      large_objects: ["4711"]
     approval: {auto: true}
   - name: scratch
     requestor: {groups: [analysts]}
@@ -36,11 +44,11 @@ RULES = """
 """
 CEILING = """
 [ceiling]
-kinds = ["database", "schema", "relation", "column", "function", "large_object"]
+kinds = ["database", "schema", "relation", "column", "function", "type", "large_object"]
 """
 SQL = """
-CREATE TEMP TABLE scratch (n integer);
-INSERT INTO scratch SELECT enterprise.doubled(length(lo_get(4711)));
+CREATE TEMP TABLE scratch (n integer, mood enterprise.mood);
+INSERT INTO scratch (n) SELECT enterprise.doubled(length(lo_get(4711)));
 SELECT n, enterprise.close_books(n) FROM scratch
 """
 NEEDED = {
@@ -49,6 +57,7 @@ NEEDED = {
     "USAGE on schema enterprise",
     "EXECUTE on function enterprise.doubled(integer)",
     "EXECUTE on function enterprise.close_books(integer)",
+    "USAGE on type enterprise.mood",
     "SELECT on large object 4711",
 }
 

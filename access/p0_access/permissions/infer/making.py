@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from p0_access.permissions.catalog import Column, Relation, RelationKind
+from p0_access.permissions.catalog import Column, Relation, RelationKind, Type
 from p0_access.permissions.infer import expressions, names, refusals, select, statements
 from p0_access.permissions.infer.charges import Charges, Reason
 from p0_access.permissions.infer.context import TEMPORARY, Context, RefusedError
-from p0_access.permissions.infer.scope import Columns, Item, Level, RelationColumns
+from p0_access.permissions.infer.scope import Columns, Item, Level, RelationColumns, type_of
 from p0_access.permissions.infer.tree import items, opened, strings
 from p0_access.permissions.parse import Node
 from p0_access.permissions.permission import Kind, Permission, relation
@@ -47,6 +47,7 @@ def read_into(context: Context, into: Node, columns: Columns) -> None:
     given = strings(into.get("colNames", []))
     found = [name for name, _ in columns.entries()]
     _make(context, into["rel"], (*given, *found[len(given) :]), "into", open_=columns.open)
+    _need_types(context, columns, into["rel"])
 
 
 def read_create_as(context: Context, node: Node) -> str:
@@ -98,6 +99,7 @@ def read_view(context: Context, node: Node) -> str:
     given = strings(node.get("aliases", []))
     found = [name for name, _ in columns.entries()]
     made = _make(context, node["view"], (*given, *found[len(given) :]), "create", open_=columns.open)
+    _need_types(context, columns, node["view"])
     context.session.views[made.name] = charges
     return "CREATE VIEW"
 
@@ -212,6 +214,17 @@ def _use_type(context: Context, found: tuple[str, str] | None, node: Node) -> No
     """USAGE on a column's type, an array's by its element's (BuildDescForRelation, pg_type_aclmask)."""
     schema, name = found or ("", "")
     known = context.catalog.type(schema, name) or context.catalog.type(schema, name.removeprefix("_"))
+    _need_type(context, known, node)
+
+
+def _need_types(context: Context, columns: Columns, node: Node) -> None:
+    """Of the columns that a query gives a new relation, as far as their types are known."""
+    for printed in dict.fromkeys(type_of(target) for _, target in columns.entries()):
+        if printed is not None:
+            _need_type(context, names.printed_type(context, printed.removesuffix("[]")), node)
+
+
+def _need_type(context: Context, known: Type | None, node: Node) -> None:
     if known is not None and not known.public:
         permission = Permission(Kind.TYPE, known.schema, known.name, None, "USAGE")
         context.callers.need(permission, Reason("column type", node.get("location", 0)))

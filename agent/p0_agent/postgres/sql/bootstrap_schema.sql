@@ -65,6 +65,9 @@ BEGIN
   LOOP
     BEGIN
       EXECUTE pg_catalog.format('GRANT %s ON %s TO %I WITH GRANT OPTION', privilege, one, {broker_name});
+      IF privilege = 'USAGE' THEN -- of temporary tables that SQL makes and uses, which are there when it is analysed
+        EXECUTE pg_catalog.format('GRANT %s ON %s TO %I', privilege, one, {reader_name});
+      END IF;
     EXCEPTION WHEN insufficient_privilege THEN
       RAISE WARNING 'only its owner can grant: %', one;
     END;

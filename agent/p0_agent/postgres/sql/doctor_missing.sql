@@ -53,11 +53,13 @@ WHERE 'EXECUTE' = ANY(%(privileges)s::text[]) AND p.prorettype <> 'trigger'::reg
   AND NOT pg_catalog.has_function_privilege(%(maker)s::name, p.oid, 'EXECUTE WITH GRANT OPTION')
 UNION ALL
 SELECT 'the agent cannot grant USAGE on the type ' || s.name || '.' || t.typname,
-       pg_catalog.format('GRANT USAGE ON TYPE %%I.%%I TO %%I WITH GRANT OPTION;', s.name, t.typname, %(maker)s::name)
+       pg_catalog.format('GRANT USAGE ON TYPE %%1$I.%%2$I TO %%3$I WITH GRANT OPTION; GRANT USAGE ON TYPE %%1$I.%%2$I TO %%4$I;',
+         s.name, t.typname, %(maker)s::name, %(reader)s::name)
 FROM schema s JOIN pg_catalog.pg_type t ON t.typnamespace = s.oid
 WHERE NOT pg_catalog.has_type_privilege('public', t.oid, 'USAGE') AND t.typtype <> 'm'
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_type e WHERE e.typarray = t.oid)
-  AND NOT pg_catalog.has_type_privilege(%(maker)s::name, t.oid, 'USAGE WITH GRANT OPTION')
+  AND NOT (pg_catalog.has_type_privilege(%(maker)s::name, t.oid, 'USAGE WITH GRANT OPTION')
+           AND pg_catalog.has_type_privilege(%(reader)s::name, t.oid, 'USAGE'))
 UNION ALL
 SELECT 'the agent cannot grant SELECT, UPDATE on ' || pg_catalog.count(*) || ' large objects, such as '
        || pg_catalog.min(l.oid),

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from fix_inference import described
-from p0_access.permissions.catalog import Catalog
+from p0_access.permissions.catalog import Catalog, Type
 from p0_access.permissions.infer import TextReader, read
 from p0_access.permissions.reading import Refused
 
@@ -21,6 +21,23 @@ def test_temporary_tables_are_the_session_s(shop_catalog: Catalog) -> None:
     assert lines(f"{sql}{used}", shop_catalog) == [
         "TEMPORARY on database mydb", "SELECT (id) on hr.person", "SELECT (name) on hr.person", "USAGE on schema hr",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "create temp table t (a int, m hr.mood)",
+        "create temp table t (m mood[])",
+        "create temp table t as select 'good'::hr.mood as m",
+        "select 'good'::mood as m into temp t",
+        "create temp view v as select 'good'::mood as m",
+    ],
+)
+def test_columns_of_a_private_type_need_its_use(sql: str, shop_catalog: Catalog) -> None:
+    mood = Type(schema="hr", name="mood", kind="enum")
+    private = msgspec.structs.replace(mood, public=False)
+    public, hidden = (msgspec.structs.replace(shop_catalog, types=(each,)) for each in (mood, private))
+    assert set(lines(sql, hidden)) - set(lines(sql, public)) == {"USAGE on type hr.mood"}
 
 
 @pytest.mark.parametrize(
