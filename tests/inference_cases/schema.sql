@@ -238,4 +238,11 @@ BEGIN
   END LOOP;
   RETURN sum - found_one;
 END $$;
+CREATE FUNCTION util.both_of(n int, OUT a int, OUT b text) LANGUAGE sql IMMUTABLE AS $$ SELECT n, 'x' || n $$;
+CREATE FUNCTION util.coined(util.coin) RETURNS int LANGUAGE sql IMMUTABLE AS $$ SELECT ($1).pence $$;
+CREATE FUNCTION util.coined(int) RETURNS bigint LANGUAGE sql STABLE AS $$ SELECT max(total)::int FROM shop.orders $$;
+CREATE FUNCTION util.averaged(float8[]) RETURNS float8 LANGUAGE sql IMMUTABLE AS $$ SELECT avg(x) FROM unnest($1) x $$;
+REVOKE EXECUTE ON FUNCTION util.averaged FROM PUBLIC;
+CREATE FUNCTION util.pocketed(shop.purses) RETURNS int LANGUAGE sql IMMUTABLE AS $$ SELECT $1.id + ($1.held).pence $$;
+CREATE FUNCTION util.pocketed(text[]) RETURNS bigint LANGUAGE sql STABLE AS $$ SELECT count(note) FROM shop.orders $$;
 INSERT INTO shop.purses VALUES (1, ROW(1), ROW(2), ARRAY[ROW(3)::util.coin]);

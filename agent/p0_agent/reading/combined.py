@@ -144,7 +144,7 @@ def together(understood: Understood, shown: Shown, catalog: Catalog) -> Merged:
             f"PostgreSQL would run nothing of this {reading.command}, which cannot be explained",
             code="reading_untrusted",
         )
-    return merge(reading, piece, shown)
+    return merge(reading, piece, shown, catalog.operators)
 
 
 async def analysed(connection: Connection, understood: Understood, path: Sequence[str], made: MadeTables) -> Tree:

@@ -9,13 +9,13 @@ Where the kernel could not make out a name, PostgreSQL's reading stands alone, i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
 
 from p0_access.permissions.builtin import OPAQUE_FUNCTIONS, SCHEMAS
-from p0_access.permissions.catalog import Catalog
+from p0_access.permissions.catalog import Catalog, Operator
 from p0_access.permissions.permission import Kind, Permission, canonical, connect, usage
 from p0_access.permissions.reading import Refused, StatementReading
 from p0_agent.reading import required
@@ -55,13 +55,13 @@ class Merged(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.lacking or self.surplus)
 
 
-def merge(reading: StatementReading, piece: Piece, shown: Shown) -> Merged:
-    """Of a statement that both understood."""
+def merge(reading: StatementReading, piece: Piece, shown: Shown, operators: Sequence[Operator] = ()) -> Merged:
+    """Of a statement that both understood. `operators` are the catalog's."""
     theirs = required.charged(shown.tree, shown.names, runs=piece.runs)
     ours = [each for each in reading.permissions if each.kind in _SHOWN]
     lacking = _without(theirs, ours)
     alone = _without(ours, theirs)
-    unseen = [each for each in alone if _may_come_unseen(each, shown)]
+    unseen = [each for each in alone if _may_come_unseen(each, shown, operators)]
     others = [each for each in reading.permissions if each.kind not in _SHOWN]
     return Merged(
         permissions=required.least((*theirs, *unseen, *others, *map(usage, _schemas(lacking)))),
@@ -113,11 +113,17 @@ def _without(some: Iterable[Permission], others: Iterable[Permission]) -> list[P
     ]
 
 
-def _may_come_unseen(permission: Permission, shown: Shown) -> bool:
+def _may_come_unseen(permission: Permission, shown: Shown, operators: Sequence[Operator]) -> bool:
+    """By its own name, or, of a function, by that of an operator."""
     if permission.kind is Kind.SEQUENCE and shown.tree.blind_draws:
         return True
     name = permission.object or ""
-    return shown.beneath.mentions(name.partition("(")[0] if permission.kind is Kind.FUNCTION else name)
+    if permission.kind is not Kind.FUNCTION:
+        return shown.beneath.mentions(name)
+    called = permission.schema, name.partition("(")[0]
+    return shown.beneath.mentions(called[1]) or any(
+        each.function == called and shown.beneath.mentions(each.name) for each in operators
+    )
 
 
 def _schemas(permissions: Iterable[Permission]) -> set[str]:

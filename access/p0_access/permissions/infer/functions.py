@@ -22,7 +22,11 @@ from p0_access.permissions.infer.tree import literal, opened, strings
 from p0_access.permissions.infer.types import canonical, exactly, may_be
 from p0_access.permissions.parse import Node
 from p0_access.permissions.permission import Kind, Permission
+from p0_access.permissions.wordlist import words
 
+# They yield a value of their first argument's type.
+_OF_FIRST_ARGUMENT: Final = words("any_value first_value lag last_value lead max min nth_value")
+_TEXTS: Final = frozenset({"unknown", "varchar"})
 _PLAIN: Final = re.compile(r"[a-z_][a-z0-9_]*\Z")
 
 Given = Sequence[Columns | str | None]
@@ -77,8 +81,15 @@ def call(
             )
         for candidate in found:
             charge(context, candidate, level.clause, place)
-        return found, signatures.yielded(found[0]) if len(found) == 1 else None
+        return found, _value(context, found[0]) if len(found) == 1 else None
     return found, _projection_or_cast(context, level, qualified, given, place)
+
+
+def _value(context: Context, function: Function) -> Columns | str | None:
+    """What a call of a user's function yields, for each row that it does."""
+    type_ = signatures.yielded(function)
+    shape = signatures.columns(context, function) if type_ is None else None
+    return Columns(shape[0]) if shape is not None and not shape[1] else type_
 
 
 def _yielded(name: str, called: builtin.BuiltinFunction, given: Given) -> str | None:
@@ -89,6 +100,8 @@ def _yielded(name: str, called: builtin.BuiltinFunction, given: Given) -> str | 
         return types.element(given[0]) if isinstance(given[0], str) else None
     if called.open and not called.polymorphic:
         return None
+    if name in _OF_FIRST_ARGUMENT and given and isinstance(given[0], str):
+        return "text" if given[0] in _TEXTS else given[0]
     of_system = all(isinstance(each, str) and (each == "unknown" or types.is_system(each)) for each in given)
     return SYSTEM_TYPE if of_system or not called.polymorphic else None
 
@@ -100,6 +113,7 @@ def resolve(context: Context, qualified: tuple[str, ...], given: Given, place: i
         raise RefusedError("unknown_function", f"{'.'.join(qualified)} is in another database", place)
     schemas = (qualifiers[-1],) if qualifiers else names.path(context)
     passed = [each if isinstance(each, str) else None for each in given]
+    rows = [isinstance(each, Columns) for each in given]
     of_system: builtin.BuiltinFunction | None = None
     candidates: list[Function] = []
     for schema in schemas:
@@ -108,14 +122,19 @@ def resolve(context: Context, qualified: tuple[str, ...], given: Given, place: i
             of_system = of_system or (known if known is not None and known.takes(len(given)) else None)
         else:
             known_here = context.catalog.functions_named(schema, name)
-            candidates += [each for each in known_here if _fits(context, each, passed, candidates)]
+            candidates += [each for each in known_here if _fits(context, each, passed, rows, candidates)]
     exact = [each for each in candidates if exactly(passed, signatures.types(each))]
+    exact = exact or _for_own_types(context, passed, rows, candidates)
     if exact:
         candidates = exact[:1]
     elif len(candidates) > 1 and "unknown" in passed:
         candidates = [each for each in candidates if _takes_literals(each, passed)] or candidates
     if of_system is None:
         return candidates
+    if candidates and not exact and all(harmless(each) for each in candidates):
+        for schema in dict.fromkeys(each.schema for each in candidates):
+            context.name_schema(schema, "call", place)  # one of them may be meant, and costs nothing else
+        return of_system
     if candidates and not exact:
         raise RefusedError(
             "ambiguous_function",
@@ -126,19 +145,50 @@ def resolve(context: Context, qualified: tuple[str, ...], given: Given, place: i
     return candidates or of_system
 
 
+def _for_own_types(
+    context: Context, passed: Sequence[str | None], rows: Sequence[bool], candidates: Sequence[Function]
+) -> list[Function]:
+    """The one that takes just the types of all arguments but bare literals, a user's type among them: no other takes
+    as many as they are (func_select_candidate)."""
+    based = [names.base_type(context, each) for each in passed]
+    if None in based or any(rows) or all(each == "unknown" or types.is_system(each) for each in based):
+        return []
+    found = [
+        each
+        for each in candidates
+        if all(
+            given in ("unknown", target)
+            for given, target in zip(based, signatures.wanted(context, each, len(passed)), strict=False)
+        )
+    ]
+    return found if len(found) == 1 else []
+
+
 def _takes_literals(function: Function, passed: Sequence[str | None]) -> bool:
     """Whether every bare literal would be passed as text: of several, PostgreSQL prefers that."""
     pairs = zip(passed, signatures.types(function), strict=False)
     return all(canonical(target) == "text" for given, target in pairs if given == "unknown")
 
 
-def _fits(context: Context, function: Function, passed: Sequence[str | None], earlier: Sequence[Function]) -> bool:
-    """Whether a call with these types may mean `function`, which is not hidden by an equal one earlier in the path."""
+def _fits(
+    context: Context,
+    function: Function,
+    passed: Sequence[str | None],
+    rows: Sequence[bool],
+    earlier: Sequence[Function],
+) -> bool:
+    """Whether a call with these types may mean `function`, which is not hidden by an equal one earlier in the path.
+    `rows` tells which arguments are rows: those pass for composite types only."""
     own = signatures.types(function)
     if not takes(function, len(passed)) or any(signatures.types(each) == own for each in earlier):
         return False
     wanted = signatures.wanted(context, function, len(passed))
-    return all(may_be(given, target) for given, target in zip(passed, wanted, strict=False))
+    return all(
+        (types.is_polymorphic(target) or names.fields(context, target) is not None)
+        if is_row
+        else may_be(given, target) or may_be(names.base_type(context, given), target)
+        for given, is_row, target in zip(passed, rows, wanted, strict=False)
+    )
 
 
 def takes(function: Function, count: int) -> bool:

@@ -7,13 +7,14 @@ from typing import Final
 
 from p0_access.permissions.builtin import SCHEMAS, SYSTEM_TYPE, BuiltinOperator
 from p0_access.permissions.catalog import Function, Operator
-from p0_access.permissions.infer import bodies, builtin_calls, functions, names
+from p0_access.permissions.infer import bodies, builtin_calls, functions, names, signatures
 from p0_access.permissions.infer.context import Context, RefusedError
 from p0_access.permissions.infer.scope import Columns, Level
 from p0_access.permissions.infer.tree import items, literal, strings
 from p0_access.permissions.infer.types import canonical, element, is_polymorphic, is_system, may_be
 from p0_access.permissions.parse import Node
 
+_ARRAYS: Final = ("anyarray", "anycompatiblearray")
 _BETWEEN: Final = (">=", "<=")
 
 Operand = Columns | str | None
@@ -92,9 +93,15 @@ def _use(
     ]
     if matching or not candidates:
         return _result(of_system, matching, types, prefix=prefix)
-    exact = [each for each in candidates if (_base(context, each.left), _base(context, each.right)) == wanted]
+    exact = [
+        each
+        for each in candidates
+        if (names.base_type(context, each.left), names.base_type(context, each.right)) == wanted
+    ]
     exact = exact or _beside_literal(context, candidates, types)
-    candidates = exact[:1] or candidates
+    candidates = exact[:1] or _beside_text(candidates, of_system, types)
+    if not candidates:
+        return _result(of_system, matching, types, prefix=prefix)
     sure = bool(exact) or (len(candidates) == 1 and not any(_fits_system(each, types) for each in of_system))
     for each in candidates:
         context.name_schema(each.schema, clause, place)
@@ -118,15 +125,8 @@ def _is_null(node: Node) -> bool:
 
 def _types(context: Context, operands: tuple[Operand, Operand]) -> Types:
     """Domains by what they are over."""
-    left, right = (_base(context, each) if isinstance(each, str) else None for each in operands)
+    left, right = (names.base_type(context, each) if isinstance(each, str) else None for each in operands)
     return left, right
-
-
-def _base(context: Context, printed: str | None) -> str | None:
-    domain = names.printed_type(context, printed) if printed is not None else None
-    if domain is not None and domain.base is not None:
-        return _base(context, domain.base)
-    return canonical(printed) if printed is not None else None
 
 
 def _with_literals(types: Types) -> Types:
@@ -145,10 +145,21 @@ def _beside_literal(context: Context, candidates: Sequence[Operator], types: Typ
     found = [
         each
         for each in candidates
-        if (left is not None and left == _base(context, each.left))
-        or (right is not None and right == _base(context, each.right))
+        if (left is not None and left == names.base_type(context, each.left))
+        or (right is not None and right == names.base_type(context, each.right))
     ]
     return found if len(found) == 1 else []
+
+
+def _beside_text(candidates: list[Operator], of_system: Sequence[BuiltinOperator], types: Types) -> list[Operator]:
+    """Without those that would take a bare literal for a user's type, where others take it for a text
+    (func_select_candidate)."""
+    if "unknown" not in types:
+        return candidates
+    place = types.index("unknown")
+    if not any(each[place] == "text" and _fits_system(each, types) for each in of_system):
+        return candidates
+    return [each for each in candidates if "." not in ((each.left, each.right)[place] or "")]
 
 
 def _result(
@@ -160,7 +171,10 @@ def _result(
     results = {result for _, _, result in of_system}
     if len(results) == 1:
         return results.pop()
-    return SYSTEM_TYPE if all(each == "unknown" or is_system(each) for each in types[prefix:]) else None
+    if all(each == "unknown" or is_system(each) for each in types[prefix:]):
+        return SYSTEM_TYPE
+    possible = {each[2] for each in of_system if (each[0] is None) == prefix and _fits_system(each, types)}
+    return SYSTEM_TYPE if possible and None not in possible else None
 
 
 def _fits(context: Context, operator: Operator, operands: tuple[Operand, Operand], types: Types) -> bool:
@@ -169,13 +183,20 @@ def _fits(context: Context, operator: Operator, operands: tuple[Operand, Operand
 
 
 def _fits_system(operator: BuiltinOperator, types: Types) -> bool:
-    return all(may_be(given, wanted) for given, wanted in zip(types, operator, strict=False) if wanted is not None)
+    pairs = zip(types, operator, strict=False)
+    return all(_is_passable(given, wanted) for given, wanted in pairs if wanted is not None)
+
+
+def _is_passable(given: str | None, wanted: str) -> bool:
+    """Only arrays pass for arrays."""
+    may_be_array = given in (None, "unknown", SYSTEM_TYPE) or given.endswith("[]")
+    return may_be(given, wanted) and (may_be_array or wanted not in _ARRAYS)
 
 
 def _may_be(context: Context, operand: Operand, given: str | None, wanted: str) -> bool:
     """A row passes for composite types only."""
     if not isinstance(operand, Columns):
-        return may_be(given, _base(context, wanted) or wanted)
+        return may_be(given, names.base_type(context, wanted) or wanted)
     return is_polymorphic(wanted) or names.fields(context, wanted) is not None
 
 
@@ -193,4 +214,5 @@ def _behind(context: Context, operator: Operator, place: int) -> tuple[Function,
     found = tuple(each for each in context.catalog.functions_named(schema, name) if functions.takes(each, count))
     if not found:
         raise RefusedError("unknown_function", f"the function {schema}.{name} of an operator is not known", place)
-    return found
+    operands = tuple(each for each in (operator.left, operator.right) if each is not None)
+    return tuple(each for each in found if signatures.types(each) == operands) or found

@@ -97,17 +97,12 @@ def _fixed(printed: str) -> str | None:
 
 def wanted(context: Context, function: Function, count: int) -> tuple[str, ...]:
     """The types that a call with so many arguments must fit: domains by their base, VARIADIC once for each."""
-    found = tuple(_base(context, each) for each in types(function))
+    found = tuple(names.base_type(context, each) or each for each in types(function))
     inputs = _inputs(function.arguments)
     if inputs and inputs[-1][0] == "VARIADIC" and found:
         element = found[-1].removesuffix("[]")
         found = (*found[:-1], *[element] * max(count - len(found) + 1, 0))
     return found
-
-
-def _base(context: Context, name: str) -> str:
-    domain = names.printed_type(context, name)
-    return domain.base if domain is not None and domain.base is not None else name
 
 
 def yielded(function: Function) -> str | None:

@@ -94,6 +94,8 @@ def may_be(given: str | None, wanted: str) -> bool:
         return True
     if given == SYSTEM_TYPE:
         return "." not in target
+    if given.endswith("[]") and target.endswith("[]"):  # arrays pass as their elements do
+        return may_be(given.removesuffix("[]"), target.removesuffix("[]"))
     if given.endswith("[]") or target.endswith("[]"):
         return False
     of_given, of_target = _CATEGORIES.get(given), _CATEGORIES.get(target)
