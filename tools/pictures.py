@@ -17,6 +17,7 @@ CHOSEN = {
     "request.svg": "test_looks[needs_approval-120x40].svg",
     "ready.svg": "test_looks[ready-120x40].svg",
     "approving.svg": "test_looks[inbox_approving-120x40].svg",
+    "emergency.svg": "test_looks[breaking_the_glass-120x40].svg",
     "mine.svg": "test_looks[mine-120x40].svg",
     "history.svg": "test_looks[history-120x40].svg",
     "small.svg": "test_looks[pending-80x24].svg",

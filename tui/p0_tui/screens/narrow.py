@@ -117,8 +117,9 @@ class NarrowScreen(Dialog[Narrowed | None]):
             lines.append(safe("Nothing would be left: deny it instead, with a comment.", "bold $text-error"))
         elif struck:
             who = self._review.requestor
-            lines.append(safe(f"The SQL needs what you strike: the request ends as “needs changes”, and {who} is told"))
-            lines.append(safe("what to leave out. For a role or a grant the rest is given."))
+            ends = "The SQL needs what you strike: the request ends as “needs changes”"
+            told = f"and {who} is told what to leave out. For a role or a grant the rest is given."
+            lines.append(safe(f"{ends}, {told}"))
         if ttl is None:
             lines.append(safe("A time looks like 15m or 1h.", "bold $text-error"))
         elif ttl > self._review.ttl:
