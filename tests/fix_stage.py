@@ -34,7 +34,11 @@ class Ran:
 
 
 async def start(
-    *arguments: str, environment: Mapping[str, str], cwd: Path | None = None, group: bool = False
+    *arguments: str,
+    environment: Mapping[str, str],
+    cwd: Path | None = None,
+    group: bool = False,
+    stdin: int = asyncio.subprocess.DEVNULL,
 ) -> Process:
     """`p0` with these arguments. With `group` it leads a process group, as a shell would start it."""
     return await asyncio.create_subprocess_exec(
@@ -43,7 +47,7 @@ async def start(
         "-m",
         "p0_launcher",
         *arguments,
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=stdin,
         stdout=PIPE,
         stderr=PIPE,
         env={"PSQLRC": os.devnull} | dict(environment),
@@ -52,9 +56,9 @@ async def start(
     )
 
 
-async def finish(process: Process) -> Ran:
+async def finish(process: Process, typed: bytes | None = None) -> Ran:
     async with asyncio.timeout(SECONDS):
-        out, err = await process.communicate()
+        out, err = await process.communicate(typed)
     return Ran(status=process.returncode or 0, out=out.decode(), err=err.decode())
 
 
