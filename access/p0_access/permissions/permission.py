@@ -25,7 +25,7 @@ class Kind(StrEnum):
     FOREIGN_SERVER = "foreign_server"
 
 
-class Permission(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class Permission(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
     """On the wire the array [kind, schema, object, column, privilege], null where absent.
 
     `schema` is null for databases, schemas, roles; `object` is the database, schema, relation, sequence, type or role,

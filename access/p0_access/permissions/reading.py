@@ -10,7 +10,7 @@ from p0_access.permissions.permission import Permission, canonical
 DEFAULT_SEARCH_PATH = ("public",)
 
 
-class Why(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Why(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """Why a permission is needed: the clause (`select list`, `where`, `insert column`, …) and, 1-based, its place in
     the text."""
 
@@ -19,7 +19,7 @@ class Why(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     column: int
 
 
-class Need(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Need(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     permission: Permission
     why: tuple[Why, ...]
 

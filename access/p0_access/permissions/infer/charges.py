@@ -7,7 +7,9 @@ column is named is satisfied by any one column; DELETE and TRUNCATE are on the r
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final, Literal, NamedTuple, TypeVar
+from typing import Final, Literal, TypeVar
+
+import msgspec
 
 from p0_access.permissions.catalog import Column, Relation
 from p0_access.permissions.permission import Kind, Permission, any_column, relation
@@ -33,7 +35,7 @@ _ANY_COLUMN: Final = Kind.ANY_COLUMN
 _BY_COLUMN: Final = frozenset({"SELECT", "INSERT", "UPDATE", "REFERENCES"})
 
 
-class Reason(NamedTuple):
+class Reason(msgspec.Struct, frozen=True, gc=False):
     """A clause and the byte where it stands in the text."""
 
     clause: str
@@ -55,7 +57,11 @@ class Access:
 
     def require(self, privilege: str, reason: Reason) -> None:
         """The privilege, on whichever columns `column` names besides."""
-        _add(self._required, privilege, reason)
+        reasons = self._required.get(privilege)
+        if reasons is None:  # as in `_add`: there is nothing that is done as often
+            self._required[privilege] = [reason]
+        elif len(reasons) < MAX_REASONS and reason not in reasons:
+            reasons.append(reason)
 
     def requires(self, privilege: str) -> bool:
         return privilege in self._required

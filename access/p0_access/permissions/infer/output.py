@@ -17,7 +17,8 @@ def read_targets(context: Context, level: Level, nodes: Sequence[Node]) -> tuple
     """A select or RETURNING list: its columns, and whether there are some whose names are not known."""
     found: list[Entry] = []
     open_ = False
-    for _, target in map(opened, nodes):
+    for node in nodes:
+        target = node["ResTarget"]
         value = target["val"]
         star = _read_star(context, level, value)
         if star is None:
@@ -50,8 +51,10 @@ def read_row(context: Context, level: Level, nodes: Sequence[Node]) -> tuple[lis
 
 def _read_star(context: Context, level: Level, value: Node) -> Columns | None:
     """The columns of `*`, `t.*`, `(row).*`, all charged; None for an expression that is no star."""
-    kind, members = opened(value)
-    if kind == "ColumnRef" and "A_Star" in members["fields"][-1]:
+    members = value.get("ColumnRef")
+    if members is not None:
+        if "A_Star" not in members["fields"][-1]:
+            return None
         place = members.get("location", 0)
         if len(members["fields"]) == 1:
             return _everything(context, level, place)
@@ -59,7 +62,8 @@ def _read_star(context: Context, level: Level, value: Node) -> Columns | None:
         context.has_columns(columns.count(), place)
         columns.each(Reason(level.clause, place))
         return columns
-    if kind == "A_Indirection" and "A_Star" in members["indirection"][-1]:
+    members = value.get("A_Indirection")
+    if members is not None and "A_Star" in members["indirection"][-1]:
         rest = members["indirection"][:-1]
         inner = {"A_Indirection": {**members, "indirection": rest}} if rest else members["arg"]
         row = expressions.read_expression(context, level, inner)

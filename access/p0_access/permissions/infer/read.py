@@ -167,10 +167,9 @@ def _needs(context: Context, statement: Statement, places: Places) -> tuple[Need
         for reason in charged[permission]:
             found = known.get(reason)
             if found is None:
-                clause, location = reason
-                at_start = location < 0
-                line, column = places.line_and_column(statement.start) if at_start else places.of_byte(location)
-                found = known[reason] = Why(clause=clause, line=line, column=column)
+                at = reason.location
+                line, column = places.of_byte(at) if at >= 0 else places.line_and_column(statement.start)
+                found = known[reason] = Why(clause=reason.clause, line=line, column=column)
             why.append(found)
         needs.append(Need(permission=permission, why=tuple(why)))
     return tuple(needs)

@@ -229,8 +229,8 @@ class Level:
 
     def breadth(self) -> int:
         """How many items there are to look for a name in, from here out."""
-        level: Level | None = self
-        found = 0
+        found = 1 + len(self.items)
+        level = self.parent
         while level is not None:
             found += 1 + len(level.items)
             level = level.parent
