@@ -22,7 +22,7 @@ _NOUNS: Final = {
     Kind.COLUMN: "TABLE",
     Kind.ANY_COLUMN: "TABLE",
     Kind.SEQUENCE: "SEQUENCE",
-    Kind.FUNCTION: "FUNCTION",
+    Kind.FUNCTION: "ROUTINE",
     Kind.TYPE: "TYPE",
     Kind.LARGE_OBJECT: "LARGE OBJECT",
     Kind.FOREIGN_SERVER: "FOREIGN SERVER",

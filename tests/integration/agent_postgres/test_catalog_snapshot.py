@@ -276,7 +276,9 @@ async def test_what_cannot_be_printed_costs_only_itself(managed: Managed) -> Non
         await connection.execute(BROKEN.encode())
     catalog = await managed.cluster.catalog(managed.database)
     assert all(item in catalog.relations for item in before.relations)
-    unreadable = {item.name for item in (*catalog.relations, *catalog.functions, *catalog.types) if item.unreadable}
+    unreadable = {item.name for item in catalog.relations if item.unreadable}
+    unreadable |= {item.name for item in catalog.functions if item.unreadable}
+    unreadable |= {item.name for item in catalog.types if item.unreadable}
     assert unreadable == {
         *("broken_view", "broken_default", "broken_check", "broken_index", "broken_policy", "broken_rule"),
         *("broken_trigger", "broken_body", "broken_domain"),

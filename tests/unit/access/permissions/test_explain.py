@@ -55,7 +55,7 @@ def test_grants_are_grouped_quoted_and_parse(shop_catalog: Catalog) -> None:
     assert 'GRANT DELETE, SELECT ("job") ON TABLE "hr"."worker" TO "an ""odd"" role";' in lines
     assert 'GRANT SELECT ("id"), UPDATE ("note", "total") ON TABLE "shop"."orders" TO "an ""odd"" role";' in lines
     assert 'GRANT USAGE ON SEQUENCE "shop"."customers_id_seq" TO "an ""odd"" role";' in lines
-    assert 'GRANT EXECUTE ON FUNCTION "util"."secret"(integer) TO "an ""odd"" role";' in lines
+    assert 'GRANT EXECUTE ON ROUTINE "util"."secret"(integer) TO "an ""odd"" role";' in lines, "procedures, too"
     assert 'GRANT CONNECT ON DATABASE "mydb" TO "an ""odd"" role";' in lines
     assert any(line.startswith("-- choose any one column") and '"public"."users"' in line for line in lines)
     (refused,) = [each for each in reading if isinstance(each, Refused)]
