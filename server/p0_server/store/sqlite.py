@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sqlite3
 from collections import OrderedDict
@@ -80,7 +81,10 @@ class SqliteStore:
     async def open(cls, path: Path, *, notify: SelectTargets = nobody) -> SqliteStore:
         opened: list[aiosqlite.Connection] = []
         try:
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # it holds ID tokens while requests are open
+            with contextlib.suppress(FileExistsError):
+                # Its owner's alone, since it holds ID tokens while requests are open. One that is there is not opened
+                # here: to close it would drop the locks that another store in this process has on it (fcntl(2)).
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
             for _ in range(2):
                 connection = await aiosqlite.connect(path, isolation_level=None, timeout=_BUSY_SECONDS)
                 opened.append(connection)
