@@ -26,6 +26,8 @@ from p0_access.permissions.reading import DEFAULT_SEARCH_PATH
 T = TypeVar("T")
 
 _ATOMIC: Final = "begin atomic"
+_STEP_BITS: Final = 3
+"""Of the length of a text: eight characters are parsed in a step."""
 
 
 class Body:
@@ -45,6 +47,7 @@ def view(context: Context, relation: Relation, place: int, *, as_owner: bool) ->
     name = f"view {relation.schema}.{relation.name}"
 
     def read(inner: Context) -> Body:
+        inner.spend(len(relation.definition or "") >> _STEP_BITS)
         level, _ = select.read_select(inner, None, view_query(relation, place))
         policies.charge_all(inner)
         locked = {(each.schema, each.name): each for each in _locked(level)}
@@ -94,6 +97,7 @@ def function(context: Context, called: Function, place: int, *, fired: Fired | N
     path = _pinned_path(called) or context.session_path
 
     def read(inner: Context) -> Body:
+        inner.spend(len(text) >> _STEP_BITS)
         inner.parameters = signatures.parameters(called)
         inner.fired = fired
         try:
