@@ -9,7 +9,7 @@ from fix_postgres import Managed
 from p0_access.encoding import decode, encode, sha256_b64u
 from p0_access.permissions.catalog import Catalog, Column, Constraint, Function, Operator, Relation, Type
 from p0_access.permissions.infer import read
-from p0_access.permissions.permission import column, usage
+from p0_access.permissions.permission import Kind, Permission, column, usage
 from p0_access.permissions.reading import Refused
 from p0_agent.postgres.errors import PostgresError
 
@@ -205,10 +205,27 @@ async def test_changes_of_functions_and_domains_show_too(change: str, managed: M
     assert before[1] != after[1]
 
 
+PRIVATE = """
+CREATE FUNCTION enterprise.hidden() RETURNS int LANGUAGE sql RETURN 1;
+CREATE DOMAIN enterprise.hidden AS int;
+REVOKE EXECUTE ON FUNCTION enterprise.hidden FROM PUBLIC;
+REVOKE USAGE ON DOMAIN enterprise.hidden FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION enterprise.hidden TO p0_broker WITH GRANT OPTION;
+GRANT USAGE ON DOMAIN enterprise.hidden TO p0_broker WITH GRANT OPTION
+"""
+
+
 async def test_leases_and_data_change_neither(managed: Managed) -> None:
     cluster, database = managed.cluster, managed.database
+    async with await managed.superuser() as connection:
+        await connection.execute(PRIVATE)
     before = (await cluster.catalog(database)).version, await cluster.fingerprint(database)
-    entry, _ = await managed.open(usage("enterprise"), column("enterprise", "markets", "name", "SELECT"))
+    entry, _ = await managed.open(
+        usage("enterprise"),
+        column("enterprise", "markets", "name", "SELECT"),
+        Permission(Kind.FUNCTION, "enterprise", "hidden()", None, "EXECUTE"),
+        Permission(Kind.TYPE, "enterprise", "hidden", None, "USAGE"),
+    )
     async with await managed.superuser() as connection:
         await connection.execute("DELETE FROM ledger.entries")
         await connection.execute("VACUUM ANALYZE ledger.entries")
