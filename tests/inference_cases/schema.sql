@@ -245,4 +245,5 @@ CREATE FUNCTION util.averaged(float8[]) RETURNS float8 LANGUAGE sql IMMUTABLE AS
 REVOKE EXECUTE ON FUNCTION util.averaged FROM PUBLIC;
 CREATE FUNCTION util.pocketed(shop.purses) RETURNS int LANGUAGE sql IMMUTABLE AS $$ SELECT $1.id + ($1.held).pence $$;
 CREATE FUNCTION util.pocketed(text[]) RETURNS bigint LANGUAGE sql STABLE AS $$ SELECT count(note) FROM shop.orders $$;
+CREATE FUNCTION util.spent(INOUT purse shop.purses) LANGUAGE sql IMMUTABLE AS $$ SELECT $1 $$;
 INSERT INTO shop.purses VALUES (1, ROW(1), ROW(2), ARRAY[ROW(3)::util.coin]);

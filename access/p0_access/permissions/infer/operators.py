@@ -10,7 +10,7 @@ from p0_access.permissions.catalog import Function, Operator
 from p0_access.permissions.infer import bodies, builtin_calls, functions, names, signatures
 from p0_access.permissions.infer.context import Context, RefusedError
 from p0_access.permissions.infer.scope import Columns, Level
-from p0_access.permissions.infer.tree import items, literal, strings
+from p0_access.permissions.infer.tree import items, literal, string, strings
 from p0_access.permissions.infer.types import canonical, element, is_polymorphic, is_system, may_be
 from p0_access.permissions.parse import Node
 
@@ -48,6 +48,8 @@ def _name_objects(
     context: Context, level: Level, node: Node, left: Columns | str | None, right: Columns | str | None
 ) -> None:
     """A bare string beside a value of a reg… type is read as a name: `attrelid::regclass = 'shop.orders'`."""
+    if any(string(each) == "||" for each in node["name"][-1:]):
+        return  # that makes texts of both
     for value, other in ((left, node.get("rexpr")), (right, node.get("lexpr"))):
         if isinstance(value, str) and value.startswith("reg") and other:
             for each in items(other) if "List" in other else [other]:

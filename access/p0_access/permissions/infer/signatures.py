@@ -141,7 +141,7 @@ def columns(context: Context, function: Function) -> tuple[tuple[tuple[str, str 
     if len(outs) > 1 or returns == "record":
         named = tuple((name or f"column{place}", type_) for place, (name, type_) in enumerate(outs, 1))
         return (named, False) if outs else ((), True)
-    if outs and outs[0][0]:
+    if outs and outs[0][0] and names.fields(context, returns) is None:
         return outs, False
     parts = names.qualified(returns) if "." in returns else None
     if parts is None or len(parts) != len(("schema", "name")):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from p0_access.permissions.catalog import Catalog
+from p0_access.permissions.catalog import Catalog, Operator
 from p0_access.permissions.permission import Kind, Permission, any_column, column, connect, usage
 from p0_access.permissions.reading import Need, Refused, StatementReading
 from p0_agent.reading.merging import Shown, merge, stand_in
@@ -133,6 +133,16 @@ def test_what_a_body_names_the_kernel_may_add_and_nothing_else() -> None:
     found = merge(kernels(NAME, orders, others), PIECE, seen)
     assert set(found.permissions) == {*IMPLIED, NAME, orders}
     assert found.surplus == (others,)
+
+
+def test_a_body_names_the_function_behind_an_operator_by_the_operator() -> None:
+    execute = Permission(Kind.FUNCTION, "s", "same(integer, integer)", None, "EXECUTE")
+    operator = Operator(schema="s", name="===", left="integer", right="integer", function=("s", "same"))
+    seen = shown(2, beneath=body("SELECT 1 === 2"))
+    assert execute in merge(kernels(NAME, execute), PIECE, seen, (operator,)).permissions
+    assert merge(kernels(NAME, execute), PIECE, seen).surplus == (execute,)
+    elsewhere = shown(2, beneath=body("SELECT 1 = 2"))
+    assert merge(kernels(NAME, execute), PIECE, elsewhere, (operator,)).surplus == (execute,)
 
 
 def test_a_view_that_the_tree_shows_is_no_source_of_additions() -> None:
