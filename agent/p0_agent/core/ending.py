@@ -46,9 +46,9 @@ async def _write(kind: str, body: str, entry: Entry, context: Context) -> None:
         return
     try:
         await context.cluster.evidence.append(kind, body, context.now())
-    except PostgresError:
+    except PostgresError as error:
         if entry.stage in LIVE:
-            await context.cluster.shut_out(entry)
+            await context.cluster.shut_out(entry, because=error)
         raise
 
 
@@ -56,8 +56,8 @@ async def finish(entry: Entry, cause: Cause, context: Context) -> Entry:
     """Ends a live access. Safe to repeat: an end that was begun keeps its cause, and is gone on with where it was."""
     try:
         entry = await context.cluster.ledger.begin_end(entry.rh, cause, context.now())
-    except PostgresError:
-        await context.cluster.shut_out(entry)
+    except PostgresError as error:
+        await context.cluster.shut_out(entry, because=error)
         raise
     if entry.stage == "ended":
         return entry

@@ -90,9 +90,9 @@ class Cluster:
         self._passwords.forget(entry.login or "")
         return await sweeping.end_entry(self.connections, entry)
 
-    async def shut_out(self, entry: Entry) -> None:
+    async def shut_out(self, entry: Entry, *, because: PostgresError) -> None:
         """For an end that cannot be written down now: no session and no new one. It is ended later."""
-        await sweeping.shut_out_entry(self.connections, entry)
+        await sweeping.shut_out_entry(self.connections, entry, because=because)
 
     async def sweep(self, now: int, finished: Callable[[EndedEntry], Awaitable[None]] | None = None) -> Swept:
         swept = await sweeping.sweep(self.connections, self.ledger, now=now, finished=finished)

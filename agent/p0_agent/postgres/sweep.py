@@ -22,7 +22,7 @@ from p0_access.messages.records import Cause
 from p0_agent.errors import TransientError
 from p0_agent.postgres.connections import Connections
 from p0_agent.postgres.ending import Ended, drop_unused_set, end_access, shut_out
-from p0_agent.postgres.errors import PostgresError
+from p0_agent.postgres.errors import DatabaseUnavailableError, PostgresError
 from p0_agent.postgres.ledger import Entry, Ledger
 from p0_agent.postgres.names import LOGIN_PATTERN, SET_PATTERN
 from p0_agent.postgres.queries import query
@@ -70,7 +70,7 @@ async def sweep(
             entry = await ledger.begin_end(rh, cause, now)
         except PostgresError as error:
             failed[rh] = error
-            await shut_out_entry(connections, due)
+            await shut_out_entry(connections, due, because=error)
         else:
             by_database.setdefault(entry.database, []).append(entry)
     await asyncio.gather(*(_end_all(connections, entries, finished, ended, failed) for entries in by_database.values()))
@@ -126,10 +126,11 @@ async def end_entry(connections: Connections, entry: Entry) -> Ended:
     )
 
 
-async def shut_out_entry(connections: Connections, entry: Entry) -> None:
+async def shut_out_entry(connections: Connections, entry: Entry, *, because: PostgresError) -> None:
     """Of an access whose end cannot be written down now (the disk may be full): nobody has it all the same. What
-    stands in the way of this, too, is logged; the caller has an error already."""
-    if entry.login is None or entry.set_role is None:
+    stands in the way of this, too, is logged; the caller has an error already. Where no answer came the end is perhaps
+    written, and is asked for again at once."""
+    if entry.login is None or entry.set_role is None or isinstance(because, DatabaseUnavailableError):
         return
     try:
         await shut_out(connections, login=entry.login, set_role=entry.set_role)
