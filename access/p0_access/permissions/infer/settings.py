@@ -44,7 +44,7 @@ _HIDDEN_SETTINGS: Final = words(
 _HARMLESS_VALUES: Final = {
     "client_encoding": words("utf8 utf-8 unicode"),
     "standard_conforming_strings": words("on true yes 1"),
-    "row_security": words("off on true false"),
+    "row_security": words("on true yes 1"),
 }
 # What stands before the dot of a setting that anybody may make up; those of languages change what bodies mean.
 _OF_LANGUAGES: Final = words("plpgsql plperl plperlu pltcl pltclu plpython3u")
