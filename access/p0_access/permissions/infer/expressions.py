@@ -216,6 +216,7 @@ def _operation(context: Context, level: Level, node: Node) -> Value:
     while "A_Expr" in node.get("lexpr", ()):
         node = node["lexpr"]["A_Expr"]
         chain.append(node)
+    context.spend(3 * len(chain), node.get("location", -1))
     value: Value = None
     for place, each in enumerate(reversed(chain)):
         left = value if place else (read_expression(context, level, each["lexpr"]) if "lexpr" in each else None)
