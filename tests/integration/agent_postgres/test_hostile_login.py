@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Mapping
 
 import psycopg
 import pytest
@@ -171,7 +172,7 @@ async def catalogs(managed: Managed) -> dict[tuple[str, str], set[str]]:
     return found
 
 
-async def litter(managed: Managed, connection: psycopg.AsyncConnection, names: dict[str, sql.Composable]) -> int:
+async def litter(managed: Managed, connection: psycopg.AsyncConnection, names: Mapping[str, sql.Composable]) -> int:
     """How much of it was not refused."""
     done = 0
     for statement in TRIES.strip().splitlines():
