@@ -10,7 +10,7 @@ import pytest
 from textual.pilot import Pilot
 
 from fix_tui import DANA, GROUPS, World, running, screen_text, shows, until
-from p0_access.messages.views import RequestView, State
+from p0_access.messages.views import Explained, RequestView, State
 from p0_access.routing.load import load
 from p0_tui.backend import Draft
 from p0_tui.screens.confirm import ConfirmScreen
@@ -149,9 +149,9 @@ async def test_a_late_answer_to_an_earlier_text_is_dropped(world: World) -> None
     asked: list[str] = []
     explain = world.explain
 
-    async def held(draft: Draft):  # type: ignore[no-untyped-def]  # as the method it stands for
+    async def held(draft: Draft, *, break_glass: bool = False) -> Explained:
         asked.append(draft.sql)
-        answer = await explain(draft)
+        answer = await explain(draft, break_glass=break_glass)
         if draft.sql == EMAILS:
             await asyncio.shield(slow.wait())
         return answer
@@ -353,9 +353,9 @@ async def test_a_second_key_does_not_ask_twice(world: World) -> None:
         release = asyncio.Event()
         submit = world.submit
 
-        async def slow(draft: Draft) -> RequestView:
+        async def slow(draft: Draft, *, break_glass: bool = False) -> RequestView:
             await release.wait()
-            return await submit(draft)
+            return await submit(draft, break_glass=break_glass)
 
         world.submit = slow  # type: ignore[method-assign]
         await pilot.press("ctrl+j", *"x", "enter")

@@ -15,7 +15,7 @@ from textual.widgets import TextArea
 
 from p0_access.permissions.catalog import Catalog
 from p0_access.permissions.permission import Permission
-from p0_access.permissions.reading import Refused
+from p0_access.permissions.reading import Reading, Refused
 from p0_tui.completion import Completion, complete, nearest_name, warm
 from p0_tui.leaving_out import leave_out
 from p0_tui.modes.messages import Tell
@@ -67,9 +67,11 @@ class QueryPane(Pane):
     def leave_out(self, columns: Sequence[Permission], reader: Reader) -> None:
         """Takes `columns` out of the SELECT list; raises P0Error where that is for the person to do."""
         catalog = self._catalog
-        self._editor.replace_all(
-            leave_out(self._editor.text, columns, lambda sql: catalog and reader.read(sql, catalog))
-        )
+
+        def read(sql: str) -> Reading | None:
+            return None if catalog is None else reader.read(sql, catalog)
+
+        self._editor.replace_all(leave_out(self._editor.text, columns, read))
 
     def close_offers(self) -> bool:
         """Esc: whether there was something to close."""

@@ -65,8 +65,10 @@ class Mandating(Connected):
         if mandate is None:
             return
         now = self._clock()
-        allows = isinstance(mandate, Allowance)
-        lines = allowance_lines(mandate, now=now) if allows else delegation_lines(mandate, now=now)
+        if isinstance(mandate, Allowance):
+            lines = allowance_lines(mandate, now=now)
+        else:
+            lines = delegation_lines(mandate, now=now)
         question = stacked(safe(each, "bold" if number == 0 else "") for number, each in enumerate(lines))
         if not await self.app.push_screen_wait(ConfirmScreen(question, "signs")):
             self.post_message(Tell(safe("Nothing was signed.")))

@@ -164,7 +164,7 @@ def restated(review: Review | Afterwards, narrowed: Narrowed | None = None) -> s
     return f"{review.requestor} may run any statement over these {where}: {what}"
 
 
-def _narrowed_lines(review: Review, narrowed: Narrowed) -> list[Content]:
+def _narrowed_lines(review: Review | Afterwards, narrowed: Narrowed) -> list[Content]:
     """What an approval would leave out."""
     lines = [safe("less than was asked for:", "bold $text-warning")]
     left = set(narrowed.permissions)
