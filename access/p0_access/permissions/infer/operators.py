@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
-from p0_access.permissions.builtin import SCHEMAS, SYSTEM_TYPE, BuiltinOperator
+from p0_access.permissions.builtin import SCHEMAS, SYSTEM_TYPE, BuiltinOperator, builtin
 from p0_access.permissions.catalog import Function, Operator
 from p0_access.permissions.infer import bodies, builtin_calls, functions, names, signatures
 from p0_access.permissions.infer.context import Context, RefusedError
@@ -88,6 +89,8 @@ def _use(
     if not candidates and not of_system:
         raise RefusedError("unknown_operator", f"operator {'.'.join(qualified)} does not exist", place)
     types = _types(context, operands)
+    if not candidates:
+        return _of_system(symbol, types, prefix=prefix)
     wanted = _with_literals(types)
     matching = [result for left, right, result in of_system if (left, right) == wanted and (left is None) == prefix]
     candidates = [
@@ -137,6 +140,15 @@ def _with_literals(types: Types) -> Types:
     if left == right == "unknown":
         return "text", "text"
     return (right if left == "unknown" else left), (left if right == "unknown" else right)
+
+
+@lru_cache(maxsize=4096)
+def _of_system(symbol: str, types: Types, *, prefix: bool) -> str | None:
+    """What an operator yields that only PostgreSQL has."""
+    known = builtin().operators[symbol]
+    wanted = _with_literals(types)
+    matching = [result for left, right, result in known if (left, right) == wanted and (left is None) == prefix]
+    return _result(known, matching, types, prefix=prefix)
 
 
 def _beside_literal(context: Context, candidates: Sequence[Operator], types: Types) -> list[Operator]:
