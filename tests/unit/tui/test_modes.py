@@ -233,8 +233,9 @@ async def test_help_starts_with_where_one_is_and_can_be_searched(world: World) -
 async def test_the_palette_has_the_commands_with_their_keys(world: World) -> None:
     async with running(world) as pilot:
         await pilot.press("ctrl+p")
+        await pilot.press(*"open psql")
         await shows(pilot, "On the access that is ready (F2)")
-        await pilot.press(*"switch theme", "enter")
+        await pilot.press("ctrl+a", "ctrl+k", *"switch theme", "enter")
         await until(pilot, lambda: not pilot.app.current_theme.dark, "the light theme")
 
 
