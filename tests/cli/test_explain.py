@@ -84,7 +84,8 @@ def test_a_script_of_grants(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = explain(capsys, "-o", "sql", "--grantee", "ci", "-c", sql)
     assert status == 65
     refused, *script = out.splitlines()
-    assert refused.startswith("-- line 1, column 29: not understood (unsupported_statement): VACUUM without a table's name")
+    place = "line 1, column 29"
+    assert refused.startswith(f"-- {place}: not understood (unsupported_statement): VACUUM without a table's name")
     assert script == [
         'GRANT CONNECT ON DATABASE "mydb" TO "ci";',
         'GRANT USAGE ON SCHEMA "hr" TO "ci";',
