@@ -95,7 +95,7 @@ def _token(path: Path) -> Secret:
             text = opened.read(MAX_TOKEN_BYTES).decode("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"cannot read a token from {path}", code="directory_token") from error
-    if not text or len(text.split()) != 1:
+    if len(text.split()) != 1 or not text.isprintable():  # one that no header can hold would be told in full
         raise ConfigurationError(f"{path} does not hold one token", code="directory_token")
     return Secret(text)
 

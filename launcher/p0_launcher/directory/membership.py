@@ -78,15 +78,19 @@ def _kept(groups: Sequence[Group], only: Sequence[str]) -> tuple[dict[str, Group
 
 
 def _users(group: Group, users: set[str], groups: Mapping[str, Group]) -> Iterator[str]:
-    """The ids of everybody in `group`, and in the groups in it, however deep; one may come twice."""
+    """The ids of everybody in `group`, and in the groups in it, however deep; one may come twice. A service may number
+    users and groups apart: an id of both is nobody's where its type is not told."""
     seen, left = {group.id}, [group]
     while left:
         for member in left.pop().members or ():
-            if member.value is None or member.value in seen:
+            kind = (member.type or "").lower()
+            user = kind in ("user", "") and member.value in users
+            nested = kind in ("group", "") and member.value in groups
+            if member.value is None or user == nested:
                 continue
-            if member.value in users and (member.type or "User").lower() == "user":
+            if user:
                 yield member.value
-            elif member.value in groups:
+            elif member.value not in seen:
                 seen.add(member.value)
                 left.append(groups[member.value])
 

@@ -142,6 +142,29 @@ async def test_groups_within_groups(service: Service, sync: Run) -> None:
     assert groups_of(f"{ISSUER} bob@corp.example") == {"data platform", "everybody", "more"}
 
 
+async def test_users_and_groups_may_be_numbered_apart(service: Service, sync: Run) -> None:
+    """Group 1 is not user 1, nor is a user who is gone the group of that number."""
+    service.groups = [
+        group("1", "analysts") | {"members": [{"value": "1", "type": "User"}, {"value": "2"}]},
+        group("7", "team", "1", "3"),
+        group("8", "admins") | {"members": [{"value": "7", "type": "User"}, {"value": "3", "type": "User"}]},
+        group("9", "outer") | {"members": [{"value": "1", "type": "Group"}]},
+    ]
+    assert (await sync())[0] == 0
+    assert groups_of(f"{ISSUER} ada@corp.example") == {"analysts", "outer"}
+    assert groups_of(f"{ISSUER} bob@corp.example") == {"analysts", "outer"}
+    assert groups_of(f"{ISSUER} cy@corp.example") == {"team", "admins"}
+
+
+async def test_the_token_goes_to_the_service_alone(service: Service, sync: Run, tmp_path: Path) -> None:
+    """Whatever the file beside says of pages to ask for again."""
+    await sync()
+    beside = tmp_path / "groups.toml.sync"
+    beside.write_text(beside.read_text().replace("/scim/v2/Groups?", "/elsewhere?"))
+    service.groups[0]["members"] = [{"value": "3"}]
+    assert await sync() == (0, "groups.toml: 2 groups, 2 people\n", "")
+
+
 async def test_people_by_their_subject_and_some_groups_only(service: Service, sync: Run) -> None:
     assert await sync("--person", "externalId", "--group", "ana*") == (0, "groups.toml: 1 groups, 2 people\n", "")
     assert written().groups_of == {f"{ISSUER}#x-1": {"analysts"}, f"{ISSUER}#x-3": {"analysts"}}
@@ -216,6 +239,7 @@ BAD: list[tuple[Callable[[Service], object], int, str]] = [
     (lambda service: service.groups.clear(), 78, "no group has a member"),
     (lambda service: Path("scim.token").write_text("another"), 78, "does not take the token (401): the token is not"),
     (lambda service: Path("scim.token").write_text("two tokens"), 78, "does not hold one token"),
+    (lambda service: Path("scim.token").write_text(f"{TOKEN}\0"), 78, "does not hold one token"),
     (lambda service: Path("scim.token").unlink(), 78, "cannot read a token"),
     (lambda service: setattr(service, "url", "http://id.example/scim"), 64, "is not https://"),
     (lambda service: setattr(service, "url", "https://ada:pw@id.example/scim"), 64, "no query, fragment, name"),
