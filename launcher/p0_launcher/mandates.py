@@ -16,6 +16,7 @@ from p0_access.messages.identity import SignedAct
 from p0_access.messages.mandates import Named
 from p0_access.messages.views import RequestView
 from p0_access.permissions.permission import Permission
+from p0_access.proof import jws
 from p0_access.routing.durations import spell_duration
 from p0_launcher.acts import new_mandate_rid
 from p0_launcher.api import MAX_WAIT
@@ -130,15 +131,22 @@ async def delegate(connection: Connection, delegating: Delegating) -> list[Reque
 
 
 async def _handed_in(connection: Connection, sign: Callable[[], Awaitable[SignedAct]]) -> RequestView:
-    """The mandate that `sign` signs, or another with a sign-in of its own, where the agent alone takes none without."""
+    """The mandate that `sign` signs, or another with a sign-in of its own, where the agent alone takes none without.
+    Only by the agent's signed word: a server that just says so would get two that stand."""
+    first, refused = await sign(), False
 
     async def send(act: SignedAct) -> RequestView:
+        nonlocal refused
         view = await connection.api.mandate(act, wait=MAX_WAIT)
-        if lacks_sign_in(view, pins=connection.profile.agents):
+        if lacks_sign_in(view, jws.record_hash(act.record), pins=connection.profile.agents):
+            refused = True
             raise StepUpRequiredError(view.message or "this needs a sign-in of its own", hint=view.hint)
         return view
 
-    return await handed_in(send, await sign(), connection.session.step_up, anew=sign)
+    async def anew() -> SignedAct:
+        return await sign() if refused else first
+
+    return await handed_in(send, first, connection.session.step_up, anew=anew)
 
 
 def _who(person: Named) -> str:

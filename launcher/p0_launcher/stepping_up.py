@@ -61,9 +61,10 @@ async def handed_in(
         return await send(await sign_in_for(again, error.demands or otherwise))
 
 
-def lacks_sign_in(view: RequestView, *, pins: Collection[str]) -> bool:
-    """Whether the agent, by its signed word, refused what `view` shows for the want of a sign-in of its own."""
+def lacks_sign_in(view: RequestView, rh: str, *, pins: Collection[str]) -> bool:
+    """Whether the agent, by its signed word, refused the record with the hash `rh` for the want of a sign-in of its
+    own. A server that shows its word on another one would have the same signed twice."""
     if view.state is not State.REFUSED or view.refusal is None or view.code != StepUpRequiredError.CODE:
         return False
     refusal = jws.verify(view.refusal, Refusal, pinned_key(view.agent, pins)).record
-    return refusal.code == view.code and refusal.rh == jws.record_hash(view.request)
+    return refusal.code == view.code and refusal.rh == rh

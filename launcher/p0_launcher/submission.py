@@ -25,7 +25,7 @@ from p0_access.routing.decision import StepUp
 from p0_launcher.access import reuse_key, unpinned
 from p0_launcher.acts import REQUEST_LIFETIME, new_rid
 from p0_launcher.api import MAX_WAIT, Api
-from p0_launcher.errors import LauncherError, UnavailableError, UsageError
+from p0_launcher.errors import LauncherError, UnavailableError, UnverifiedError, UsageError
 from p0_launcher.progress import OnProgress, Retrying, Submitted
 from p0_launcher.session import Session
 from p0_launcher.stepping_up import handed_in
@@ -115,6 +115,8 @@ class Submission:
             draft.contents = draft.contents.with_awaited(awaited)
         hold = min(MAX_WAIT, max(AGENT_SECONDS, math.ceil(patience))) if database.online else 0
         view = await self._hand_in(act, awaited, hold, patience, on_progress)
+        if (view.rid, jws.record_hash(view.request)) != (rid, awaited.rh):
+            raise UnverifiedError("the server shows another request than was handed in", code="request_mismatch")
         on_progress(Submitted(view=view, agent_online=database.online))
         return view
 

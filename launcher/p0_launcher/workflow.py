@@ -122,20 +122,23 @@ class Workflow:
         """A new request, signed and handed in (`Submission.submit`). Where the agent answers at once that it takes a
         sign-in of its own, another is made, with one."""
         view = await self._submission.submit(intent, patience=patience, on_progress=on_progress)
-        return await self._signed_in(view, intent, patience, on_progress) or view
+        rh = jws.record_hash(view.request)
+        return await self._signed_in(view, rh, intent, patience, on_progress) or view
 
     async def _followed(self, intent: Intent, *, patience: float, on_progress: OnProgress) -> RequestView:
         """A new request, submitted and followed; that it takes a sign-in of its own may turn out after a while."""
         view = await self._submission.submit(intent, patience=patience, on_progress=on_progress)
+        rh = jws.record_hash(view.request)
         view = await self.follow(view, patience=patience, on_progress=on_progress)
-        other = await self._signed_in(view, intent, patience, on_progress)
+        other = await self._signed_in(view, rh, intent, patience, on_progress)
         return view if other is None else await self.follow(other, patience=patience, on_progress=on_progress)
 
     async def _signed_in(
-        self, view: RequestView, intent: Intent, patience: float, on_progress: OnProgress
+        self, view: RequestView, rh: str, intent: Intent, patience: float, on_progress: OnProgress
     ) -> RequestView | None:
-        """Another request for the same, with a sign-in made for it, if that is what the agent misses in `view`."""
-        if not lacks_sign_in(view, pins=self._pins):
+        """Another request for the same, with a sign-in made for it, if that is what the agent misses in the one with
+        the hash `rh`."""
+        if not lacks_sign_in(view, rh, pins=self._pins):
             return None
         await self._wallet.forget(view.rid)
         return await self._submission.submit(intent, patience=patience, on_progress=on_progress, demands=ANY)

@@ -25,6 +25,7 @@ from p0_launcher.errors import (
     StepUpRequiredError,
     StillPendingError,
     UnavailableError,
+    UnverifiedError,
     UsageError,
 )
 from p0_launcher.progress import Changed, Progress, Retrying, Reused, Submitted
@@ -363,3 +364,24 @@ async def test_a_server_cannot_have_anybody_sign_in_by_a_refusal_of_its_own(dana
     with pytest.raises(DeniedError):
         await (await dana.workflow()).obtain(INTENT, patience=5)
     assert dana.signed_in_for == []
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_nor_by_a_refusal_of_another_request(dana: Machine, peer: Peer, *, at_once: bool) -> None:
+    """The same would be asked for twice, and the key of what is still under way be forgotten."""
+    peer.refusal = NO_SIGN_IN
+    other = await (await dana.workflow()).submit(INTENT)
+    other = peer.views[other.rid]
+    dana.signed_in_for.clear()
+    before = len(peer.views)
+    peer.refusal, peer.online = None, False
+
+    def lie() -> None:
+        peer.lies = lambda view: msgspec.structs.replace(other, rid=view.rid)
+
+    peer.while_waiting = lie
+    if at_once:
+        lie()
+    with pytest.raises(UnverifiedError if at_once else DeniedError):
+        await (await dana.workflow()).obtain(INTENT, patience=5)
+    assert (dana.signed_in_for, len(peer.views)) == ([], before + 1)
