@@ -13,6 +13,10 @@ P0_TEST_CORPUS=$(sh tools/fetch-corpus.sh "$venv")
 export P0_TEST_CORPUS
 export PATH="$PATH:${XDG_CACHE_HOME:-$HOME/.cache}/p0-test-tools/debs/wrappers"
 
+# The tests start p0, and it its children, many hundreds of times: where Python is told to write no bytecode, each would
+# compile what it imports.
+"$venv/bin/python" -m compileall -q access agent launcher server tui
+
 private=$(mktemp -d "${TMPDIR:-/tmp}/p0-test.XXXXXX")
 trap 'rm -rf "$private"' EXIT
 trap 'exit 130' INT

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 import pytest_asyncio
 
-from fix_stage import Ran, finish, p0, part, signed_in, start
+from fix_stage import Ran, finish, p0, part, start
 from p0_demo.stage import DANA, DATABASE, Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -45,7 +45,6 @@ async def reporting() -> AsyncIterator[Stage]:
             async with asyncio.timeout(60):
                 while (await p0(stage, DANA, "login", "--insecure-storage")).status != 0:
                     pass
-            await signed_in(stage)
             async with asyncio.timeout(60):
                 while "enterprise.markets" not in (await p0(stage, DANA, "ls", DATABASE)).out:
                     pass
