@@ -14,7 +14,7 @@ from psycopg import sql
 from p0_agent.postgres.errors import GUARD_REFUSED
 from p0_agent.postgres.guard import CLOCK_SLACK, SETTINGS, GuardCeiling
 from p0_agent.postgres.names import LOGIN_PATTERN, SET_PATTERN
-from p0_agent.postgres.powers import keeping
+from p0_agent.postgres.powers import keep_body, uncast_body
 from p0_agent.postgres.queries import query
 
 _FUNCTION: Final = re.compile(
@@ -31,7 +31,8 @@ def constants(broker: str) -> dict[str, sql.Composable]:
         "settings_allowed": sql.Literal(list(SETTINGS)),
         "refused": sql.Literal(GUARD_REFUSED),
         "clock_slack": sql.Literal(CLOCK_SLACK),
-        "keep": keeping(),
+        "keep": keep_body(),
+        "uncast": uncast_body(),
     }
 
 

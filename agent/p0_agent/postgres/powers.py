@@ -37,6 +37,14 @@ DECLARE
 BEGIN
 {body}END
 {quote}"""
+_CLEAR: Final = """DO {quote}
+DECLARE
+  roles CONSTANT text[] := {roles};
+  statement text;
+BEGIN
+{uncast}  DROP OWNED BY {named};
+END
+{quote}"""
 
 
 class NewLogin(Hidden, msgspec.Struct, frozen=True, kw_only=True):
@@ -94,7 +102,7 @@ class Powers(Protocol):
         """Hands what the roles own in this database to `keeper`, as plain data that nobody else has a privilege on."""
 
     def clear(self, roles: Sequence[str]) -> sql.Composed:
-        """Drops what the roles own and revokes what they hold in this database and cluster-wide."""
+        """Drops what the roles own, with casts of their types, and revokes what they hold, here and cluster-wide."""
 
     def drop(self, roles: Sequence[str]) -> sql.Composed:
         """The roles themselves, which hold nothing any more."""
@@ -168,11 +176,16 @@ class BrokerPowers:
 
     def keep(self, roles: Sequence[str], keeper: str) -> sql.Composed:
         return sql.SQL(_KEEP).format(
-            roles=sql.Literal(list(roles)), keeper=sql.Literal(keeper), body=keeping(), quote=sql.SQL("$p0$")
+            roles=sql.Literal(list(roles)), keeper=sql.Literal(keeper), body=keep_body(), quote=sql.SQL("$p0$")
         )
 
     def clear(self, roles: Sequence[str]) -> sql.Composed:
-        return sql.SQL("DROP OWNED BY {}").format(sql.SQL(", ").join(map(sql.Identifier, roles)))
+        return sql.SQL(_CLEAR).format(
+            roles=sql.Literal(list(roles)),
+            uncast=uncast_body(),
+            named=sql.SQL(", ").join(map(sql.Identifier, roles)),
+            quote=sql.SQL("$p0$"),
+        )
 
     def drop(self, roles: Sequence[str]) -> sql.Composed:
         return sql.SQL("DROP ROLE {}").format(sql.SQL(", ").join(map(sql.Identifier, roles)))
@@ -190,9 +203,14 @@ class BrokerPowers:
         ]
 
 
-def keeping() -> sql.Composed:
-    """The body of what `Powers.keep` does, in PL/pgSQL: it goes by the variables that `_KEEP` declares."""
-    return sql.SQL(query("keep").decode()).format(refused=sql.Literal(GUARD_REFUSED))
+def keep_body() -> sql.Composed:
+    """What `Powers.keep` does, in PL/pgSQL: it goes by the variables that `_KEEP` declares."""
+    return uncast_body() + sql.SQL(query("keep").decode()).format(refused=sql.Literal(GUARD_REFUSED))
+
+
+def uncast_body() -> sql.Composed:
+    """What has to go before anything is dropped, by the variables that `_CLEAR` declares."""
+    return sql.Composed([sql.SQL(query("uncast").decode())])
 
 
 def until(not_after: int) -> sql.Literal:

@@ -31,7 +31,9 @@ CREATE TABLE enterprise.kept (
   feeling enterprise.mood,
   other int REFERENCES enterprise.kept (id)
 );
-CREATE TABLE enterprise.parted (id int CHECK (id > 0)) PARTITION BY LIST (id);
+CREATE TABLE enterprise.parted (
+  id int CHECK (id > 0), more int GENERATED ALWAYS AS (enterprise.mine(4)) STORED
+) PARTITION BY LIST (id);
 CREATE TABLE enterprise.part PARTITION OF enterprise.parted FOR VALUES IN (1);
 CREATE INDEX ON enterprise.parted ((enterprise.mine(id)));
 CREATE TRIGGER fires BEFORE INSERT ON enterprise.parted FOR EACH ROW EXECUTE FUNCTION enterprise.fires();
@@ -52,6 +54,14 @@ ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC;
 SELECT lo_from_bytea(4711, 'left behind');
 GRANT SELECT ON LARGE OBJECT 4711 TO PUBLIC;
 CREATE TEMP TABLE passing ()
+"""
+
+CASTS = """
+CREATE TABLE enterprise."Two words" (a int);
+CREATE FUNCTION enterprise.plain(enterprise."Two words") RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE CAST (enterprise."Two words" AS int) WITH FUNCTION enterprise.plain(enterprise."Two words");
+CREATE CAST (enterprise."Two words" AS text) WITH INOUT;
+CREATE VIEW enterprise.seen AS SELECT t::int FROM enterprise."Two words" t
 """
 
 KEPT = """
@@ -138,6 +148,25 @@ async def test_what_others_built_on_its_code_stays_and_the_login_is_out(keeping:
         await superuser.execute("DROP VIEW enterprise.others")
     swept = await keeping.cluster.sweep(NOW)
     assert [done.ended.residue for done in swept.ended] == [()]
+
+
+@pytest.mark.parametrize("keep", [False, True])
+async def test_casts_which_have_no_owner_hold_up_no_end(
+    postgres: EmbeddedPostgres, demo_database: str, mode: Mode, *, keep: bool
+) -> None:
+    keeping = [demo_database] if keep else []
+    async with (
+        managing(postgres, demo_database, {demo_database: ("enterprise",)}, mode, keeping=keeping) as managed,
+        await managed.superuser() as superuser,
+    ):
+        await superuser.execute("GRANT CREATE ON SCHEMA enterprise TO PUBLIC")
+        entry, opened = await managed.open(*MARKETS, read_only=False)
+        await make(managed, opened, CASTS)
+        assert (await managed.end(entry)).residue == ()
+        cursor = await superuser.execute("SELECT count(*) FROM pg_cast WHERE oid >= 16384")
+        assert await cursor.fetchone() == (0,)
+        if keep:
+            await superuser.execute("DROP OWNED BY p0_keeper")
 
 
 @pytest.mark.parametrize(

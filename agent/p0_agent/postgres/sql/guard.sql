@@ -340,13 +340,15 @@ BEGIN
 {keep}END
 $p0$;
 
--- Drops what the roles own and revokes what they hold, in this database and cluster-wide.
+-- Drops what the roles own, with the casts of their types, and revokes what they hold, in this database and cluster-wide.
 CREATE OR REPLACE FUNCTION p0_guard.clear(roles text[]) RETURNS void LANGUAGE plpgsql STRICT SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp
 AS $p0$
+DECLARE
+  statement text;
 BEGIN
   PERFORM p0_guard.require(roles, 'login, set');
-  EXECUTE 'DROP OWNED BY ' || (SELECT string_agg(quote_ident(role), ', ') FROM unnest(roles) AS role);
+{uncast}  EXECUTE 'DROP OWNED BY ' || (SELECT string_agg(quote_ident(role), ', ') FROM unnest(roles) AS role);
 END
 $p0$;
 

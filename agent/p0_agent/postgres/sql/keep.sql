@@ -40,12 +40,11 @@
     SELECT pg_catalog.format('ALTER TABLE %s DROP CONSTRAINT %I', m.relation, n.conname) FROM mine m
     JOIN pg_catalog.pg_constraint n ON n.conrelid = m.relation AND n.contype IN ('c', 'x') AND n.coninhcount = 0
     UNION ALL
-    SELECT pg_catalog.format('ALTER TABLE ONLY %s ALTER %I DROP %s', m.relation, a.attname,
-                             CASE a.attgenerated WHEN '' THEN 'DEFAULT' ELSE 'EXPRESSION' END)
+    SELECT pg_catalog.format(CASE a.attgenerated WHEN '' THEN 'ALTER TABLE ONLY %s ALTER %I DROP DEFAULT'
+                             ELSE 'ALTER TABLE %s ALTER %I DROP EXPRESSION' END, m.relation, a.attname) -- of all partitions at once
     FROM mine m JOIN pg_catalog.pg_attribute a ON a.attrelid = m.relation AND a.atthasdef AND NOT a.attisdropped
-      AND a.attgenerated <> 'v'
-    WHERE a.attgenerated = '' OR a.attinhcount = 0 AND NOT EXISTS (
-      SELECT FROM pg_catalog.pg_inherits h WHERE h.inhparent = m.relation)
+      AND a.attgenerated <> 'v' -- virtual ones, which have nobody's functions
+    WHERE a.attgenerated = '' OR a.attinhcount = 0
     UNION ALL
     SELECT pg_catalog.format('ALTER DOMAIN %s DROP CONSTRAINT %I', m.domain, n.conname) FROM mine m
     JOIN pg_catalog.pg_constraint n ON n.contypid = m.domain AND n.contype = 'c'
