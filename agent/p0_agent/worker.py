@@ -33,7 +33,7 @@ from p0_agent.core.watch import OneShotWatch, end_due
 from p0_agent.errors import ServerUnavailableError, TransientError
 from p0_agent.link import ServerLink
 from p0_agent.postgres.errors import EvidenceError
-from p0_agent.postgres.evidence import REWOUND
+from p0_agent.postgres.evidence import REWOUND_CODE
 
 log = logging.getLogger("p0.agent")
 
@@ -129,7 +129,7 @@ class Worker:
             except P0Error as error:
                 if failures == 0:
                     log.warning("%s: %s", name, error, extra={"code": error.code})
-                if error.code == REWOUND and await self._recovered():
+                if error.code == REWOUND_CODE and await self._recovered():
                     continue
                 await asyncio.sleep(BACK_OFF_SECONDS[min(failures, len(BACK_OFF_SECONDS) - 1)])
                 failures += 1
@@ -215,7 +215,7 @@ class Worker:
                 self._note(result.head)
                 await self._link.result(result)
             except EvidenceError as error:
-                if pause is None or error.code != REWOUND or not await self._recovered():
+                if pause is None or error.code != REWOUND_CODE or not await self._recovered():
                     raise
             except TransientError as error:
                 if pause is None or error.code == "stale_lease":
@@ -231,7 +231,7 @@ class Worker:
             try:
                 await self._context.cluster.evidence.head()
             except P0Error as error:
-                if error.code != REWOUND:
+                if error.code != REWOUND_CODE:
                     return False
             else:
                 return True

@@ -20,7 +20,7 @@ from p0_agent.postgres.messages import COMMIT, Rows, send, transaction
 
 MAX_PAGE: Final = 1_000
 
-REWOUND: Final = "evidence_rewound"
+REWOUND_CODE: Final = "evidence_rewound"
 """The code of the error that says that the log is older than it was."""
 
 TURN: Final = sql.SQL("LOCK TABLE p0.chain IN EXCLUSIVE MODE")
@@ -112,7 +112,7 @@ class Evidence:
         if known is not None and (last is None or last.n < known.n or (last.n == known.n and b64u(last.h) != known.h)):
             raise EvidenceError(
                 f"the evidence log no longer has its entry {known.n}: its database was restored",
-                code=REWOUND,
+                code=REWOUND_CODE,
                 hint="The agent closes what the backup brought back, and goes on.",
             )
         return last

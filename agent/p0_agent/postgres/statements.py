@@ -25,10 +25,7 @@ _GRANTABLE: Final[Mapping[Kind, Mapping[str, LiteralString]]] = {
 """What is granted, and its word in SQL."""
 
 _WHY_NOT: Final = {
-    (
-        Kind.SCHEMA,
-        "CREATE",
-    ): "who may create in a schema changes what names mean for all who search it",
+    (Kind.SCHEMA, "CREATE"): "who may create in a schema changes what names mean for all who search it",
     (Kind.RELATION, "TRIGGER"): "a trigger is a way to other people's privileges",
     (Kind.FOREIGN_SERVER, "USAGE"): "reading foreign tables does not take it, and defining them is a migration's",
 }
