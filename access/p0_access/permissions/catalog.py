@@ -98,6 +98,7 @@ class Function(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
 
     `types` are the input arguments' types, in order; `defaults` says how many of the last ones may be left out. `body`
     is the source text of an SQL or PL/pgSQL function (None: not known), `settings` what SET clauses pin while it runs.
+    `parts` are the (schema, name, identity) of the functions, other than compiled ones, that an aggregate calls.
     """
 
     schema: str
@@ -114,6 +115,7 @@ class Function(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
     volatility: Literal["immutable", "stable", "volatile"] = "volatile"
     body: str | None = None
     settings: tuple[str, ...] = ()
+    parts: tuple[tuple[str, str, str], ...] = ()
     unreadable: bool = False
 
     @property

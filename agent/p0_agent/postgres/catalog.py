@@ -152,7 +152,8 @@ def _columns(rows: Sequence[Row]) -> tuple[Column, ...]:
 
 
 def _function(row: Row) -> Function:
-    return Function(**row | {"types": tuple(row["types"]), "settings": tuple(row["settings"])})
+    parts = tuple((schema, name, identity) for schema, name, identity in row["parts"])
+    return Function(**row | {"types": tuple(row["types"]), "settings": tuple(row["settings"]), "parts": parts})
 
 
 def _type(row: Row, columns: ByRelation) -> Type:

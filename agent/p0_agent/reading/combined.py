@@ -31,6 +31,7 @@ from p0_agent.reading.made import MadeTables
 from p0_agent.reading.merging import SECOND_GUESSED, Merged, Shown, merge, stand_in
 from p0_agent.reading.piece import Piece
 from p0_agent.reading.reader import RequestReading
+from p0_agent.reading.required import functions
 from p0_agent.reading.roles import read_role
 from p0_agent.reading.tree import Tree
 
@@ -241,6 +242,8 @@ def _request(
                     message=f"p0 alone would have read statement {number} differently; PostgreSQL's reading counts",
                 )
             ] = None
+    for part in shown:
+        _warn_of_definers(part, warnings)
     reached: dict[ReachedObject, None] = {}
     for part in shown:
         reached.update(dict.fromkeys(part.beneath.objects))
@@ -252,6 +255,16 @@ def _request(
         warnings=tuple(warnings),
         catalog=catalog,
     )
+
+
+def _warn_of_definers(shown: Shown, warnings: dict[ReadingWarning, None]) -> None:
+    """Of functions that PostgreSQL will run with their owners' rights and the kernel did not see, such as a cast's."""
+    said = "\n".join(each.message for each in warnings)
+    for each in functions(shown.tree, shown.names):
+        label = f"{each.schema}.{each.name}({each.types})"
+        if each.security_definer and label not in said:
+            message = f"what {label} does with its owner's rights is not known"
+            warnings[ReadingWarning(code=REACH_UNKNOWN, message=message)] = None
 
 
 def _named(grant: tuple[Permission, ...], catalog: Catalog) -> RequestReading:

@@ -173,3 +173,50 @@ async def test_a_view_redefined_before_collection_makes_it_another_request(bench
     result = await bench.collect(request, admitted, dana)
     assert (result.outcome, result.code) == ("refused", "changed")
     assert await bench.roles() == []
+
+
+async def test_what_runs_out_of_sight_is_charged_named_and_digested(reading: Reading) -> None:
+    """Triggers of partitions and children, functions in WHEN, and those of aggregates."""
+    await reading.execute("""
+        CREATE TABLE hr.beneath_log (msg text);
+        CREATE FUNCTION util.logs(text) RETURNS bool LANGUAGE plpgsql
+            AS 'BEGIN INSERT INTO hr.beneath_log VALUES ($1); RETURN true; END';
+        CREATE FUNCTION util.nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
+        CREATE TABLE hr.parted (id int) PARTITION BY LIST (id);
+        CREATE TABLE hr.parted1 PARTITION OF hr.parted FOR VALUES IN (1);
+        CREATE TRIGGER own BEFORE INSERT ON hr.parted1 FOR EACH ROW WHEN (util.logs('x'))
+            EXECUTE FUNCTION util.nothing();
+        CREATE FUNCTION util.adds(int, int) RETURNS int LANGUAGE plpgsql
+            AS 'BEGIN PERFORM util.logs($2::text); RETURN $1 + $2; END';
+        CREATE AGGREGATE util.summed(int) (sfunc = util.adds, stype = int, initcond = '0');
+        CREATE FUNCTION util.others(int, int) RETURNS int LANGUAGE sql SECURITY DEFINER
+            AS 'SELECT min(id)::int FROM hr.parted';
+        """)
+    insert = "insert into hr.parted values (1)"
+    assert await reading.needs(insert) == ["INSERT (id) on hr.parted", "INSERT (msg) on hr.beneath_log"]
+    objects = {(each.kind, each.name) for each in (await reading.read(insert)).objects}
+    assert objects >= {("trigger", "hr.parted1 own"), ("function", "util.logs(text)"), ("function", "util.nothing()")}
+
+    select = "select util.summed(v) from (values (1), (2)) x (v)"
+    assert await reading.needs(select) == ["INSERT (msg) on hr.beneath_log"]
+    before = {each.name: each.digest for each in (await reading.read(select)).objects}
+    await reading.execute(
+        "CREATE OR REPLACE AGGREGATE util.summed(int) (sfunc = util.others, stype = int, initcond = '0')"
+    )
+    now = await reading.read(select)
+    assert {each.name: each.digest for each in now.objects}["util.summed(integer)"] != before["util.summed(integer)"]
+    assert [str(each) for each in now.reached] == ["SELECT (id) on hr.parted"]
+    assert [each.code for each in now.warnings] == ["security_definer_function"]
+    assert reading.reader.counts.differences == 0
+
+
+async def test_a_casts_function_with_its_owners_rights_is_not_overlooked(reading: Reading) -> None:
+    await reading.execute("""
+        CREATE TYPE hr.pair AS (a int);
+        CREATE FUNCTION util.paired(int) RETURNS hr.pair LANGUAGE sql SECURITY DEFINER
+            AS 'SELECT row($1)::hr.pair';
+        CREATE CAST (int AS hr.pair) WITH FUNCTION util.paired(int);
+        """)
+    found = await reading.read("select 1::hr.pair")
+    assert found.reach_unknown
+    assert "util.paired(integer)" in {each.name for each in found.objects}

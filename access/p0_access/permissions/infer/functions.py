@@ -210,17 +210,20 @@ def exists(context: Context, name: str, count: int, *, user_only: bool = False) 
 
 def harmless(function: Function) -> bool:
     """Whether a call needs nothing at all: anybody may make it, and it runs compiled code for its caller."""
-    return function.public and not function.security_definer and function.language in ("c", "internal")
+    compiled = function.language in ("c", "internal") and not function.parts
+    return function.public and not function.security_definer and compiled
 
 
 def charge(context: Context, function: Function, clause: str, place: int) -> None:
     """What a call of a user's function needs, but for USAGE on its schema."""
     refuse_unreadable(function, place)
     if not function.public:
-        identity = f"{function.name}({signatures.identity(function)})"
+        identity = f"{function.name}({function.identity})"
         context.callers.need(
             Permission(Kind.FUNCTION, function.schema, identity, None, "EXECUTE"), Reason(clause, place)
         )
+    for part in function.parts:
+        _charge_part(context, part, clause, place)
     if function.volatility == "volatile" and function.language not in ("c", "internal"):
         context.writes = True
     if not function.security_definer and function.language in ("c", "internal"):
@@ -230,6 +233,16 @@ def charge(context: Context, function: Function, clause: str, place: int) -> Non
             raise refusals.call(function.name, place)
     else:
         bodies.expand_function(context, function, clause, place)
+
+
+def _charge_part(context: Context, part: tuple[str, str, str], clause: str, place: int) -> None:
+    """What a function of an aggregate does: it runs as the caller, though EXECUTE on it is its owner's affair."""
+    schema, name, identity = part
+    found = next((each for each in context.catalog.functions_named(schema, name) if each.identity == identity), None)
+    if found is None:
+        raise RefusedError("unknown_function", f"the aggregate's function {schema}.{name} is not known", place)
+    refuse_unreadable(found, place)
+    bodies.expand_function(context, found, clause, place)
 
 
 def _projection_or_cast(

@@ -13,7 +13,18 @@ SELECT n.nspname::text AS schema, p.proname::text AS name,
        p.oid = ANY(%(unreadable)s::oid[]) AS unreadable,
        CASE WHEN l.lanname IN ('sql', 'plpgsql') AND p.prokind IN ('f', 'p') AND p.oid <> ALL(%(unreadable)s::oid[])
             THEN coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc) END AS body,
-       coalesce(p.proconfig, '{}') AS settings
+       coalesce(p.proconfig, '{}') AS settings,
+       ARRAY(
+         SELECT DISTINCT ARRAY[own.nspname::text, part.proname::text, pg_catalog.array_to_string(ARRAY(
+           SELECT pg_catalog.format_type(arg.type, NULL)
+           FROM pg_catalog.unnest(part.proargtypes) WITH ORDINALITY AS arg (type, place) ORDER BY arg.place), ', ')]
+         FROM pg_catalog.pg_aggregate a JOIN pg_catalog.pg_proc part ON part.oid = ANY(ARRAY[
+           a.aggtransfn, a.aggfinalfn, a.aggcombinefn, a.aggserialfn, a.aggdeserialfn,
+           a.aggmtransfn, a.aggminvtransfn, a.aggmfinalfn]::oid[])
+         JOIN pg_catalog.pg_namespace own ON own.oid = part.pronamespace
+         JOIN pg_catalog.pg_language lang ON lang.oid = part.prolang
+         WHERE p.prokind = 'a' AND a.aggfnoid = p.oid
+           AND (part.prosecdef OR lang.lanname NOT IN ('c', 'internal'))) AS parts
 FROM pg_catalog.pg_proc p
 JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
 JOIN pg_catalog.pg_language l ON l.oid = p.prolang

@@ -2,11 +2,15 @@
 -- its definition, by what PostgreSQL knows to depend on what. Bodies that are text until they run depend on nothing: the
 -- names in them are looked for by the caller and come back here. Also the expressions that writing to a table computes.
 WITH RECURSIVE written (oid) AS (
-  SELECT unnest(%(written)s::bigint[]::oid[])
-  UNION
-  SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  WHERE n.nspname = ANY(%(schemas)s::text[]) AND c.relname = ANY(%(relation_names)s::text[])
-    AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+  (
+    SELECT unnest(%(written)s::bigint[]::oid[])
+    UNION
+    SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = ANY(%(schemas)s::text[]) AND c.relname = ANY(%(relation_names)s::text[])
+      AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+  )
+  UNION  -- partitions and children fire triggers of their own
+  SELECT i.inhrelid FROM written w JOIN pg_catalog.pg_inherits i ON i.inhparent = w.oid
 ), reach (kind, oid) AS (
   (
     SELECT 'relation', unnest(%(relations)s::bigint[]::oid[])
@@ -22,8 +26,10 @@ WITH RECURSIVE written (oid) AS (
   SELECT edge.kind, edge.oid FROM reach r CROSS JOIN LATERAL (
     SELECT 'function', o.oprcode::oid FROM pg_catalog.pg_operator o WHERE r.kind = 'operator' AND o.oid = r.oid
     UNION ALL
-    SELECT 'function', t.tgfoid FROM pg_catalog.pg_trigger t
-    WHERE r.kind = 'relation' AND t.tgrelid = r.oid AND NOT t.tgisinternal AND r.oid IN (SELECT oid FROM written)
+    SELECT 'function', part.oid FROM pg_catalog.pg_aggregate a
+    CROSS JOIN LATERAL pg_catalog.unnest(ARRAY[a.aggtransfn, a.aggfinalfn, a.aggcombinefn, a.aggserialfn,
+      a.aggdeserialfn, a.aggmtransfn, a.aggminvtransfn, a.aggmfinalfn]::oid[]) AS part (oid)
+    WHERE r.kind = 'function' AND a.aggfnoid = r.oid AND part.oid >= 16384
     UNION ALL
     SELECT 'type', a.atttypid FROM pg_catalog.pg_attribute a
     WHERE r.kind = 'relation' AND a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -47,6 +53,9 @@ WITH RECURSIVE written (oid) AS (
       UNION ALL
       SELECT 'pg_catalog.pg_policy'::regclass, p.oid FROM pg_catalog.pg_policy p
       WHERE r.kind = 'relation' AND p.polrelid = r.oid
+      UNION ALL
+      SELECT 'pg_catalog.pg_trigger'::regclass, t.oid FROM pg_catalog.pg_trigger t  -- its function, and those of WHEN
+      WHERE r.kind = 'relation' AND t.tgrelid = r.oid AND NOT t.tgisinternal AND r.oid IN (SELECT oid FROM written)
       UNION ALL
       SELECT 'pg_catalog.pg_attrdef'::regclass, f.oid FROM pg_catalog.pg_attrdef f
       WHERE r.kind = 'relation' AND f.adrelid = r.oid AND r.oid IN (SELECT oid FROM written)
@@ -80,7 +89,8 @@ WITH RECURSIVE written (oid) AS (
   UNION ALL
   SELECT 'trigger', t.oid, t.tgrelid, t.tgrelid::regclass || ' ' || t.tgname,
          pg_catalog.concat_ws(' ', t.tgenabled, pg_catalog.pg_get_triggerdef(t.oid)), NULL
-  FROM written r JOIN pg_catalog.pg_trigger t ON t.tgrelid = r.oid AND NOT t.tgisinternal
+  FROM written r
+  JOIN pg_catalog.pg_trigger t ON t.tgrelid = r.oid AND NOT t.tgisinternal AND t.tgparentid = 0  -- no partition's copy
   UNION ALL
   SELECT 'policy', p.oid, p.polrelid, p.polrelid::regclass || ' ' || p.polname,
          pg_catalog.concat_ws(
@@ -95,7 +105,8 @@ WITH RECURSIVE written (oid) AS (
            FROM pg_catalog.unnest(p.proargtypes) WITH ORDINALITY AS arg (type, place) ORDER BY arg.place), ', ') || ')',
          pg_catalog.concat_ws(
            ' ', pg_catalog.pg_get_userbyid(p.proowner),
-           CASE p.prokind WHEN 'a' THEN p.prosrc ELSE pg_catalog.pg_get_functiondef(p.oid) END), l.lanname
+           CASE p.prokind WHEN 'a' THEN (SELECT a::text FROM pg_catalog.pg_aggregate a WHERE a.aggfnoid = p.oid)
+                          ELSE pg_catalog.pg_get_functiondef(p.oid) END), l.lanname
   FROM reach r JOIN pg_catalog.pg_proc p ON r.kind = 'function' AND p.oid = r.oid
   JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace JOIN pg_catalog.pg_language l ON l.oid = p.prolang
   UNION ALL
