@@ -15,7 +15,7 @@ import msgspec
 
 from p0_access.secret import Secret
 from p0_launcher.errors import ConfigurationError, UnavailableError, UsageError
-from p0_launcher.http import httpx
+from p0_launcher.http import httpx, verify
 from p0_launcher.network import is_loopback
 
 PAGE: Final = 100
@@ -176,11 +176,12 @@ def _detail(answer: httpx.Response) -> str:
 
 
 @asynccontextmanager
-async def connect(
-    base: str, token: Secret, *, transport: httpx.AsyncBaseTransport | None = None
-) -> AsyncIterator[Scim]:
+async def connect(base: str, token: Secret) -> AsyncIterator[Scim]:
     """Over HTTPS, or plainly to this machine: the token can read everybody's groups."""
-    parts = urlsplit(base)
+    try:
+        parts, url = urlsplit(base), httpx.URL(base)
+    except (ValueError, httpx.InvalidURL) as error:
+        raise UsageError("--from is no URL", code="usage", hint="The base URL of the service, as …/scim/v2") from error
     local = is_loopback(parts.hostname or "")
     if parts.scheme != "https" and not (parts.scheme == "http" and local):
         raise UsageError(f"{base} is not https://…", code="usage", hint="The base URL of the service, as …/scim/v2")
@@ -188,6 +189,10 @@ async def connect(
         raise UsageError("the base URL takes no query, fragment, name or password", code="usage")
     headers = {"Authorization": f"Bearer {token.reveal()}", "Accept": "application/scim+json, application/json"}
     async with httpx.AsyncClient(
-        headers=headers, timeout=SECONDS, follow_redirects=False, trust_env=not local, transport=transport
+        headers=headers,
+        timeout=SECONDS,
+        follow_redirects=False,
+        trust_env=not local,
+        verify=verify(url),
     ) as client:
         yield Scim(client, base)

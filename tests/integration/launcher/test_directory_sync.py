@@ -241,6 +241,8 @@ BAD: list[tuple[Callable[[Service], object], int, str]] = [
     (lambda service: Path("scim.token").write_text("two tokens"), 78, "does not hold one token"),
     (lambda service: Path("scim.token").write_text(f"{TOKEN}\0"), 78, "does not hold one token"),
     (lambda service: Path("scim.token").unlink(), 78, "cannot read a token"),
+    (lambda service: setattr(service, "url", "https://[::1/scim"), 64, "--from is no URL"),
+    (lambda service: setattr(service, "url", "https://id.example:x/scim"), 64, "--from is no URL"),
     (lambda service: setattr(service, "url", "http://id.example/scim"), 64, "is not https://"),
     (lambda service: setattr(service, "url", "https://ada:pw@id.example/scim"), 64, "no query, fragment, name"),
     (lambda service: setattr(service, "url", "http://127.0.0.1:1/scim"), 69, "does not answer"),
