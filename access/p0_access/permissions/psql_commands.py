@@ -34,7 +34,11 @@ _HINTS: Final = {
     "gexec": "Run the query, then ask for the statements that it prints.",
     "copy": "Copy to or from a file by name: \\copy … to 'file'.",
 }
-_COMMAND: Final = re.compile(r"\\([A-Za-z?!;:]+|\\?)([ \t][^\n\r\\]*|)(\\\\)?")
+# To psql a command's name goes on up to white space or a backslash, and a carriage return ends no line of a file.
+_COMMAND: Final = re.compile(r"\\([^ \t\n\r\f\v\\]{1,63}|\\?)([ \t][^\n\r\\]*|)(\\\\)?")
+_LONE_RETURN: Final = re.compile(r"[\f\v]|\r(?!\n|\Z)")
+_TAKE_THE_LINE: Final = frozenset({"h", "help", "sf", "sv"})
+"""What stands behind `\\\\` is no SQL to psql, but theirs."""
 _LONGEST_COPY: Final = 8_000
 # Nothing that psql runs or replaces, and quotes that end where the lexer thinks that they end.
 _PLAIN_ARGUMENTS: Final = re.compile(r"""(?:[^`:|'"]|'[^']*'|"[^"]*")*\Z""")
@@ -50,6 +54,8 @@ def command(text: str, start: int) -> tuple[int, str]:
     if found is None:
         raise _refused(text, start, "\\")
     name, arguments = found.group(1), found.group(2)
+    if _LONE_RETURN.match(text, found.end()) or (found.group(3) and name in _TAKE_THE_LINE):
+        raise _refused(text, start, name, "Put what follows on a line of its own.")
     if name == "copy":
         return _copy(text, start)
     if name in _SEND and not arguments.strip():

@@ -137,6 +137,11 @@ def test_what_is_sql_stays_as_it_is(text: str) -> None:
         ("\\copy t from stdin\n1\n\\.", "psql_meta_command", 1, 1),
         ("select 1;\n\\o | ls", "psql_meta_command", 2, 1),
         ("select 1 \\", "psql_meta_command", 1, 10),
+        # Quotes that psql never sees, since it takes them for the command's name or argument.
+        ("select \\x'a\n; delete from t; --'", "psql_meta_command", 1, 8),
+        ("\\h x \\\\ select 'a\n; delete from t; --'", "psql_meta_command", 1, 1),
+        ("\\x\rselect 'a\n; delete from t; --'", "psql_meta_command", 1, 1),
+        ("\\x\fselect 'a\n; delete from t; --'", "psql_meta_command", 1, 1),
     ],
 )
 def test_what_psql_would_change_is_refused(text: str, code: str, line: int, column: int) -> None:
@@ -154,6 +159,7 @@ def test_what_psql_would_change_is_refused(text: str, code: str, line: int, colu
         ("select 1 \\gx\nselect 2 \\g", 2),
         ("select 1 \\watch 5\nselect 1 \\gdesc\nselect 1, 2, 3 \\crosstabview 1 2", 3),
         ("\\dt", 0),
+        ("\\d+ t\n\\x\r\nselect 1", 1),
         ("select 1; \\x \\\\ select 2", 2),
         ("\\pset null '(null)'\n\\echo \"a | b\" 'c; d'\nselect 1", 1),
         ("\\copy s.t (a) from './data.csv' with (format csv)\nselect 1", 2),
