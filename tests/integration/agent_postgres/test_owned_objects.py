@@ -64,6 +64,30 @@ CREATE CAST (enterprise."Two words" AS text) WITH INOUT;
 CREATE VIEW enterprise.seen AS SELECT t::int FROM enterprise."Two words" t
 """
 
+RARE = """
+CREATE AGGREGATE enterprise.rows(*) (sfunc = int8inc, stype = int8, initcond = '0');
+CREATE AGGREGATE enterprise.last(ORDER BY int) (sfunc = int4larger, stype = int);
+CREATE PROCEDURE enterprise.does(INOUT x int) LANGUAGE sql AS 'SELECT 1';
+CREATE FUNCTION enterprise.neg(int) RETURNS int LANGUAGE sql AS 'SELECT -$1';
+CREATE OPERATOR enterprise.!!! (RIGHTARG = int, FUNCTION = enterprise.neg);
+CREATE OPERATOR enterprise.=== (LEFTARG = int, RIGHTARG = int, FUNCTION = int4eq);
+CREATE TEXT SEARCH DICTIONARY enterprise.words (TEMPLATE = simple);
+CREATE TEXT SEARCH CONFIGURATION enterprise.searches (COPY = simple);
+ALTER TEXT SEARCH CONFIGURATION enterprise.searches ALTER MAPPING FOR word WITH enterprise.words;
+CREATE CONVERSION enterprise.latin FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8;
+CREATE COLLATION enterprise.bytes FROM "C";
+CREATE TYPE enterprise.pair AS (a text COLLATE enterprise.bytes, b int);
+CREATE DOMAIN enterprise.word AS text COLLATE enterprise.bytes;
+CREATE TABLE enterprise.sorted (a text COLLATE enterprise.bytes PRIMARY KEY, b enterprise.pair, c enterprise.word);
+INSERT INTO enterprise.sorted VALUES ('x', ('y', 1), 'z');
+CREATE COLLATION enterprise.unused FROM "C";
+CREATE SCHEMA empty;
+CREATE SCHEMA mine;
+GRANT ALL ON SCHEMA mine TO PUBLIC;
+CREATE TABLE mine.held AS SELECT 1 AS a;
+CREATE FUNCTION mine.runs() RETURNS int LANGUAGE sql AS 'SELECT 1'
+"""
+
 KEPT = """
 SELECT pg_describe_object(d.classid, d.objid, 0) FROM pg_shdepend d
 WHERE d.refobjid = 'p0_keeper'::regrole AND d.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
@@ -119,6 +143,30 @@ async def test_data_is_kept_and_nothing_that_runs_and_nobodys_privilege(keeping:
         for kind in ("pg_trigger WHERE NOT tgisinternal AND tgname = 'fires'", "pg_policy", "pg_statistic_ext"):
             cursor = await superuser.execute(f"SELECT count(*) FROM {kind}".encode())
             assert await cursor.fetchone() == (0,), kind
+        await superuser.execute("DROP OWNED BY p0_keeper")
+
+
+async def test_rare_kinds_of_objects_hold_up_no_end(keeping: Managed) -> None:
+    async with await keeping.superuser() as superuser:
+        await superuser.execute(f"GRANT CREATE ON DATABASE {keeping.database} TO PUBLIC".encode())
+        entry, opened = await keeping.open(*MARKETS, read_only=False)
+        await make(keeping, opened, RARE)
+        assert (await keeping.end(entry)).residue == ()
+        cursor = await superuser.execute("SELECT s.a, (b).a, c::text, h.a FROM enterprise.sorted s, mine.held h")
+        assert await cursor.fetchall() == [("x", "y", "z", 1)]
+        cursor = await superuser.execute(
+            "SELECT i.type, i.identity FROM pg_shdepend d, pg_identify_object(d.classid, d.objid, 0) i"
+            " WHERE d.refobjid = 'p0_keeper'::regrole AND d.deptype = 'o' AND i.type NOT IN ('table', 'composite type')"
+            " AND d.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY 1"
+        )
+        assert await cursor.fetchall() == [
+            ("collation", "enterprise.bytes"),
+            ("schema", "mine"),
+            ("type", "enterprise.pair"),
+            ("type", "enterprise.word"),
+        ]
+        cursor = await superuser.execute("SELECT has_schema_privilege('public', 'mine', 'USAGE')")
+        assert await cursor.fetchone() == (False,)
         await superuser.execute("DROP OWNED BY p0_keeper")
 
 

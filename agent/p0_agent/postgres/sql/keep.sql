@@ -1,7 +1,7 @@
   -- Hands what the roles in "roles" own in this database to the role "keeper": tables, sequences, types and large objects, as
-  -- plain data. Whatever runs (functions, views, triggers, rules, defaults, expressions of indexes) is dropped: it would run
-  -- with the rights of the keeper, over what others left. So is everybody's privilege on it. The body of p0_guard.keep, and in the
-  -- other mode of a block of the agent's own.
+  -- plain data, with the collations and schemas that are needed. Whatever runs (functions, views, triggers, rules, defaults,
+  -- expressions of indexes) is dropped: it would run with the rights of the keeper, over what others left. So is everybody's
+  -- privilege on it. The body of p0_guard.keep, and in the other mode of a block of the agent's own.
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_shdepend d JOIN pg_catalog.pg_roles o ON o.oid = d.refobjid AND o.rolname = ANY (roles)
                  WHERE d.refclassid = 'pg_catalog.pg_authid'::regclass AND d.deptype = 'o' AND d.dbid = here) THEN
     RETURN;
@@ -58,7 +58,8 @@
     dropped := 0;
     stuck := NULL;
     FOR statement IN
-      SELECT pg_catalog.format('DROP %s %s', CASE i.type WHEN 'statistics object' THEN 'statistics' ELSE i.type END, i.identity)
+      SELECT pg_catalog.format('DROP %s %s', CASE i.type WHEN 'statistics object' THEN 'statistics'
+        WHEN 'aggregate' THEN 'routine' /* which may have no arguments */ ELSE i.type END, i.identity)
       FROM pg_catalog.pg_shdepend d
       JOIN pg_catalog.pg_roles o ON o.oid = d.refobjid AND o.rolname = ANY (roles)
       CROSS JOIN LATERAL pg_catalog.pg_identify_object(d.classid, d.objid, 0) i
@@ -70,12 +71,15 @@
                         AND c.relkind IN ('r', 'p', 'S', 'c'))
         AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend p WHERE p.classid = d.classid AND p.objid = d.objid AND p.deptype IN ('i', 'e'))
         AND i.identity IS NOT NULL
+      ORDER BY d.classid = 'pg_catalog.pg_namespace'::regclass, d.classid = 'pg_catalog.pg_collation'::regclass
     LOOP
       BEGIN
         EXECUTE statement;
         dropped := dropped + 1;
       EXCEPTION WHEN dependent_objects_still_exist THEN
-        stuck := statement;
+        IF statement !~ '^DROP (collation|schema) ' THEN -- nothing that runs: they stay where data is in need of them
+          stuck := statement;
+        END IF;
       WHEN undefined_object OR undefined_function OR undefined_table THEN
         NULL; -- it went with another
       END;
@@ -98,6 +102,9 @@
       UNION ALL
       SELECT 'TYPE ' || t.oid::regtype, t.typowner, pg_catalog.aclexplode(t.typacl)
       FROM owner o JOIN pg_catalog.pg_type t ON t.typowner = o.oid
+      UNION ALL
+      SELECT 'SCHEMA ' || n.oid::regnamespace, n.nspowner, pg_catalog.aclexplode(n.nspacl)
+      FROM owner o JOIN pg_catalog.pg_namespace n ON n.nspowner = o.oid
       UNION ALL
       SELECT 'LARGE OBJECT ' || l.oid, l.lomowner, pg_catalog.aclexplode(l.lomacl)
       FROM owner o JOIN pg_catalog.pg_largeobject_metadata l ON l.lomowner = o.oid
