@@ -122,13 +122,8 @@ def arity(function: Function) -> tuple[int, int | None]:
     return count - function.defaults, count
 
 
-def identity(function: Function) -> str:
-    """The arguments that GRANT … ON FUNCTION tells it by."""
-    return function.identity
-
-
 def signature(function: Function) -> str:
-    return f"{function.schema}.{function.name}({identity(function)})"
+    return f"{function.schema}.{function.name}({function.identity})"
 
 
 def columns(context: Context, function: Function) -> tuple[tuple[tuple[str, str | None], ...], bool] | None:
