@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fix_stage import Ran, p0, part, signed_in
+from fix_stage import Ran, p0, part
 from p0_demo.stage import DANA, DATABASE, Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -51,7 +51,7 @@ async def test_rules_change_while_everything_runs() -> None:
     async with Stage(attended=False) as stage:
         files = in_files_of_their_own(stage)
         async with part(stage, "server") as server, part(stage, "agent") as agent:
-            await signed_in(stage)
+            assert (await p0(stage, DANA, "login", "--insecure-storage")).status == 0
             await until_match(stage, match=True)
             assert (await ask(stage, "select 1")).out == "1\n"
             good = files[1].read_text()
