@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from textual.pilot import Pilot
 
-from fix_tui import ISS, World, running, shows, until
+from fix_tui import ISS, World, running, screen_text, shows, until
 from p0_access.permissions.permission import Kind, Permission, column, connect, relation, usage
 from p0_launcher.grants import parse_grants
 from p0_launcher.mandates import Allowance, Delegating
 from p0_tui.screens.allow import AllowScreen
+from p0_tui.screens.confirm import ConfirmScreen
 from p0_tui.screens.work import WorkScreen
 from p0_tui.specs import specs
 from p0_tui.widgets.editor import Editor
@@ -56,6 +57,22 @@ async def test_an_allowance_begins_with_the_drafts_permissions_and_is_restated_b
         assert (allowance.person.email, allowance.person.iss, allowance.uses) == ("sam@corp.example", ISS, 3)
         assert (allowance.ttl, allowance.lifetime, allowance.comment) == (3600, 8 * 3600, "month's end")
         assert column("enterprise", "customers", "email", "SELECT") in allowance.permissions
+
+
+async def test_all_that_a_long_allowance_gives_can_be_read_above_what_the_keys_do(world: World) -> None:
+    async with running(world) as pilot:
+        await command(pilot, "Allow")
+        await until(pilot, lambda: isinstance(pilot.app.screen, AllowScreen), "the form")
+        put(pilot, "#allow-who", "sam@corp.example")
+        pilot.app.screen.query_one(SafeArea).text = "\n".join(f"SELECT on enterprise.t{each}" for each in range(80))
+        await pilot.press("ctrl+j")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen), "the question")
+        await until(pilot, lambda: "You approve" in screen_text(pilot), "the first line")
+        assert "enterprise.t79" not in screen_text(pilot)
+        assert "Enter signs" in screen_text(pilot)
+        await pilot.press("end")
+        await until(pilot, lambda: "enterprise.t79" in screen_text(pilot), "the last line")
+        assert "Enter signs" in screen_text(pilot)
 
 
 async def test_an_allowance_that_cannot_be_read_says_why_and_esc_signs_nothing(world: World) -> None:

@@ -20,9 +20,13 @@ class ConfirmTypedScreen(Dialog[bool]):
     """Ends with True once `word` was typed and Enter pressed, False on Esc."""
 
     DEFAULT_CSS = """
-    ConfirmTypedScreen VerticalScroll { height: auto; max-height: 60vh; }
+    ConfirmTypedScreen VerticalScroll { height: auto; max-height: 50vh; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "Back", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "close", "Back", show=False),
+        Binding("pageup", "page(-1)", "Up", show=False),
+        Binding("pagedown", "page(1)", "Down", show=False),
+    ]
 
     def __init__(self, question: Content, word: str) -> None:
         super().__init__(classes="danger")
@@ -39,6 +43,14 @@ class ConfirmTypedScreen(Dialog[bool]):
 
     def action_close(self) -> None:
         self.finish(False)  # noqa: FBT003 - the dialog's one result
+
+    def action_page(self, by: int) -> None:
+        """The question, while what is typed goes to the input."""
+        scroll = self.query_one(VerticalScroll)
+        if by < 0:
+            scroll.scroll_page_up(animate=False)
+        else:
+            scroll.scroll_page_down(animate=False)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
