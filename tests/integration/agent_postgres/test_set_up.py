@@ -25,7 +25,7 @@ from p0_agent.postgres.provision import Opened, Order
 from p0_demo.postgres import EmbeddedPostgres
 
 pytestmark = BOTH_MODES
-ROLES = Roles(broker="p0_other_broker", agent="p0_other_agent", reader='p0_other "reader"')
+ROLES = Roles(broker="p0_other_broker", agent="p0_other_agent", reader='p0_other "reader"', keeper="p0_other_keeper")
 SCHEMAS = ("enterprise", "ledger")
 VERIFIERS = [scram.verifier(password, b"salt" * 4, iterations=1) for password in PASSWORDS]
 
