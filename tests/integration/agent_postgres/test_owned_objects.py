@@ -121,6 +121,9 @@ async def keeping(postgres: EmbeddedPostgres, demo_database: str, mode: Mode) ->
             await superuser.execute("GRANT CREATE ON SCHEMA enterprise TO PUBLIC")
             await superuser.execute(f"GRANT TEMPORARY ON DATABASE {demo_database} TO PUBLIC".encode())
         yield managed
+    async with await managed.superuser() as superuser:  # a role of the whole server, which other tests set up anew
+        await superuser.execute("DROP OWNED BY p0_keeper CASCADE")
+        await superuser.execute("DROP ROLE p0_keeper")
 
 
 async def make(managed: Managed, opened: Opened, sql: str) -> None:
