@@ -11,6 +11,7 @@ from p0_access.messages.records import Request, What
 from p0_access.messages.views import RequestView, State
 from p0_access.proof import jws
 from p0_tui.backend import Draft
+from p0_tui.safe import safe, stacked
 from p0_tui.screens.confirm_typed import ConfirmTypedScreen
 from p0_tui.screens.work import WorkScreen
 from p0_tui.widgets.editor import Editor
@@ -71,6 +72,18 @@ async def test_esc_breaks_no_glass(on_call: World) -> None:
         await pilot.press(*"mydatabase", "escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, WorkScreen), "back")
         assert on_call.submitted == []
+
+
+async def test_a_long_question_is_read_by_page_while_the_word_is_typed(world: World) -> None:
+    async with running(world) as pilot:
+        question = stacked(safe(f"line {each}") for each in range(60))
+        await pilot.app.push_screen(ConfirmTypedScreen(question, "mydatabase"))
+        await until(pilot, lambda: "line 0" in screen_text(pilot), "the first line")
+        assert "line 59" not in screen_text(pilot)
+        await pilot.press(*["pagedown"] * 8)
+        await until(pilot, lambda: "line 59" in screen_text(pilot), "the last line")
+        await pilot.press(*["pageup"] * 8)
+        await until(pilot, lambda: "line 0" in screen_text(pilot), "the first line again")
 
 
 async def test_an_emergency_needs_a_reason_and_a_rule(world: World) -> None:
