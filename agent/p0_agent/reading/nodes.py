@@ -21,16 +21,17 @@ from p0_agent.errors import AgentError
 MAX_BYTES: Final = 8 * 1024 * 1024
 MAX_DEPTH: Final = 20_000
 
+# Repeated groups are atomic, `(?>(?:…)*)`, not possessive: before 3.11.5 Python matches those wrongly (gh-106052).
 _LINE: Final = 77
 """Bytes without a space that may have made the server break a line where there is none (LINELEN, less one)."""
 
-_PLAIN: Final = r"(?:[^ \n\t(){}\\]|\\.)[^ \n\t(){}\\]*+(?:\\.[^ \n\t(){}\\]*+)*+"
+_PLAIN: Final = r"(?:[^ \n\t(){}\\]|\\.)[^ \n\t(){}\\]*+(?>(?:\\.[^ \n\t(){}\\]*+)*)"
 _CONSTANT: Final = r"[0-9]+[ \n]\[[-0-9 \n]*\]"
 _FIELD: Final = r":[A-Za-z_][A-Za-z0-9_]*+"
 _TOKEN: Final = rf"[()}}]|\{{[A-Z][A-Z0-9_]*|{_FIELD}(?:[ \n](?:{_CONSTANT}|{_PLAIN}))?|{_CONSTANT}|{_PLAIN}|\S"
 """Brackets; `{LABEL`; `:field`, with its value if that is no node and no list; a value; whatever else is refused."""
 
-_LEFT_OUT: Final = rf"[ \n](?:{_PLAIN}|\((?:[ \n]*+{_PLAIN})*+[ \n]*+\))"
+_LEFT_OUT: Final = rf"[ \n](?:{_PLAIN}|\((?>(?:[ \n]*+{_PLAIN})*)[ \n]*+\))"
 """The value of a field that nobody wants: no node, and no list with one in it."""
 
 _DATUM: Final = re.compile(r"([0-9]{1,10})[ \n]\[((?:[ \n]-?[0-9]{1,3})*)[ \n]\]\Z")
@@ -113,7 +114,7 @@ def parse(text: str, wanted: frozenset[str]) -> Value:
 def _tokens(wanted: frozenset[str]) -> re.Pattern[str]:
     """Finds each token, past the fields that nobody wants before it."""
     others = rf":(?!(?:{'|'.join(sorted(wanted))})[ \n]){_FIELD[1:]}"
-    return re.compile(rf"(?:[ \n]*+{others}{_LEFT_OUT})*+[ \n\t]*+({_TOKEN})", re.DOTALL)
+    return re.compile(rf"(?>(?:[ \n]*+{others}{_LEFT_OUT})*)[ \n\t]*+({_TOKEN})", re.DOTALL)
 
 
 def _broken(data: bytes) -> bool:
