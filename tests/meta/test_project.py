@@ -123,6 +123,14 @@ def test_no_package_registries() -> None:
     assert [name for name in tracked() if name.endswith("package-lock.json") and '"resolved"' in text_of(name)] == []
 
 
+def test_no_repeated_group_is_possessive() -> None:
+    """Python before 3.11.5 matches those wrongly (gh-106052), and we run on 3.11.0: atomic groups say the same."""
+    possessive = re.compile(r"\)(?:[*+?]|\{[0-9,]+\})\+")
+    packages = ("access/", "agent/", "launcher/", "server/", "tui/")
+    found = [name for name in tracked() if name.startswith(packages) and possessive.search(text_of(name))]
+    assert found == []
+
+
 # Dependencies
 
 

@@ -39,17 +39,18 @@ _LETTER: Final = r"[^\x00-@\[-^`{-\x7f]"
 ALPHANUMERIC: Final = r"[^\x00-/:-@\[-^`{-\x7f]"
 """Of a regular expression: what may follow in a name."""
 
-# Possessive quantifiers keep every alternative linear. The empty last alternative matches at the end only.
+# Possessive quantifiers keep every alternative linear; repeated groups are atomic instead, since Python before 3.11.5
+# matches possessive ones wrongly (gh-106052). The empty last alternative matches at the end only.
 _TOKEN: Final = re.compile(
     rf"""
-    (?:[ \t\n\r\f\v]++|--[^\n\r]*+)*+
+    (?>(?:[ \t\n\r\f\v]++|--[^\n\r]*+)*)
     (?:
-      ([eE]'[^'\\]*+(?:(?:''|\\.)[^'\\]*+)*+')
-    | ((?:[bBxXnN]|[uU]&)?'[^']*+(?:''[^']*+)*+')
-    | ((?:[uU]&)?"[^"]*+(?:""[^"]*+)*+")
-    | ((?![eE]'){_LETTER}(?:{ALPHANUMERIC}|\$)*+)
+      ([eE]'[^'\\]*+(?>(?:(?:''|\\.)[^'\\]*+)*)')
+    | ((?:[bBxXnN]|[uU]&)?'[^']*+(?>(?:''[^']*+)*)')
+    | ((?:[uU]&)?"[^"]*+(?>(?:""[^"]*+)*)")
+    | ((?![eE]'){_LETTER}(?>(?:{ALPHANUMERIC}|\$)*))
     | ([(),;\[\].])
-    | ((?:[+*<>=~!@\#%^&|`?]|-(?!-)|/(?!\*))++)
+    | ((?>(?:[+*<>=~!@\#%^&|`?]|-(?!-)|/(?!\*))+))
     | (\$?[0-9][0-9A-Za-z_]*+)
     | (\$(?:{_LETTER}{ALPHANUMERIC}*+)?\$)
     | (::|:=|:)
@@ -64,8 +65,8 @@ _TOKEN: Final = re.compile(
 _COMMENT_MARK: Final = re.compile(r"/\*|\*/")
 
 # A string goes on after white space that holds a line end; an escaped one stays escaped.
-_CONTINUATION: Final = re.compile(r"(?:[ \t\f\v]|--[^\n\r]*+)*+[\n\r](?:[ \t\n\r\f\v]++|--[^\n\r]*+[\n\r])*+'")
-_ESCAPED_REST: Final = re.compile(r"[^'\\]*+(?:(?:''|\\.)[^'\\]*+)*+'", re.DOTALL)
+_CONTINUATION: Final = re.compile(r"(?>(?:[ \t\f\v]|--[^\n\r]*+)*)[\n\r](?>(?:[ \t\n\r\f\v]++|--[^\n\r]*+[\n\r])*)'")
+_ESCAPED_REST: Final = re.compile(r"[^'\\]*+(?>(?:(?:''|\\.)[^'\\]*+)*)'", re.DOTALL)
 
 
 def tokens(text: str) -> Iterator[Token]:

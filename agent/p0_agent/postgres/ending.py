@@ -25,7 +25,15 @@ from psycopg import sql
 from p0_agent.postgres.connections import Connection, Connections
 from p0_agent.postgres.errors import DatabaseBusyError, DatabaseUnavailableError, EndIncompleteError
 from p0_agent.postgres.messages import BRIEFLY, COMMIT, filled, send, writing
-from p0_agent.postgres.roles import as_login, as_member, clear_elsewhere, clearing, named
+from p0_agent.postgres.roles import (
+    UNLINKED_AT_ONCE,
+    as_login,
+    as_member,
+    clear_elsewhere,
+    clearing,
+    named,
+    unlink_large_objects,
+)
 
 KILL_SECONDS: Final = 10.0
 POLL_SECONDS: Final = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.05)
@@ -57,7 +65,11 @@ async def end_access(
     """
     async with connections.turn(login):
         for _ in range(ROUNDS):
-            known = {oid for oid in (await _quieten(connections, login, set_role), login_oid) if oid is not None}
+            oid, crowded = await _quieten(connections, login, set_role)
+            known = {each for each in (oid, login_oid) if each is not None}
+            for each in crowded:
+                if each not in connections.keeping:
+                    await unlink_large_objects(connections, login, each)
             async with connections.writer(database) as connection:
                 undoing = _Undoing(connections, connection, login, set_role, known, set_oid)
                 try:
@@ -93,16 +105,19 @@ async def drop_unused_set(connections: Connections, *, database: str, set_role: 
         return True
 
 
-async def _quieten(connections: Connections, login: str, set_role: str) -> int | None:
-    """Fences the login, and ends what it is doing; returns its OID, if it exists."""
-    state = filled("quiet", login=sql.Literal(login), set_role=sql.Literal(set_role))
+async def _quieten(connections: Connections, login: str, set_role: str) -> tuple[int | None, list[str]]:
+    """Fences the login, and ends what it is doing; returns its OID, if it exists, and where it has very many large
+    objects."""
+    state = filled(
+        "quiet", login=sql.Literal(login), set_role=sql.Literal(set_role), batch=sql.Literal(UNLINKED_AT_ONCE)
+    )
     deadline = time.monotonic() + KILL_SECONDS
     newcomers: set[int] | None = None
     fenced = False
     for pause in chain((0.0,), POLL_SECONDS, repeat(POLL_SECONDS[-1])):
         await asyncio.sleep(pause)
         async with connections.look() as connection:
-            ((oid, has_set, is_open, sessions, starting, prepared),) = (await send(connection, state))[0]
+            ((oid, has_set, is_open, sessions, starting, prepared, crowded),) = (await send(connection, state))[0]
             if sessions and not (is_open and not fenced):
                 await connection.execute(connections.powers.kill(login))
         if is_open and not fenced:  # a membership that somebody else granted stays, until the role is dropped
@@ -126,7 +141,7 @@ async def _quieten(connections: Connections, login: str, set_role: str) -> int |
             continue
         if prepared:
             await _roll_back_prepared(connections, login)
-        return None if oid is None else int(oid)
+        return None if oid is None else int(oid), crowded
     raise AssertionError("it polls without an end")
 
 

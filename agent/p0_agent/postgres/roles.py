@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -18,6 +18,10 @@ from p0_agent.postgres.names import is_login_name
 
 SET_OPTION_FROM: Final = 160000
 """The first server version in which a membership can be inherited from and not be switched to."""
+
+UNLINKED_AT_ONCE: Final = 1_000
+"""Large objects that are dropped in one transaction: where max_locks_per_transaction is PostgreSQL's default, a server
+has room for about 7,000 locks."""
 
 
 def has_set_option(connection: Connection) -> bool:
@@ -111,11 +115,38 @@ async def _drop_own(connections: Connections, roles: Sequence[str], database: st
     """In a database where the agent has nothing to call: by the roles themselves, of what is their own."""
     for role in roles:
         statement = sql.SQL("DROP OWNED BY {}").format(sql.Identifier(role))
-        try:
-            async with as_member(connections, role, database) as connection:
-                await connection.execute(statement)
-        except DatabaseUnavailableError:  # one that only the login may enter
-            if not is_login_name(role):
-                raise
-            async with as_login(connections, role, database) as connection:
-                await connection.execute(statement)
+
+        async def drop(connection: Connection, statement: sql.Composed = statement) -> None:
+            await connection.execute(statement)
+
+        await _by_itself(connections, role, database, drop)
+
+
+async def unlink_large_objects(connections: Connections, login: str, database: str) -> None:
+    """Those that `login` owns in `database`, some at a time: each takes a lock of its own until its transaction ends,
+    and the server has room for only so many (max_locks_per_transaction). Anybody may make them who may call lo_create,
+    which is everybody where nobody took that from PUBLIC."""
+    # Every name is qualified, as the login's own settings may hold where only itself may enter.
+    statement = sql.SQL(
+        "SELECT pg_catalog.lo_unlink(m.oid) FROM (SELECT l.oid FROM pg_catalog.pg_largeobject_metadata l"
+        " WHERE l.lomowner OPERATOR(pg_catalog.=) {}::pg_catalog.regrole::pg_catalog.oid LIMIT {}) m"
+    ).format(sql.Literal(sql.Identifier(login).as_string()), sql.Literal(UNLINKED_AT_ONCE))
+
+    async def unlink(connection: Connection) -> None:
+        while (await connection.execute(statement)).rowcount:
+            pass
+
+    await _by_itself(connections, login, database, unlink)
+
+
+async def _by_itself(
+    connections: Connections, role: str, database: str, act: Callable[[Connection], Awaitable[None]]
+) -> None:
+    try:
+        async with as_member(connections, role, database) as connection:
+            await act(connection)
+    except DatabaseUnavailableError:  # one that only the login may enter
+        if not is_login_name(role):
+            raise
+        async with as_login(connections, role, database) as connection:
+            await act(connection)

@@ -215,6 +215,11 @@ def test_the_short_cut_decides_as_the_long_way_does(text: str) -> None:
     assert short_cut == long_way
 
 
+@pytest.mark.parametrize("sql", ["1 */* x */ 2", "1 *-- it's\n 2", "1 */* ' */ 2"])
+def test_an_operator_ends_where_a_comment_begins(sql: str) -> None:
+    assert [sql[start:end] for _, start, end in lexer.tokens(sql)] == ["1", "*", "2"]
+
+
 @given(TEXTS)
 def test_tokens_cover_the_text_in_order(text: str) -> None:
     position = 0
