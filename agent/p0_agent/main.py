@@ -27,7 +27,6 @@ EX_CONFIG: Final = 78
 app = typer.Typer(
     name="p0 agent",
     help="The worker beside the database, and its set-up.",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

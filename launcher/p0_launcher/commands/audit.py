@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from p0_access.messages.records import LogHead
     from p0_launcher.audit.copies import Copy
 
-app: Final = typer.Typer(
-    name="audit", no_args_is_help=True, help="Examine an agent's evidence, offline.", rich_markup_mode=None
-)
+app: Final = typer.Typer(name="audit", help="Examine an agent's evidence, offline.", rich_markup_mode=None)
 
 File = Annotated[Path, typer.Argument(help="What `p0 agent audit` wrote.")]
 Agent = Annotated[

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MAX_TOLD: Final = 20
 MAX_TOKEN_BYTES: Final = 16 * 1024
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Fill the file that says who is in which group.")
+app = typer.Typer(rich_markup_mode=None, help="Fill the file that says who is in which group.")
 
 
 @app.callback()

@@ -35,7 +35,6 @@ FAIL_ON: Final = {"wider": {"wider"}, "any": {"wider", "narrower", "other"}, "ne
 MAX_EXPORT_LINE: Final = 64 * 1024 * 1024
 
 app = typer.Typer(
-    no_args_is_help=True,
     rich_markup_mode=None,
     help="Check, test, explain and replay rules.",
 )
