@@ -95,7 +95,8 @@ async def at_a_terminal(stage: Stage, tmp_path: Path) -> AsyncIterator[Open]:
             variables = [part for name, value in mine.items() for part in ("-e", f"{name}={value}")]
             width, height = map(str, size)
             p0 = shlex.quote(str(Path(sys.executable).with_name("p0")))
-            run = f"unset COLUMNS LINES; {p0} tui; echo left with $?; exec sleep 3600"
+            # Some shells end once what they ran has ended, if a ^C came meanwhile, even one that it was for.
+            run = f"trap : INT; unset COLUMNS LINES; {p0} tui; echo left with $?; exec sleep 3600"
             await terminals.command("new-session", "-d", "-s", person.sub, "-x", width, "-y", height, *variables, run)
             terminal = Terminal(terminals, person.sub)
             await terminal.shows("live ✓")

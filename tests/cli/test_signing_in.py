@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import stat
 import sys
@@ -233,7 +234,7 @@ async def test_a_program_signs_in_with_a_token_of_its_platform(machine: Machine)
     async with served_issuer() as platform:
         url = f"{platform.issuer.url}/workload-token"
         program = Path(__file__).parents[1] / "fix_platform_token.py"
-        source = f"command:{sys.executable} {program} {url} {{audience}} {SECRET}"
+        source = f"command:{shlex.join([sys.executable, str(program), url])} {{audience}} {SECRET}"
         ran = await machine.p0(
             "login", "--server", machine.stage.server, "--issuer", platform.issuer.url, "--agent", machine.agent,
             "--insecure-storage", "--identity-token-from", source,

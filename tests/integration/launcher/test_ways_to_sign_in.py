@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shlex
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -241,9 +242,10 @@ PRINT = Path(__file__).parents[2] / "fix_platform_token.py"
 
 
 def sources(issuer: str) -> dict[str, str]:
+    program = [sys.executable, str(PRINT), f"{issuer}/workload-token"]
     return {
         "github": "github",
-        "command": f"command:{sys.executable} {PRINT} {issuer}/workload-token {{audience}} {SECRET}",
+        "command": f"command:{shlex.join(program)} {{audience}} {SECRET}",
     }
 
 
