@@ -160,7 +160,7 @@ async def test_rare_kinds_of_objects_hold_up_no_end(keeping: Managed) -> None:
         cursor = await superuser.execute(
             "SELECT i.type, i.identity FROM pg_shdepend d, pg_identify_object(d.classid, d.objid, 0) i"
             " WHERE d.refobjid = 'p0_keeper'::regrole AND d.deptype = 'o' AND i.type NOT IN ('table', 'composite type')"
-            " AND d.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY 1"
+            " AND d.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY 1, 2"
         )
         assert await cursor.fetchall() == [
             ("collation", "enterprise.bytes"),

@@ -21,6 +21,7 @@ async def until_rules(plane: Plane, text: str) -> dict[str, object]:
             told = (await plane.ada.call("POST", "/v1/explain", body)).json()
             if told["rules_sha256"] == sha256_b64u(text.encode()):
                 return dict(told)
+            await asyncio.sleep(0.2)  # more often than its caps allow the server answers nobody
 
 
 async def until_logged(caplog: pytest.LogCaptureFixture, words: str) -> None:
