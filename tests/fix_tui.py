@@ -32,6 +32,7 @@ from p0_access.permissions.reading import Refused, StatementReading
 from p0_access.proof import jws
 from p0_access.proof.keys import SigningKey
 from p0_access.proof.sealing import OpeningKey
+from p0_access.routing.approvals import named
 from p0_access.routing.decide import route
 from p0_access.routing.decision import Decision, Denied, NeedsApproval, Requestor
 from p0_access.routing.load import load
@@ -428,7 +429,10 @@ class World:
             case Denied(reasons=reasons):
                 return self.move(rid, State.DENIED, "denied", message=reasons[0], hint="Ask for less.")
             case NeedsApproval(requirements=requirements):
-                progress = tuple(Progress(rule=item.rule, count=item.count, by=()) for item in requirements)
+                progress = tuple(
+                    Progress(rule=item.rule, count=item.count, by=(), who=named(item.approvers))
+                    for item in requirements
+                )
                 self.views[rid] = msgspec.structs.replace(self.views[rid], progress=progress, state=State.PENDING)
                 return self.views[rid]
             case _:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from p0_access.errors import P0Error
+from p0_access.messages.job import waited_for
 from p0_access.messages.records import Admission, Refusal
 from p0_access.messages.views import RequestView, State
 from p0_access.proof import jws
@@ -17,6 +18,7 @@ from p0_launcher.errors import (
     StillPendingError,
     UnavailableError,
 )
+from p0_launcher.text import shown
 
 READING_STEP: Final = 7
 """Where in the agent's verification order the SQL is read."""
@@ -67,14 +69,14 @@ _BY_RULES: Final = frozenset({"step_up_required", "step_up_acr", "step_up_amr", 
 """Refusals of a request that follow from rules, and that the server would have told before."""
 
 
-def still_waiting(view: RequestView) -> LauncherError:
+def still_waiting(view: RequestView, now: float) -> LauncherError:
     """For a request that lives on after the time is up: with its agent away, or with people who have not decided."""
     resume = f"The request lives on: p0 psql --resume {view.rid}"
     if view.state is State.SUBMITTED:
         return UnavailableError(
             f"{view.rid}: the agent of {view.database} has not answered", code="agent_unavailable", hint=resume
         )
-    who = "; ".join(f"{item.rule}: {len(item.by)} of {item.count}" for item in view.progress)
+    who = shown(waited_for(view.progress, now), lines=False)
     return StillPendingError(
         f"{view.rid} is still {view.state}" + (f" ({who})" if who else ""), code="still_pending", hint=resume
     )

@@ -8,6 +8,7 @@ from typing import Final
 
 from msgspec import UNSET
 
+from p0_access.messages.job import waited_for
 from p0_access.messages.mandates import Allow, Delegation
 from p0_access.messages.records import Admission, Request, Subject, What
 from p0_access.messages.views import Event, RequestSummary, RequestView, State
@@ -44,7 +45,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def state_of(view: RequestSummary) -> str:
-    """`pending (privacy 0/1)`, `ended (expired)`, `active until 13:04`, …"""
+    """`pending (privacy 0/1 and managers 1/1)`, `ended (expired)`, `active until 13:04`, …"""
     return _state(view) + _review_of(view)
 
 
@@ -61,7 +62,7 @@ def _state(view: RequestSummary) -> str:
     if view.state is State.ACTIVE and view.not_after is not None:
         return f"active until {clock(view.not_after)}"
     if view.state is State.PENDING and view.progress:
-        return f"pending ({', '.join(f'{line(one.rule, 40)} {len(one.by)}/{one.count}' for one in view.progress)})"
+        return f"pending ({shown(waited_for(view.progress, time.time()), lines=False)})"
     return view.state.value
 
 

@@ -190,7 +190,7 @@ class Workflow:
             left = deadline - time.monotonic()
             collect = view.state is State.APPROVED and time.monotonic() - collected > COLLECT_LIFETIME
             if left <= 0 and not collect:
-                raise still_waiting(view)
+                raise still_waiting(view, self._clock())
             hold = min(MAX_WAIT, math.ceil(max(left, 1)))
             try:
                 if collect:

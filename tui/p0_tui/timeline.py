@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from p0_access.messages.job import waited_for
 from p0_access.messages.views import Event, RequestSummary, State
 from p0_tui.times import ago
 
@@ -54,7 +55,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     at: int | None = None
 
 
-def steps(request: RequestSummary, events: Sequence[Event]) -> tuple[Step, ...]:
+def steps(request: RequestSummary, events: Sequence[Event], now: float) -> tuple[Step, ...]:
     """What happened, in order, then what is waited for, then what is to come."""
     found = [
         Step(
@@ -68,7 +69,7 @@ def steps(request: RequestSummary, events: Sequence[Event]) -> tuple[Step, ...]:
     waiting = _WAITING.get(request.state)
     if waiting is not None:
         text, to_come = waiting
-        found.append(Step(kind="now", text=_with_progress(text, request)))
+        found.append(Step(kind="now", text=_with_progress(text, request, now)))
         found.extend(Step(kind="next", text=item) for item in to_come)
     return tuple(found)
 
@@ -85,10 +86,10 @@ def _who(event: Event) -> str | None:
     return event.actor if event.type in {"submitted", "approval", "denied", "cancelled", "ending"} else None
 
 
-def _with_progress(text: str, request: RequestSummary) -> str:
+def _with_progress(text: str, request: RequestSummary, now: float) -> str:
     if request.state is not State.PENDING or not request.progress:
         return text
-    return f"{text} · " + ", ".join(f"{item.rule} {len(item.by)}/{item.count}" for item in request.progress)
+    return f"{text} · {waited_for(request.progress, now)}"
 
 
 def state_text(request: RequestSummary, now: float) -> tuple[StepKind, str]:

@@ -5,7 +5,8 @@ logged as the server's."""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterable
+from typing import Final, Literal
 
 import msgspec
 
@@ -14,6 +15,10 @@ from p0_access.messages.records import LogHead
 
 JobKind = Literal["admit", "approval", "collect", "end", "mandate", "withdraw", "review"]
 """`mandate` and `withdraw` are about a record that stands for a while (`mandates`), which then is the `request`."""
+
+
+MAX_WHO: Final = 60
+"""Characters of names that are shown where a line has to do."""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -38,11 +43,29 @@ Outcome = Literal[
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How far a requirement is: `rule` demands `count` people, `by` have signed (their subjects, for people)."""
+    """How far a requirement is: `rule` demands `count` people out of `who`, and from `also_at` on out of `also`, too;
+    `by` have signed. Names are for people to read, and `who` may be empty."""
 
     rule: str
     count: int
     by: tuple[str, ...]
+    who: str = ""
+    also: str = ""
+    also_at: int | None = None
+
+    def whom(self, now: float) -> str:
+        """Who may sign: `privacy`; once it has escalated, `dba or oncall-dba`."""
+        who = self.who or self.rule
+        return f"{who} or {self.also}" if self.also_at is not None and self.also_at <= now else who
+
+
+def waited_for(progress: Iterable[Progress], now: float) -> str:
+    """`privacy 0/1 and dba or sre 1/2`: for whom a request waits, and how many of them have signed."""
+    return " and ".join(f"{_cut(each.whom(now))} {len(each.by)}/{each.count}" for each in progress)
+
+
+def _cut(who: str) -> str:
+    return who if len(who) <= MAX_WHO else who[: MAX_WHO - 1] + "…"
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -67,6 +67,12 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True):
     def met(self) -> bool:
         return self.left == 0
 
+    @property
+    def people(self) -> str:
+        """Whom it is up to, in words: `dba or sre`; `dba (or else 2 of sre)`, the nearest of its ways first."""
+        others = [_who(way) for way in self.requirement.ways if way != self.way]
+        return named(self.way.approvers) + (f" (or else {', or else '.join(others)})" if others else "")
+
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True):
     """What all approvals come to.

@@ -81,27 +81,28 @@ async def weigh(entry: Entry, admission: Admission, approvals: tuple[Approved, .
     if not isinstance(decision, NeedsApproval):
         raise _refused("nobody is asked about this request", "nobody_asked")
     count = count_of(decision, admission, approvals)
+    so_far = progress_of(count, admission)
     if count.denied_by is not None:
-        return Answer(outcome="denied", progress=progress_of(count), code="denied", message=_said(count, approvals))
+        return Answer(outcome="denied", progress=so_far, code="denied", message=_said(count, approvals))
     struck = tuple(map(str, count.struck))
     if is_needed(count.struck, admission, entry):
         with at(Step.APPROVALS):
             await context.cluster.ledger.close(entry.rh, "needs_changes", context.now())
         return Answer(
             outcome="needs_changes",
-            progress=progress_of(count),
+            progress=so_far,
             code="needs_changes",
             message="an approver took away what it needs: " + ", ".join(struck),
             hint=f"Leave {', '.join(_places(count.struck))} out of the SQL and ask again.",
             struck=struck,
         )
     if not count.complete:
-        return Answer(outcome="pending", progress=progress_of(count), struck=struck)
+        return Answer(outcome="pending", progress=so_far, struck=struck)
     try:
         await context.cluster.ledger.approve(entry.rh, context.now())
     except LedgerError:
         return await _as_it_stands(entry, context)
-    return Answer(outcome="approved", progress=progress_of(count), struck=struck)
+    return Answer(outcome="approved", progress=so_far, struck=struck)
 
 
 async def _as_it_stands(entry: Entry, context: Context) -> Answer:

@@ -13,7 +13,7 @@ from p0_access.messages.records import Admission, Approval
 from p0_access.permissions.permission import Permission
 from p0_access.proof import jws
 from p0_access.proof.identity import VerifiedIdentity
-from p0_access.routing.approvals import Absent, Tally, VerifiedApproval, tally
+from p0_access.routing.approvals import Absent, Counted, Tally, VerifiedApproval, named, tally
 from p0_access.routing.decision import Automatic, NeedsApproval, Requestor, StepUp
 from p0_agent.core.acts import admission_of, request_of
 from p0_agent.core.context import Context
@@ -76,7 +76,7 @@ async def progress(entry: Entry, context: Context) -> tuple[Progress, ...]:
     decision = admission.rules.decision
     if not isinstance(decision, NeedsApproval):
         return ()
-    return progress_of(count_of(decision, admission, await context.cluster.ledger.approvals(entry.rh)))
+    return progress_of(count_of(decision, admission, await context.cluster.ledger.approvals(entry.rh)), admission)
 
 
 def count_of(decision: NeedsApproval, admission: Admission, approvals: tuple[Approved, ...]) -> Tally:
@@ -99,14 +99,19 @@ def asked_by(admission: Admission) -> Requestor:
     return admission.subject.requestor(admission.groups)
 
 
-def progress_of(count: Tally) -> tuple[Progress, ...]:
-    return tuple(
-        Progress(
-            rule=counted.requirement.rule,
-            count=counted.way.count,
-            by=tuple(person.email or person.sub for person in counted.by),
-        )
-        for counted in count.counted
+def progress_of(count: Tally, admission: Admission) -> tuple[Progress, ...]:
+    return tuple(_progress(each, admission) for each in count.counted)
+
+
+def _progress(counted: Counted, admission: Admission) -> Progress:
+    escalate = counted.requirement.escalate
+    return Progress(
+        rule=counted.requirement.rule,
+        count=counted.way.count,
+        by=tuple(person.email or person.sub for person in counted.by),
+        who=counted.people,
+        also="" if escalate is None else named(escalate.to),
+        also_at=None if escalate is None else admission.iat + escalate.after,
     )
 
 

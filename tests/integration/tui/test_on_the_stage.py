@@ -80,7 +80,7 @@ async def test_draft_approve_psql_and_give_back(stage: Stage) -> None:
         screen.query_one(Editor).text = "select email from enterprise.customers where id < 10"
         await shows(dana, "▲ NEEDS APPROVAL 1 of privacy", "▲ email pii 1 of privacy", "✓ id auto")
         await dana.press("ctrl+j", *"INC-1", "enter")
-        await shows(dana, "waiting for approval · customers-pii 0/1")
+        await shows(dana, "waiting for approval · privacy 0/1")
 
         await shows(pat, "To review: dana@demo.example on mydatabase, INC-1")
         await pat.press("ctrl+o", "3")

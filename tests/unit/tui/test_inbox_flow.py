@@ -42,7 +42,7 @@ async def test_the_review_shows_everything_that_is_signed(world: World) -> None:
             "groups analysts",
             "reason INC-4411 refund mismatch",
             "for 30m",
-            "approvals customers-pii 0/1",
+            "approvals privacy 0/1",
             f"signs {world.review(view).ah}",
             "1 select name, email from enterprise.customers",
             "▲ email pii 1 of privacy",

@@ -16,7 +16,7 @@ APPROVED = RequestSummary(
 
 def approval(**data: str) -> Step:
     event = Event(seq=1, rid="r-1", at=3, type="approval", state=State.PENDING, actor="pat", data=dict(data))
-    (only,) = steps(APPROVED, [event])
+    (only,) = steps(APPROVED, [event], now=5)
     return only
 
 

@@ -14,6 +14,7 @@ from textual.content import Content
 
 from p0_access.encoding import sha256_b64u
 from p0_access.errors import P0Error
+from p0_access.messages.job import waited_for
 from p0_access.messages.records import Request
 from p0_access.messages.views import RequestSummary, RequestView, State
 from p0_access.permissions.permission import Kind, Permission
@@ -115,8 +116,7 @@ def review_content(
     lines.append(field("database", f"{look.mark}{request.database}", look.style))
     lines.append(field("reason", request.reason or "none given"))
     lines.append(field("for", spell_duration(review.ttl), "bold"))
-    progress = ", ".join(f"{item.rule} {len(item.by)}/{item.count}" for item in view.progress)
-    lines.append(field("approvals", progress or "none yet"))
+    lines.append(field("approvals", waited_for(view.progress, now) or "none yet"))
     lines.append(field("signs", review.ah))
     lines.extend(_asked(request))
     for group in assessment.groups:

@@ -33,7 +33,7 @@ class StatusPane(VerticalScroll, can_focus=True):
 
 def timeline(request: RequestView, now: float) -> Content:
     """The steps, then how it ended or how long it lasts."""
-    lines = step_lines(steps(request, request.events), now)
+    lines = step_lines(steps(request, request.events, now), now)
     if request.state is State.ACTIVE and request.not_after is not None:
         left = safe(f"⏳ {clock(request.not_after - now)} left", "bold $text-success")
         lines.append(joined((left, safe("  F2 opens psql" if request.mine else "", MUTED))))

@@ -394,3 +394,17 @@ def test_one_human_with_two_accounts_counts_once_and_never_for_themselves() -> N
 
 def test_a_workload_approves_nothing() -> None:
     assert not count(ONE, by(msgspec.structs.replace(PIA, claims=(("ref", "main"),)))).complete
+
+
+def test_whom_it_is_up_to_is_told_with_the_other_ways() -> None:
+    dba, sre = Approvers(groups=("dba",)), Approvers(groups=("sre",), subjects=(f"{CORP}#pat",))
+    either = Requirement(
+        rule="r", approvers=dba, count=1, permissions=(EMAIL,), instead=(Alternative(approvers=sre, count=2),)
+    )
+    decision = NeedsApproval(ttl=3600, requirements=(either,), trace=())
+    (nobody,) = count(decision).counted
+    assert nobody.people == "dba (or else 2 of sre or pat)"
+    (one,) = count(decision, by(person("sue", "sre"))).counted
+    assert (one.people, one.left) == ("sre or pat (or else 1 of dba)", 1)
+    (two,) = count(decision, by(person("sue", "sre")), by(person("sam", "sre"))).counted
+    assert (two.people, two.left) == ("sre or pat (or else 1 of dba)", 0)
