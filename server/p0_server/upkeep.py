@@ -13,7 +13,7 @@ from p0_access.messages.views import State
 from p0_server.deadlines import escalated, mandate_expired
 from p0_server.store.protocol import Change, ChangedError, NewEvent, Store
 
-INTERVAL_SECONDS: Final = 5.0
+INTERVAL_SECONDS: Final = 1.0
 LAPSED_AT_ONCE: Final = 200
 
 NOTICES_KEPT_SECONDS: Final = 7 * 24 * 3600

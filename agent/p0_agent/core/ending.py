@@ -5,8 +5,8 @@ from __future__ import annotations
 from p0_access.messages.job import Job
 from p0_access.messages.records import Admission, Cause, Deletion, DroppedSet, End, Request
 from p0_access.proof import jws
-from p0_access.routing.approvals import Absent, may_review, may_revoke
-from p0_access.routing.decision import Requestor
+from p0_access.routing.approvals import Absent, may_close, may_review, may_revoke
+from p0_access.routing.decision import Denied, Requestor
 from p0_agent.core.acts import admission_of, known, verified
 from p0_agent.core.answer import Answer
 from p0_agent.core.context import Context
@@ -115,7 +115,7 @@ async def _entry(job: Job, context: Context) -> Entry:
 
 
 def _allowed(found: VerifiedAct[End], entry: Entry, context: Context, in_place_of: tuple[Absent, ...]) -> Cause:
-    """Who asked may end it, whoever could have approved it, and who may end any."""
+    """Who asked may end it, whoever could have approved it or has to review it, and who may end any."""
     if found.act.rh != entry.rh:
         raise RefusedError("this ends another request", step=Step.APPROVALS, code="end_mismatch")
     person = found.person.requestor
@@ -133,6 +133,9 @@ def _allowed(found: VerifiedAct[End], entry: Entry, context: Context, in_place_o
 def _may_end(admission: Admission, person: Requestor, context: Context, in_place_of: tuple[Absent, ...]) -> bool:
     decision, asker = admission.rules.decision, asked_by(admission)
     after = max(context.now() - admission.iat, 0)
-    return may_review(decision, person, requestor=asker, after=after, in_place_of=in_place_of) or may_revoke(
-        context.rules.defaults.revoke, person, requestor=asker
+    emergency = None if isinstance(decision, Denied) else decision.emergency
+    return (
+        may_review(decision, person, requestor=asker, after=after, in_place_of=in_place_of)
+        or (emergency is not None and may_close(emergency, person, requestor=asker))
+        or may_revoke(context.rules.defaults.revoke, person, requestor=asker)
     )

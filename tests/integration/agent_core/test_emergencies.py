@@ -77,6 +77,17 @@ async def test_it_is_told_then_given_then_reviewed_by_somebody_else(bench: Bench
     assert kinds.index("notice") < kinds.index("credential") < kinds.index("review")
 
 
+async def test_who_is_told_may_end_it(bench: Bench) -> None:
+    olga = bench.person("olga", "oncall")
+    request = broken(bench, olga)
+    result = await bench.admit(request)
+    assert result.outcome == "active", result
+    assert (await bench.end(request, bench.person("ann", "dba"), "revoke")).code == "not_allowed"
+    ended = await bench.end(request, bench.person("sam", "security"), "revoke")
+    assert (ended.outcome, await bench.roles()) == ("ended", []), ended
+    assert (await reviewed(bench, request, result, bench.person("sam", "security"))).outcome == "ended"  # still open
+
+
 async def test_not_asked_for_it_is_not_there(bench: Bench, told: Told) -> None:
     olga = bench.person("olga", "oncall")
     assert (await bench.admit(bench.ask(olga, EMAILS)[0])).outcome == "pending"
