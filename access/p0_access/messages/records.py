@@ -149,7 +149,8 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class ReachedObject(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A view, function, trigger, policy or domain that the statement reaches, with a digest of its definition."""
+    """A view, rule, function, trigger, policy, domain or foreign key (`cascade`) that the statement reaches, with a
+    digest of its definition."""
 
     kind: str
     oid: int

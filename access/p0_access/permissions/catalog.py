@@ -37,13 +37,14 @@ class Constraint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
 class Trigger(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """A trigger that is enabled. `columns` are those of UPDATE OF; `when` is its condition over NEW and OLD;
     `function` is its (schema, name), which takes no arguments; `old_table` and `new_table` name its transition
-    tables."""
+    tables; `before` says that it fires before the row or statement."""
 
     name: str
     events: tuple[Literal["insert", "update", "delete", "truncate"], ...]
     function: tuple[str, str]
     columns: tuple[str, ...] = ()
     when: str | None = None
+    before: bool = False
     instead: bool = False
     old_table: str | None = None
     new_table: str | None = None

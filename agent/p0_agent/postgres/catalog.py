@@ -118,6 +118,7 @@ def _trigger(row: Row) -> Trigger:
         function=(row["function_schema"], row["function_name"]),
         columns=tuple(row["columns"]),
         when=row["when"],
+        before=row["before"],
         instead=row["instead"],
         old_table=row["old_table"],
         new_table=row["new_table"],

@@ -244,6 +244,9 @@ def _request(
             ] = None
     for part in shown:
         _warn_of_definers(part, warnings)
+        for name in part.beneath.cascades_away:
+            message = f"what the foreign key {name} does is not known: it is of a table that p0 does not manage"
+            warnings[ReadingWarning(code=REACH_UNKNOWN, message=message)] = None
     reached: dict[ReachedObject, None] = {}
     for part in shown:
         reached.update(dict.fromkeys(part.beneath.objects))

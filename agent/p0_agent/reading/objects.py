@@ -28,15 +28,20 @@ from p0_agent.reading.tree import FIRST_OWN_OID, Tree
 MAX_ROUNDS: Final = 16
 """Of functions that name functions that name functions."""
 
-_WRITES: Final = 1 | 4 | 8 | 16
+_DELETES: Final = 8
+_WRITES: Final = 1 | 4 | _DELETES | 16
+_EVENTS: Final = {"delete": re.compile(r"delete|merge"), "update": re.compile(r"update|merge")}
+"""What foreign keys act on, by the words that bring it about."""
 _COMPILED: Final = frozenset({"c", "internal"})
 _WORD: Final = re.compile(r"\w+")
 
 
 class Definition(msgspec.Struct, frozen=True, kw_only=True):
-    """`relation` is what a view, rule, trigger, policy or expression belongs to. `expression` is the kind of a default,
-    check or index that is no object of its own. `for_reader`: a policy that names the agent's own reader. `in_force` is
-    false of a policy that does not bind whoever asks, and so stands in no tree."""
+    """`relation` is what a view, rule, trigger, policy or expression belongs to, and whose rows a foreign key changes
+    along with those that they refer to (`cascade`). `expression` is the kind of a default, check or index that is no
+    object of its own. `for_reader`: a policy that names the agent's own reader. `in_force` is false of a policy that
+    does not bind whoever asks, and so stands in no tree; `covered` of a foreign key of a table that is not in the
+    schemas of the catalog."""
 
     kind: str
     oid: int
@@ -46,6 +51,7 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
     language: str | None
     for_reader: bool
     in_force: bool = True
+    covered: bool = True
 
 
 class Beneath(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -64,8 +70,17 @@ class Beneath(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def runs_unseen(self) -> bool:
-        """Whether there are functions whose doings no tree shows. (Compiled ones that only compute do nothing.)"""
-        return any(each.kind == "function" and not _only_computes(each) for each in self.definitions)
+        """Whether there are functions whose doings no tree shows, or foreign keys that change other tables. (Compiled
+        functions that only compute do nothing.)"""
+        return any(
+            each.kind == "cascade" or (each.kind == "function" and not _only_computes(each))
+            for each in self.definitions
+        )
+
+    @property
+    def cascades_away(self) -> tuple[str, ...]:
+        """Foreign keys that change tables of which the catalog knows nothing."""
+        return tuple(each.name for each in self.definitions if each.kind == "cascade" and not each.covered)
 
     def mentions(self, name: str) -> bool:
         """Whether a text that no tree shows has this name in it."""
@@ -77,7 +92,8 @@ class Beneath(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return "\n".join(
             each.definition.lower()
             for each in self.definitions
-            if not (each.kind in ("view", "policy", "rule") and each.relation in self.shown and each.in_force)
+            if each.kind != "cascade"
+            and not (each.kind in ("view", "policy", "rule") and each.relation in self.shown and each.in_force)
         )
 
     @cached_property
@@ -104,25 +120,38 @@ async def beneath(
     if not (text or relation_names or _has_depth(tree, names)):
         return Beneath()
     routine_names = set(routines) | _routines(catalog).mentioned(text)
+    events: set[str] = set()
     for _ in range(MAX_ROUNDS):
-        found = await _query(connection, catalog, tree, sorted(relation_names), sorted(routine_names))
+        found = await _query(connection, catalog, tree, sorted(relation_names), sorted(routine_names), events)
         bodies = "\n".join(each.definition for each in found if each.kind == "function" and not _compiled(each))
         more_relations = _relations(catalog).mentioned(bodies) - relation_names
         more_routines = _routines(catalog).mentioned(bodies) - routine_names
-        if not more_relations and not more_routines:
+        more_events = {event for event, words in _EVENTS.items() if words.search(bodies.lower())} - events
+        if not more_relations and not more_routines and not more_events:
             return _checked(Beneath(definitions=found, shown=tree.relations))
         relation_names |= more_relations
         routine_names |= more_routines
+        events |= more_events
     raise AgentError("functions in functions are nested too deeply", code="too_complex")
 
 
 async def _query(
-    connection: Connection, catalog: Catalog, tree: Tree, relation_names: list[str], routine_names: list[str]
+    connection: Connection,
+    catalog: Catalog,
+    tree: Tree,
+    relation_names: list[str],
+    routine_names: list[str],
+    events: Iterable[str],
 ) -> tuple[Definition, ...]:
+    updated = sorted({(each.relation, column) for each in tree.mentions for column in each.updated})
     wanted = {
         "schemas": list(catalog.schemas),
         "relations": sorted(each for each in tree.relations if each >= FIRST_OWN_OID),
         "written": sorted({each.relation for each in tree.mentions if each.required & _WRITES}),
+        "deleted": sorted({each.relation for each in tree.mentions if each.required & _DELETES}),
+        "updated": [relation for relation, _ in updated],
+        "updated_columns": [column for _, column in updated],
+        "events": sorted(events),
         "functions": sorted(each for each in tree.functions if each >= FIRST_OWN_OID),
         "operators": sorted(each for each in tree.operators if each >= FIRST_OWN_OID),
         "types": sorted(each for each in tree.types if each >= FIRST_OWN_OID),

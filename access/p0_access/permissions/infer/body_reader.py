@@ -134,6 +134,16 @@ def rule(context: Context, relation: Relation, name: str, node: Node, place: int
     return _body(context, label, key, place, read, path=DEFAULT_SEARCH_PATH, as_owner=True)
 
 
+def owners(context: Context, name: str, run: Callable[[Context], None]) -> Body:
+    """What `run` charges when an owner runs it, named `name` after all that it depends on."""
+
+    def read(inner: Context) -> Body:
+        run(inner)
+        return Body(inner)
+
+    return _body(context, name, (name, *context.session_path), -1, read, path=DEFAULT_SEARCH_PATH)
+
+
 def expression(context: Context, text: str, relation: Relation | None, place: int, *, value: str | None = None) -> Body:
     """A stored expression over a relation's columns, VALUE of a domain over the type `value`, or NEW and OLD of a
     trigger."""

@@ -1,4 +1,4 @@
-"""What writing to a table runs besides the statement: defaults, checks, generated columns.
+"""What writing to a table runs besides the statement: defaults, checks, generated columns, triggers, foreign keys.
 
 PostgreSQL runs these as whoever writes, so the functions in them, and the sequences that defaults draw from, are the
 caller's to pay. (Identity columns draw from their sequence without asking.)
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from p0_access.permissions.catalog import Column, Relation, Type
-from p0_access.permissions.infer import bodies, names, rules, triggers
+from p0_access.permissions.infer import bodies, cascades, names, rules, triggers
 from p0_access.permissions.infer.charges import Reason
 from p0_access.permissions.infer.context import Context, refuse_unreadable
 from p0_access.permissions.infer.types import canonical
@@ -41,9 +41,24 @@ def charge_defaults(context: Context, relation: Relation, given: set[str], place
 
 
 def charge_update(context: Context, relation: Relation, written: set[str], defaulted: set[str], place: int) -> None:
-    """A changed row; `defaulted` are the columns set to their default."""
+    """A changed row, and what foreign keys change along with it."""
+    charge_changed_row(context, relation, written, defaulted, place)
+    cascades.charge(context, relation, "update", frozenset(written), place)
+
+
+def charge_changed_row(
+    context: Context,
+    relation: Relation,
+    written: set[str],
+    defaulted: set[str],
+    place: int,
+    *,
+    timing: triggers.Timing | None = None,
+) -> None:
+    """A changed row by itself; `defaulted` are the columns set to their default. `timing` tells which triggers count,
+    if not all."""
     context.spend(len(written) + (len(relation.columns) >> 2), place)
-    triggers.charge(context, relation, "update", frozenset(written), place)
+    triggers.charge(context, relation, "update", frozenset(written), place, timing=timing)
     changed = [column for column in relation.columns if column.name in written]
     for column in changed:
         if column.name in defaulted:
@@ -93,7 +108,9 @@ def _charge_domain(context: Context, column: Column, place: int) -> None:
 
 
 def charge_delete(context: Context, relation: Relation, place: int) -> None:
+    """A deleted row, and what foreign keys delete or change along with it."""
     triggers.charge(context, relation, "delete", frozenset(), place)
+    cascades.charge(context, relation, "delete", frozenset(), place)
 
 
 def _domain(context: Context, column: Column) -> Type | None:

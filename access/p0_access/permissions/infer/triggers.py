@@ -7,20 +7,34 @@ inherited table the triggers of what is beneath it may fire too.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 from p0_access.permissions.builtin import SCHEMAS
-from p0_access.permissions.catalog import Relation, Trigger
+from p0_access.permissions.catalog import Function, Relation, Trigger
 from p0_access.permissions.infer import bodies
 from p0_access.permissions.infer.context import Context, Fired, RefusedError
 
+Timing = Literal["before", "after"]
 
-def charge(context: Context, relation: Relation, event: str, written: frozenset[str], place: int) -> None:
-    """What the triggers for `event` need; of UPDATE only those for the columns `written`."""
+
+def charge(
+    context: Context,
+    relation: Relation,
+    event: str,
+    written: frozenset[str],
+    place: int,
+    *,
+    timing: Timing | None = None,
+) -> None:
+    """What the triggers for `event` need; of UPDATE only those for the columns `written`, and only those of a `timing`
+    if one is given."""
     for table in (relation, *_beneath(context, relation, event)):
         if table.fires is None and table.triggers:
             raise RefusedError("trigger", f"{table.schema}.{table.name} has triggers that are not known", place)
         for trigger in table.fires or ():
-            if event in trigger.events and (event != "update" or _concerned(trigger, written)):
+            if timing is not None and trigger.before != (timing == "before"):
+                continue
+            if event in trigger.events and (event != "update" or concerned(trigger, written)):
                 _charge(context, table, trigger, event, place)
 
 
@@ -29,8 +43,16 @@ def has_instead(relation: Relation, event: str) -> bool:
     return any(trigger.instead and event in trigger.events for trigger in relation.fires or ())
 
 
-def _concerned(trigger: Trigger, written: frozenset[str]) -> bool:
+def concerned(trigger: Trigger, written: frozenset[str]) -> bool:
+    """Whether it fires on an UPDATE of these columns."""
     return not trigger.columns or bool(written.intersection(trigger.columns))
+
+
+def function(context: Context, trigger: Trigger) -> Function | None:
+    """What it calls, if that is in the catalog."""
+    return next(
+        (each for each in context.catalog.functions_named(*trigger.function) if each.returns == "trigger"), None
+    )
 
 
 def _charge(context: Context, table: Relation, trigger: Trigger, event: str, place: int) -> None:
@@ -40,7 +62,7 @@ def _charge(context: Context, table: Relation, trigger: Trigger, event: str, pla
     schema, name = trigger.function
     if schema in SCHEMAS:
         return
-    found = next((each for each in context.catalog.functions_named(schema, name) if each.returns == "trigger"), None)
+    found = function(context, trigger)
     if found is None:
         raise RefusedError(
             "trigger", f"the function {schema}.{name} of a trigger on {table.schema}.{table.name} is not known", place

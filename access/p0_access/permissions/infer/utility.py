@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from typing import Final
 
 from p0_access.permissions.builtin import SCHEMAS
 from p0_access.permissions.catalog import Relation
-from p0_access.permissions.infer import bodies, body_reader, functions, making, names, statements, triggers
+from p0_access.permissions.infer import bodies, foreign_keys, functions, making, names, statements, triggers
 from p0_access.permissions.infer.charges import Access, Charges, Reason
 from p0_access.permissions.infer.context import Context, RefusedError
 from p0_access.permissions.infer.scope import Level
@@ -17,7 +15,6 @@ from p0_access.permissions.parse import Node
 from p0_access.permissions.permission import relation
 
 _FALSE: Final = frozenset({"off", "false", "no", "0", "f", "n"})
-_REFERENCES: Final = re.compile(r'REFERENCES ((?:"(?:[^"]|"")+"|[^\s"(])+)\(')
 
 _LESS_IS_ENOUGH: Final = 16
 """Since this version, what allows a lock allows all weaker ones."""
@@ -67,7 +64,7 @@ def read_truncate(context: Context, node: Node) -> str:
         place = table.get("location", 0)
         found = names.relation(context, table, "truncate")
         cascade = node.get("behavior") == "DROP_CASCADE"
-        for one in _with_referencing(context, found) if cascade else (found,):
+        for one in foreign_keys.with_referencing(context, found) if cascade else (found,):
             if one.schema in SCHEMAS or one.kind not in ("table", "partitioned", "foreign"):
                 raise RefusedError("unsupported_statement", f"TRUNCATE of a {one.kind}", place)
             if node.get("restart_seqs") and _owns_sequences(one) and not names.made_here(context, one):
@@ -86,59 +83,6 @@ def read_truncate(context: Context, node: Node) -> str:
 def _owns_sequences(table: Relation) -> bool:
     """Whether a sequence belongs to one of its columns, as far as the catalog tells."""
     return bool(table.serials) or any(each.identity for each in table.columns)
-
-
-def _with_referencing(context: Context, found: Relation) -> Iterator[Relation]:
-    """A table and all that foreign keys lead to it from, however far (heap_truncate_find_FKs). The keys of partitions
-    are known by those of what they are partitions of, and the other way round."""
-    yield found
-    seen = {(found.schema, found.name)}
-    queue = [found]
-    while queue:
-        current = queue.pop()
-        for family in (current, *_family(context, current)):
-            for other in _references(context).get((family.schema, family.name), ()):
-                if (other.schema, other.name) not in seen:
-                    seen.add((other.schema, other.name))
-                    queue.append(other)
-                    yield other
-
-
-def _family(context: Context, table: Relation) -> Iterator[Relation]:
-    """What a table is a partition or child of, and its own partitions and children, however far."""
-    yield from _ancestors(context, table)
-    yield from _descendants(context, table)
-
-
-def _ancestors(context: Context, table: Relation) -> Iterator[Relation]:
-    for parent in table.inherits:
-        known = context.catalog.relation(*parent)
-        if known is not None:
-            yield known
-            yield from _ancestors(context, known)
-
-
-def _descendants(context: Context, table: Relation) -> Iterator[Relation]:
-    for child in bodies.children(context, table):
-        yield child
-        yield from _descendants(context, child)
-
-
-def _references(context: Context) -> dict[tuple[str, str], list[Relation]]:
-    """By (schema, name) of a table, those with a foreign key to it; worked out once for a catalog."""
-
-    def read() -> dict[tuple[str, str], list[Relation]]:
-        by_target: dict[tuple[str, str], list[Relation]] = {}
-        for each in context.catalog.relations:
-            for constraint in each.constraints:
-                found = _REFERENCES.search(constraint.definition) if constraint.kind == "foreign" else None
-                parts = names.qualified(found.group(1)) if found else None
-                if parts is not None:
-                    schema = parts[-2] if len(parts) > 1 else each.schema
-                    by_target.setdefault((schema, parts[-1]), []).append(each)
-        return by_target
-
-    return body_reader.remembered(context, "references", read)
 
 
 def read_lock(context: Context, node: Node) -> str:

@@ -1,4 +1,4 @@
--- Enabled triggers that somebody made. tgtype's bits: 4 insert, 8 delete, 16 update, 32 truncate, 64 instead of. The
+-- Enabled triggers that somebody made. tgtype's bits: 2 before, 4 insert, 8 delete, 16 update, 32 truncate, 64 instead of. The
 -- condition is printed only as part of the whole definition.
 SELECT t.tgrelid::bigint AS relation, t.tgname::text AS name,
        pg_catalog.array_remove(ARRAY[
@@ -10,7 +10,7 @@ SELECT t.tgrelid::bigint AS relation, t.tgname::text AS name,
              ORDER BY a.attnum) AS columns,
        CASE WHEN t.tgqual IS NOT NULL THEN
          substring(pg_catalog.pg_get_triggerdef(t.oid) FROM ' WHEN (\(.*\)) EXECUTE FUNCTION ') END AS when,
-       t.tgtype & 64 <> 0 AS instead, t.tgoldtable::text AS old_table, t.tgnewtable::text AS new_table
+       t.tgtype & 2 <> 0 AS before, t.tgtype & 64 <> 0 AS instead, t.tgoldtable::text AS old_table, t.tgnewtable::text AS new_table
 FROM pg_catalog.pg_trigger t
 JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

@@ -1,13 +1,44 @@
 -- What a statement runs besides what its tree shows: views, rules, triggers, policies, functions and domains, each with
 -- its definition, by what PostgreSQL knows to depend on what. Bodies that are text until they run depend on nothing: the
--- names in them are looked for by the caller and come back here. Also the expressions that writing to a table computes.
-WITH RECURSIVE written (oid) AS (
+-- names in them are looked for by the caller and come back here. Also the expressions that writing to a table computes,
+-- and the foreign keys that act on what refers to the rows.
+WITH RECURSIVE named (oid) AS (
+  SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  WHERE n.nspname = ANY(%(schemas)s::text[]) AND c.relname = ANY(%(relation_names)s::text[])
+    AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+), changed (oid, event, columns, key) AS (  -- columns of an update, NULL for any; key: the foreign key that does it
+  (
+    SELECT unnest(%(deleted)s::bigint[]::oid[]), 'delete', NULL::int2[], 0::oid
+    UNION
+    SELECT u.oid, 'update', pg_catalog.array_agg(u.number), 0
+    FROM unnest(%(updated)s::bigint[]::oid[], %(updated_columns)s::int2[]) AS u (oid, number) GROUP BY u.oid
+    UNION
+    SELECT named.oid, event, NULL, 0 FROM named CROSS JOIN unnest(%(events)s::text[]) AS event
+  )
+  UNION
+  SELECT step.* FROM changed c CROSS JOIN LATERAL (
+    SELECT i.inhrelid, c.event, (
+      SELECT pg_catalog.array_agg(own.attnum ORDER BY own.attnum) FROM pg_catalog.pg_attribute a
+      JOIN pg_catalog.pg_attribute own ON own.attrelid = i.inhrelid AND own.attname = a.attname
+      WHERE a.attrelid = c.oid AND a.attnum = ANY(c.columns)), 0::oid
+    FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid
+    UNION ALL
+    SELECT k.conrelid, CASE action WHEN 'c' THEN c.event ELSE 'update' END,
+           CASE WHEN c.event = 'update' OR action <> 'c' THEN k.conkey END, k.oid
+    FROM pg_catalog.pg_trigger t  -- which finds keys by what they refer to
+    JOIN pg_catalog.pg_constraint k ON k.oid = t.tgconstraint AND k.contype = 'f' AND k.confrelid = t.tgrelid
+    CROSS JOIN LATERAL (SELECT CASE c.event WHEN 'delete' THEN k.confdeltype ELSE k.confupdtype END) AS does (action)
+    WHERE t.tgrelid = c.oid AND t.tgisinternal AND action IN ('c', 'n', 'd') AND (
+      c.columns IS NULL OR c.columns && k.confkey
+      OR EXISTS (SELECT FROM pg_catalog.pg_trigger own  -- BEFORE UPDATE FOR EACH ROW, which may change other columns
+                 WHERE own.tgrelid = c.oid AND NOT own.tgisinternal AND own.tgtype & 19 = 19)
+      OR EXISTS (SELECT FROM pg_catalog.pg_attribute g WHERE g.attrelid = c.oid AND g.attgenerated <> ''))
+  ) AS step
+), written (oid) AS (
   (
     SELECT unnest(%(written)s::bigint[]::oid[])
-    UNION
-    SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = ANY(%(schemas)s::text[]) AND c.relname = ANY(%(relation_names)s::text[])
-      AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    UNION SELECT oid FROM named
+    UNION SELECT oid FROM changed
   )
   UNION  -- partitions and children fire triggers of their own
   SELECT i.inhrelid FROM written w JOIN pg_catalog.pg_inherits i ON i.inhparent = w.oid
@@ -92,6 +123,11 @@ WITH RECURSIVE written (oid) AS (
   FROM written r
   JOIN pg_catalog.pg_trigger t ON t.tgrelid = r.oid AND NOT t.tgisinternal AND t.tgparentid = 0  -- no partition's copy
   UNION ALL
+  SELECT DISTINCT 'cascade', k.oid, k.conrelid, k.conrelid::regclass || ' ' || k.conname,
+         pg_catalog.concat_ws(' ', pg_catalog.pg_get_userbyid(c.relowner), pg_catalog.pg_get_constraintdef(k.oid)), NULL::name
+  FROM changed r JOIN pg_catalog.pg_constraint k ON k.oid = r.key
+  JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
+  UNION ALL
   SELECT 'policy', p.oid, p.polrelid, p.polrelid::regclass || ' ' || p.polname,
          pg_catalog.concat_ws(
            ' ', p.polcmd, p.polpermissive, p.polroles, 'using', pg_catalog.pg_get_expr(p.polqual, p.polrelid),
@@ -131,6 +167,9 @@ SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
   'kind', o.kind, 'oid', o.oid::bigint, 'relation', o.relation::bigint, 'name', o.name, 'definition', o.definition,
   'language', o.language,
   'in_force', o.kind <> 'policy' OR pg_catalog.row_security_active(o.relation),
+  'covered', o.kind <> 'cascade' OR EXISTS (
+    SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.oid = o.relation AND n.nspname = ANY(%(schemas)s::text[])),
   'for_reader', o.kind = 'policy' AND EXISTS (
     SELECT FROM pg_catalog.pg_policy p JOIN pg_catalog.pg_roles u ON u.oid = ANY(p.polroles)
     WHERE p.oid = o.oid AND u.rolname = session_user)
