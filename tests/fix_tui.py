@@ -24,6 +24,7 @@ from textual.widgets._toast import Toast
 from p0_access.encoding import sha256_b64u
 from p0_access.errors import P0Error
 from p0_access.messages.job import Progress
+from p0_access.messages.mandates import Allow, Delegation
 from p0_access.messages.records import Admission, AdmissionRules, Request, Subject, What
 from p0_access.messages.views import AgentView, DatabaseView, Event, Explained, Me, RequestSummary, RequestView, State
 from p0_access.permissions.catalog import Catalog, Column, Function, Relation
@@ -42,6 +43,7 @@ from p0_demo.identity_provider import User
 from p0_demo.stage import Stage
 from p0_launcher.access import Access
 from p0_launcher.emergencies import Afterwards, afterwards
+from p0_launcher.ending import Ending, ending
 from p0_launcher.errors import NotSignedInError, UnavailableError
 from p0_launcher.mandates import Allowance, Delegating
 from p0_launcher.profile import load as load_profile
@@ -104,6 +106,31 @@ CATALOG = Catalog(
 )
 
 
+def _mandate(rid: str, mandate: Allowance | Delegating) -> Allow | Delegation:
+    common: dict[str, Any] = {
+        "aud": f"p0-agent:{AGENT.public.thumbprint}",
+        "idh": "i" * 43,
+        "fresh": None,
+        "iat": NOW,
+        "nbf": NOW,
+        "exp": NOW + mandate.lifetime,
+        "jti": "j" * 22,
+        "rid": rid,
+        "comment": mandate.comment,
+    }
+    if isinstance(mandate, Delegating):
+        return Delegation(**common, to=mandate.person, groups=mandate.groups)
+    return Allow(
+        **common,
+        subject=mandate.person,
+        database=mandate.database,
+        permissions=mandate.permissions,
+        kinds=mandate.kinds,
+        uses=mandate.uses,
+        ttl=mandate.ttl,
+    )
+
+
 class World:
     """Satisfies `p0_tui.backend.Backend` for one person, `me`. Other methods are what happens around them."""
 
@@ -129,7 +156,7 @@ class World:
         self.looked_at: list[tuple[str, str, str]] = []
         self.mandated: list[Allowance | Delegating] = []
         self.standing: dict[str, RequestView] = {}
-        self.revoked: list[str] = []
+        self.revoked: list[tuple[str, str]] = []
         self.psql_program: tuple[str, ...] = ("psql",)
         self._seq = 0
         self._listeners: set[asyncio.Queue[Event | None]] = set()
@@ -253,19 +280,25 @@ class World:
             view,
             rid=rid,
             kind=kind,
+            request=jws.sign(_mandate(rid, mandate), PERSON),
+            admission=None,
             summary=f"{words} {mandate.person}",
             state=State.ACTIVE,
             not_after=NOW + mandate.lifetime,
         )
         return [self.standing[rid]]
 
-    async def revoke(self, rid: str) -> RequestView:
+    async def ending(self, rid: str) -> Ending:
         self._reachable()
-        self.revoked.append(rid)
-        if rid in self.views:
-            return self.move(rid, State.ENDED, "ended", who=self.subject, end_cause="revoked")
-        ended = msgspec.structs.replace(self.standing[rid], state=State.ENDED, end_cause="revoked")
-        self.standing[rid] = ended
+        return ending(self.views.get(rid) or self.standing[rid], pins={AGENT.public.thumbprint})
+
+    async def revoke(self, what: Ending) -> RequestView:
+        self._reachable()
+        self.revoked.append((what.rid, what.rh))
+        if what.rid in self.views:
+            return self.move(what.rid, State.ENDED, "ended", who=self.subject, end_cause="revoked")
+        ended = msgspec.structs.replace(self.standing[what.rid], state=State.ENDED, end_cause="revoked")
+        self.standing[what.rid] = ended
         return ended
 
     async def extend(self, rid: str, *, ttl: int, reason: str) -> RequestView:

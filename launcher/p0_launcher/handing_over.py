@@ -7,30 +7,24 @@ of no use without the session key; it is written for its owner alone all the sam
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
 from pathlib import Path
 from typing import Literal
 
 from p0_access.encoding import encode
 from p0_access.messages.job import HandedOver
 from p0_access.messages.views import RequestView
-from p0_launcher.access import pinned_key
+from p0_launcher.ending import Ending
 from p0_launcher.errors import UsageError
-from p0_launcher.review import Review, named
+from p0_launcher.review import Review
 from p0_launcher.session import Session
 
 
 async def end(
-    session: Session,
-    view: RequestView,
-    act: Literal["cancel", "relinquish", "revoke"],
-    *,
-    pins: Collection[str],
-    comment: str,
+    session: Session, view: RequestView, what: Ending, act: Literal["cancel", "relinquish", "revoke"], *, comment: str
 ) -> HandedOver:
-    pinned_key(view.agent, pins)
+    """Of what is in `view`, as it was read."""
     signer = await session.signer()
-    signed = signer.sign_end(agent=view.agent.thumbprint, rh=named(view), act=act, comment=comment)
+    signed = signer.sign_end(agent=what.agent, rh=what.rh, act=act, comment=comment)
     return HandedOver(kind="end", request=view.request, act=signed)
 
 

@@ -1,7 +1,7 @@
-"""Allowances and delegations: whom they name, what they say in words, and how they are signed and handed in.
+"""Allowances and delegations: whom they name, and how they are signed and handed in.
 
-What is signed has been shown to the person before, in the words of `allowance_lines` or `delegation_lines`; this asks
-nobody. A delegation is signed for each agent that the profile trusts.
+What is signed has been shown to the person before, in the words of `restating`; this asks nobody. A delegation is
+signed for each agent that the profile trusts.
 """
 
 from __future__ import annotations
@@ -17,14 +17,11 @@ from p0_access.messages.mandates import Named
 from p0_access.messages.views import RequestView
 from p0_access.permissions.permission import Permission
 from p0_access.proof import jws
-from p0_access.routing.durations import spell_duration
 from p0_launcher.acts import new_mandate_rid
 from p0_launcher.api import MAX_WAIT
 from p0_launcher.connection import Connection
 from p0_launcher.errors import StepUpRequiredError, UsageError
-from p0_launcher.render import clock, permission_lines
 from p0_launcher.stepping_up import handed_in, lacks_sign_in
-from p0_launcher.text import line
 
 Kind = Literal["statement", "grant"]
 KINDS: Final[tuple[Kind, ...]] = ("statement", "grant")
@@ -61,24 +58,6 @@ def named(user: str, *, own_issuer: str) -> Named:
     if "@" in user:
         return Named(iss=own_issuer, sub=None, email=user)
     return Named(iss=own_issuer, sub=user, email=None)
-
-
-def allowance_lines(allowance: Allowance, *, now: float) -> list[str]:
-    times = "one request" if allowance.uses == 1 else f"{allowance.uses} requests"
-    where = f"on {line(allowance.database, 60)}, by {' or '.join(allowance.kinds)},"
-    until, longest = clock(int(now) + allowance.lifetime), spell_duration(allowance.ttl)
-    return [
-        f"You approve {times} of {_who(allowance.person)} {where}",
-        f"until {until}, each for at most {longest}, for any statement within",
-        *permission_lines(allowance.permissions),
-    ]
-
-
-def delegation_lines(delegating: Delegating, *, now: float) -> list[str]:
-    groups = delegating.groups
-    narrowed = "in all that you may approve" if groups is None else f"as one of {line(', '.join(groups), 80)}"
-    until = clock(int(now) + delegating.lifetime)
-    return [f"{_who(delegating.person)} may approve in your place, {narrowed}, until {until}."]
 
 
 async def allow(connection: Connection, allowance: Allowance) -> RequestView:
@@ -147,7 +126,3 @@ async def _handed_in(connection: Connection, sign: Callable[[], Awaitable[Signed
         return await sign() if refused else first
 
     return await handed_in(send, first, connection.session.step_up, anew=anew)
-
-
-def _who(person: Named) -> str:
-    return f"{line(str(person), 80)} ({line(person.iss, 80)})"

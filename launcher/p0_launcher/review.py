@@ -15,9 +15,8 @@ from typing import Final, Literal
 import msgspec
 
 from p0_access.messages.identity import SignedAct
-from p0_access.messages.mandates import Allow, Delegation
 from p0_access.messages.records import Admission, Approval, Request
-from p0_access.messages.views import RequestKind, RequestView, State
+from p0_access.messages.views import RequestView, State
 from p0_access.permissions.permission import Permission
 from p0_access.proof import jws
 from p0_access.routing.decision import Denied, NeedsApproval, StepUp
@@ -27,13 +26,6 @@ from p0_launcher.api import Api
 from p0_launcher.errors import UnverifiedError, UsageError
 from p0_launcher.session import Session, own_claims
 from p0_launcher.stepping_up import ANY, handed_in
-
-_SIGNED: Final[dict[RequestKind, type[Request | Allow | Delegation]]] = {
-    "request": Request,
-    "allow": Allow,
-    "delegation": Delegation,
-}
-
 
 PROMPT_SECONDS: Final = 2
 """In which an agent that is there has usually answered to a decision."""
@@ -100,13 +92,6 @@ def as_signed(view: RequestView, admission: Admission) -> RequestView:
         hint=None,
         struck=(),
     )
-
-
-def named(view: RequestView) -> str:
-    """The hash of what stands under this id, for an act on it; `UnverifiedError` if that is something else."""
-    if jws.unverified_record(view.request, _SIGNED[view.kind]).rid != view.rid:
-        raise UnverifiedError("the server shows something else under this name", code="request_mismatch")
-    return jws.record_hash(view.request)
 
 
 def review(view: RequestView, *, pins: Collection[str], now: int) -> Review:

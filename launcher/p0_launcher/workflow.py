@@ -21,10 +21,11 @@ from p0_access.proof import jws
 from p0_launcher.access import Access, open_credential, pinned_key, reuse_key
 from p0_launcher.acts import COLLECT_LIFETIME
 from p0_launcher.api import MAX_WAIT, Api
+from p0_launcher.ending import Ending, ending
 from p0_launcher.errors import UnavailableError, UnverifiedError, UsageError
 from p0_launcher.outcome import ended_badly, still_waiting
 from p0_launcher.progress import Changed, OnProgress, Retrying, Reused, silent
-from p0_launcher.review import admitted, named
+from p0_launcher.review import admitted
 from p0_launcher.session import Session
 from p0_launcher.stepping_up import ANY, lacks_sign_in
 from p0_launcher.submission import Submission, pauses
@@ -214,22 +215,27 @@ class Workflow:
         """Ends one's own access early, or takes back a request that is not decided; its credential is forgotten."""
         view = await self._api.request(rid)
         using = view.state in {State.PROVISIONING, State.ACTIVE}
-        ended = await self._end(view, "relinquish" if using else "cancel", comment)
+        ended = await self._end(self._not_over(view), "relinquish" if using else "cancel", comment)
         await self._wallet.forget(rid)
         return ended
 
-    async def revoke(self, rid: str, *, comment: str = "") -> RequestView:
-        """Ends somebody's access or request, as one who may."""
-        return await self._end(await self._api.request(rid), "revoke", comment)
+    async def ending(self, rid: str) -> Ending:
+        """What stands under `rid`, verified: for who is about to end it."""
+        return self._not_over(await self._api.request(rid))
 
-    async def _end(
-        self, view: RequestView, act: Literal["cancel", "relinquish", "revoke"], comment: str
-    ) -> RequestView:
+    async def revoke(self, what: Ending, *, comment: str = "") -> RequestView:
+        """Ends somebody's access or request, or a mandate of one's own, as it was read."""
+        return await self._end(what, "revoke", comment)
+
+    def _not_over(self, view: RequestView) -> Ending:
         if view.state.final:
             raise UsageError(f"{view.rid} is over already: {view.end_cause or view.state}", code="already_ended")
+        return ending(view, pins=self._pins)
+
+    async def _end(self, what: Ending, act: Literal["cancel", "relinquish", "revoke"], comment: str) -> RequestView:
         signer = await self._session.signer()
-        signed = signer.sign_end(agent=view.agent.thumbprint, rh=named(view), act=act, comment=comment)
-        return await self._api.end(view.rid, signed, wait=END_SECONDS)
+        signed = signer.sign_end(agent=what.agent, rh=what.rh, act=act, comment=comment)
+        return await self._api.end(what.rid, signed, wait=END_SECONDS)
 
     async def needs(self, intent: Intent) -> Needs:
         """The permissions that the SQL of `intent` needs, to ask for those, for any statement over them."""

@@ -1,7 +1,8 @@
 """What the screens need of a signed-in profile: one Protocol, so that they run over the launcher or over a script.
 
 `p0_tui.launcher_backend` satisfies it with the launcher. Every method may raise `P0Error`: its code, message and hint
-are what a person is shown. What comes back is untrusted text (`p0_tui.safe`); only `Review` and `Access` are proven.
+are what a person is shown. What comes back is untrusted text (`p0_tui.safe`); only `Review`, `Afterwards`, `Ending` and
+`Access` are proven.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from p0_tui.narrowing import Narrowed
 if TYPE_CHECKING:  # they bring httpx and cryptography, which are loaded after the first paint
     from p0_launcher.access import Access
     from p0_launcher.emergencies import Afterwards
+    from p0_launcher.ending import Ending
     from p0_launcher.mandates import Allowance, Delegating
     from p0_launcher.psql.handover import Launch
     from p0_launcher.review import Review
@@ -85,8 +87,11 @@ class Backend(Protocol):
     async def sign_mandate(self, mandate: Allowance | Delegating) -> Sequence[RequestView]:
         """Signs it for every agent that it concerns, and hands it in."""
 
-    async def revoke(self, rid: str) -> RequestView:
-        """Signs that somebody's access, or an allowance or delegation of one's own, ends now."""
+    async def ending(self, rid: str) -> Ending:
+        """What one's word would end: somebody's access, or a mandate of one's own, verified."""
+
+    async def revoke(self, what: Ending) -> RequestView:
+        """Signs that it ends now."""
 
     async def extend(self, rid: str, *, ttl: int, reason: str) -> RequestView:
         """Asks that one's open access may last `ttl` seconds from its start, and waits for the decision."""

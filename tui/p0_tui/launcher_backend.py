@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from p0_launcher.access import Access
     from p0_launcher.connection import Connection
     from p0_launcher.emergencies import Afterwards
+    from p0_launcher.ending import Ending
     from p0_launcher.mandates import Allowance, Delegating
     from p0_launcher.profile import Profile
     from p0_launcher.psql.handover import Launch
@@ -147,8 +148,11 @@ class LauncherBackend:
             return [await self._browser.during(allow(connection, mandate))]
         return await self._browser.during(delegate(connection, mandate))
 
-    async def revoke(self, rid: str) -> RequestView:
-        return await (await self._connected()).workflow.revoke(rid)
+    async def ending(self, rid: str) -> Ending:
+        return await (await self._connected()).workflow.ending(rid)
+
+    async def revoke(self, what: Ending) -> RequestView:
+        return await (await self._connected()).workflow.revoke(what)
 
     async def extend(self, rid: str, *, ttl: int, reason: str) -> RequestView:
         workflow = (await self._connected()).workflow

@@ -77,7 +77,7 @@ def allow(
     asked = _kinds(kinds)
 
     async def main() -> RequestView | None:
-        from p0_launcher import mandates
+        from p0_launcher import mandates, restating
         from p0_launcher.connection import connect
 
         async with connect(profile(), show_url=show_sign_in) as connection:
@@ -92,7 +92,7 @@ def allow(
                 lifetime=lifetime,
                 comment=comment,
             )
-            note("\n".join(mandates.allowance_lines(allowance, now=time.time())))
+            note("\n".join(restating.allowance_lines(allowance, now=time.time())))
             return await mandates.allow(connection, allowance) if _confirmed(yes=yes) else None
 
     _finish([run(main())], json=json)
@@ -123,7 +123,7 @@ def delegate(
     narrowed = None if groups is None else tuple(part.strip() for part in groups.split(",") if part.strip())
 
     async def main() -> list[RequestView]:
-        from p0_launcher import mandates
+        from p0_launcher import mandates, restating
         from p0_launcher.connection import connect
 
         async with connect(profile(), show_url=show_sign_in) as connection:
@@ -134,7 +134,7 @@ def delegate(
                 lifetime=lifetime,
                 comment=comment,
             )
-            note("\n".join(mandates.delegation_lines(delegating, now=time.time())))
+            note("\n".join(restating.delegation_lines(delegating, now=time.time())))
             return await mandates.delegate(connection, delegating) if _confirmed(yes=yes) else []
 
     _finish(run(main()), json=json)
@@ -148,11 +148,14 @@ def _other_ways(user: str | None, *, listing: bool, withdraw: str | None, kind: 
         raise UsageError("--list, --revoke and USER exclude each other", code="usage")
 
     async def main() -> tuple[RequestSummary, ...] | RequestView:
+        from p0_launcher import restating
         from p0_launcher.connection import connect
 
         async with connect(profile()) as connection:
             if withdraw is not None:
-                return await connection.workflow.revoke(withdraw)
+                what = await connection.workflow.ending(withdraw)
+                note("\n".join(restating.ending_lines(what)))
+                return await connection.workflow.revoke(what)
             return tuple(view for view in await connection.api.requests("mandates") if view.kind == kind)
 
     found = run(main())

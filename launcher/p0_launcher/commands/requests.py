@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from p0_access.messages.views import RequestView
     from p0_launcher.api import View
     from p0_launcher.connection import Connection
+    from p0_launcher.ending import Ending
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="A request's id.", autocompletion=request_ids)]
 Comment = Annotated[str, typer.Option(help="Why, for the record.")]
@@ -111,7 +112,9 @@ def revoke(rid: Id, *, comment: Comment = "", to_file: ToFile = None, json: Json
         from p0_launcher.connection import connect
 
         async with connect(profile()) as connection:
-            return await connection.workflow.revoke(rid, comment=comment)
+            what = await connection.workflow.ending(rid)
+            _tell(what)
+            return await connection.workflow.revoke(what, comment=comment)
 
     if to_file is not None:
         _end_to_file(rid, "revoke", to_file, comment=comment)
@@ -119,15 +122,25 @@ def revoke(rid: Id, *, comment: Comment = "", to_file: ToFile = None, json: Json
     _print_end(run(main()), json=json)
 
 
+def _tell(what: Ending) -> None:
+    """What ends, as it was signed: not what a list of the server's said."""
+    from p0_launcher.restating import ending_lines
+
+    note("\n".join(ending_lines(what)))
+
+
 def _end_to_file(rid: str, act: Literal["relinquish", "revoke"], path: Path, *, comment: str) -> None:
     async def main() -> None:
         from p0_launcher.connection import connect
+        from p0_launcher.ending import ending
         from p0_launcher.handing_over import end, write
 
         async with connect(profile()) as connection:
             view = await connection.api.request(rid)
-            pins = connection.profile.agents
-            write(path, await end(connection.session, view, act, pins=pins, comment=comment))
+            what = ending(view, pins=connection.profile.agents)
+            if act == "revoke":
+                _tell(what)
+            write(path, await end(connection.session, view, what, act, comment=comment))
 
     run(main())
     note(f"p0: signed, in {path}; on the agent's machine: p0 agent submit {path.name} --config FILE")

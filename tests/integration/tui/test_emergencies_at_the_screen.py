@@ -33,9 +33,10 @@ async def test_the_glass_is_broken_told_and_looked_at(stage: Stage, monkeypatch:
         await sam.press("ctrl+o", "3")
         await shows(sam, "✓ verified", "! an emergency: dba are told", "reason INC-11 orders are stuck")
         await sam.press("X")
-        await shows(sam, "End r-", "Its sessions end at once.")
+        await shows(sam, "You end r-", "on mydatabase, of dana@demo.example", "Its sessions end at once.")
         await sam.press("enter")
-        await shows(sam, "only who asked, or could approve, can end it")
+        await shows(sam, "is revoked.")
+        await shows(dana, "✓ ending by sam@demo.example")
         await sam.press("A", *"justified", "enter")
         await dana.press("ctrl+o", "2")
         await shows(dana, "▲ emergency, looked at by sam@demo.example")
@@ -62,7 +63,11 @@ async def test_what_is_allowed_in_advance_asks_nobody_until_it_is_withdrawn(stag
         await dana.press("ctrl+j", *"INC-12", "enter")
         await shows(dana, "✓ approved in advance", "● READY r-")
 
-        await pat.press("d", "enter")
+        await pat.press("d")
+        await shows(
+            pat, "You withdraw the allowance m-", "one request of dana@demo.example", "SELECT on enterprise.customers"
+        )
+        await pat.press("enter")
         await shows(pat, "is withdrawn", "for one request")
         await pat.press("escape")
         await until(pat, lambda: pat.app.screen is screen, "back")

@@ -17,9 +17,10 @@ from p0_access.proof import jws
 from p0_access.proof.keys import SigningKey
 from p0_access.proof.sealing import OpeningKey, seal
 from p0_launcher.catalogs import matching, verified_catalog
+from p0_launcher.ending import ending
 from p0_launcher.errors import exit_code_of
-from p0_launcher.handing_over import end
 from p0_launcher.render import request_lines
+from p0_launcher.restating import ending_lines
 from p0_launcher.review import Unanswered, admitted, as_signed, decide, review
 from p0_launcher.workflow import Intent
 
@@ -170,7 +171,7 @@ async def test_who_reviews_an_emergency_reads_what_was_signed(dana: Machine, pee
     assert caught.value.code == "admission_request"
 
 
-@pytest.mark.parametrize("act", ["give_back", "revoke"])
+@pytest.mark.parametrize("act", ["give_back", "ending"])
 async def test_nothing_else_is_ended_than_what_was_named(dana: Machine, peer: Peer, act: str) -> None:
     workflow = await dana.workflow()
     named = await workflow.submit(INTENT)
@@ -181,8 +182,45 @@ async def test_nothing_else_is_ended_than_what_was_named(dana: Machine, peer: Pe
         await getattr(workflow, act)(named.rid)
     assert (caught.value.code, len(peer.acts)) == ("request_mismatch", acts)
     with pytest.raises(P0Error) as caught:
-        await end(await dana.session(), peer.lies(named), "revoke", pins=dana.pins, comment="")
+        ending(peer.lies(named), pins=dana.pins)
     assert caught.value.code == "request_mismatch"
+
+
+ENDING_LIES: dict[str, tuple[Callable[[RequestView, Peer], RequestView], str]] = {
+    name: REVIEW_LIES[name] for name in ("other SQL", "another agent", "an admission of its own")
+} | {
+    "as an allowance": (lambda view, _: msgspec.structs.replace(view, kind="allow"), "record_type"),
+    "for another agent": (lambda view, _: with_request(view, aud="p0-agent:" + "x" * 43), "request_mismatch"),
+}
+
+
+@pytest.mark.parametrize("name", ENDING_LIES)
+async def test_what_is_not_proven_is_not_ended(dana: Machine, peer: Peer, name: str) -> None:
+    lie, code = ENDING_LIES[name]
+    view = await pending(dana, peer)
+    peer.lies = lambda view: lie(view, peer)
+    with pytest.raises(P0Error) as caught:
+        await (await dana.workflow()).ending(view.rid)
+    assert caught.value.code == code
+
+
+async def test_what_is_told_of_an_end_is_what_was_signed(dana: Machine, peer: Peer) -> None:
+    view = await pending(dana, peer)
+    lie = msgspec.structs.replace(
+        view,
+        database="another",
+        reason="nothing",
+        summary="delete from all_that_is",
+        ttl=1,
+        requestor=Subject(iss="https://id.example", sub="eve", email=None),
+    )
+    told = ending_lines(ending(view, pins=dana.pins))
+    assert ending_lines(ending(lie, pins=dana.pins)) == told
+    assert f"{view.rid} on {DATABASE}, of dana@corp.example" in told[0]
+    assert "  select 1" in told
+    unadmitted = ending_lines(ending(msgspec.structs.replace(lie, admission=None), pins=dana.pins))
+    assert "is not verified" in unadmitted[0]
+    assert "eve" not in "".join(unadmitted)
 
 
 @pytest.mark.parametrize("rid", ["r-\x1b]0;title\x07", "r-another\nrequest", "../../v1/me", ""])

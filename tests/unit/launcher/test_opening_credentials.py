@@ -17,7 +17,7 @@ from p0_access.proof.sealing import seal
 from p0_access.routing.decision import Approvers, NeedsApproval, Requirement, StepUp
 from p0_access.secret import Secret
 from p0_launcher.access import Access, open_credential, pinned_key, reuse_key
-from p0_launcher.review import as_signed, decide, named, review
+from p0_launcher.review import as_signed, decide, review
 from p0_launcher.wallet import Awaited, Held, Seen
 from p0_launcher.workflow import Intent
 
@@ -161,10 +161,6 @@ async def test_what_is_the_servers_word_alone_is_not_shown(dana: Machine, grace:
     shown = as_signed(lied, admission)
     assert shown == msgspec.structs.replace(view, requestor=admission.subject)
     assert (shown.login, shown.message, shown.hint, shown.struck) == (None, None, None, ())
-
-
-def test_an_act_is_on_what_stands_under_the_name(given: Given) -> None:
-    assert named(given.view) == jws.record_hash(given.view.request)
 
 
 @pytest.mark.parametrize("group", ["privacy", "another, which only the agent knows her to be in"])

@@ -6,6 +6,7 @@ from textual.pilot import Pilot
 
 from fix_tui import ISS, World, running, screen_text, shows, until
 from p0_access.permissions.permission import Kind, Permission, column, connect, relation, usage
+from p0_access.proof import jws
 from p0_launcher.grants import parse_grants
 from p0_launcher.mandates import Allowance, Delegating
 from p0_tui.screens.allow import AllowScreen
@@ -119,9 +120,15 @@ async def test_a_delegation_is_signed_listed_and_withdrawn(world: World) -> None
         assert isinstance(delegating, Delegating)
         assert (delegating.groups, delegating.lifetime) == (("privacy", "dba"), 8 * 3600)
         await pilot.press("d")
-        await shows(pilot, "Withdraw m-8f210001", "Enter signs that it ends now")
+        await shows(
+            pilot,
+            "You withdraw the delegation m-8f210001: sam@corp.example (https://id.example) may",
+            "in the place of who signed it, as one of privacy, dba, until",
+            "Enter signs that it ends now",
+        )
         await pilot.press("enter")
-        await until(pilot, lambda: world.revoked == ["m-8f210001"], "it is withdrawn")
+        signed = jws.record_hash(world.standing["m-8f210001"].request)
+        await until(pilot, lambda: world.revoked == [("m-8f210001", signed)], "it is withdrawn")
         await shows(pilot, "✗ revoked")
         await pilot.press("d")
         await shows(pilot, "It is over already.")

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from textual.pilot import Pilot
 
-from fix_tui import GROUPS, MARA, NOW, PERSON, World, running, screen_text, shows, until
+from fix_tui import DANA, GROUPS, MARA, NOW, PERSON, World, running, screen_text, shows, until
 from p0_access.messages.records import Request, What
 from p0_access.messages.views import RequestView, State
 from p0_access.proof import jws
@@ -15,6 +15,7 @@ from p0_tui.safe import safe, stacked
 from p0_tui.screens.confirm_typed import ConfirmTypedScreen
 from p0_tui.screens.work import WorkScreen
 from p0_tui.widgets.editor import Editor
+from p0_tui.widgets.prose import Prose
 from p0_tui.widgets.safe_input import SafeInput
 
 PHONES = "select phone from enterprise.customers"
@@ -141,11 +142,39 @@ async def test_an_emergency_is_ended_from_the_inbox_after_a_question(world: Worl
         await pilot.press("ctrl+o", "3")
         await shows(pilot, "✓ verified")
         await pilot.press("X")
-        await shows(pilot, f"End {view.rid} of mara@corp.example on mydatabase now", "Its sessions end at once.")
+        await shows(pilot, f"You end {view.rid} on mydatabase, of mara@corp.example", "Its sessions end at once.")
         await pilot.press("escape", "X", "enter")
         await shows(pilot, f"{view.rid} is revoked.")
-        assert world.revoked == [view.rid]
+        assert world.revoked == [(view.rid, jws.record_hash(view.request))]
         assert world.looked_at == []
+
+
+async def test_what_is_ended_is_told_as_it_was_signed_not_as_it_is_listed(world: World) -> None:
+    view = emergency(world)
+    world.views[view.rid] = msgspec.structs.replace(
+        world.views[view.rid], requestor=DANA, database="elsewhere", summary="select 1", reason="tidying up"
+    )
+    async with running(world) as pilot:
+        await pilot.press("ctrl+o", "4")
+        await shows(pilot, "elsewhere", "dana@corp.example")
+        await pilot.press("X")
+        await shows(pilot, f"You end {view.rid} on mydatabase, of mara@corp.example", "enterprise.customers")
+        question = str(pilot.app.screen.query(Prose).first().content)
+        assert not [word for word in ("elsewhere", "dana", "tidying") if word in question]
+
+
+async def test_what_does_not_verify_is_not_ended(world: World) -> None:
+    view = emergency(world)
+    request = jws.unverified_record(view.request, Request)
+    swapped = jws.sign(msgspec.structs.replace(request, what=What(statement=("select 1",))), PERSON)
+    world.views[view.rid] = msgspec.structs.replace(world.views[view.rid], request=swapped)
+    async with running(world) as pilot:
+        await pilot.press("ctrl+o", "4")
+        await shows(pilot, "mara@corp.example")
+        await pilot.press("X")
+        await shows(pilot, "the server shows another request than the agent admitted")
+        await pilot.press("enter")
+        assert world.revoked == []
 
 
 async def test_an_overdue_review_says_so(world: World) -> None:
@@ -179,7 +208,7 @@ async def test_what_others_wrote_is_shown_literally_and_visibly(world: World, on
         await pilot.press("A")
         await shows(pilot, f"reason given: {shown}")
         await pilot.press("escape", "X")
-        await shows(pilot, f"End {view.rid}")
+        await shows(pilot, f"You end {view.rid}")
         assert "\x1b" not in screen_text(pilot)
     async with running(on_call) as pilot:
         await drafted(pilot, reason=hostile)

@@ -43,7 +43,7 @@ class Mandating(Connected):
                 MandatesScreen(await self._backend.mandates(), self._clock)
             ):
                 if isinstance(wanted, RequestSummary):
-                    await self._withdraw(wanted)
+                    await self._revoke(wanted.rid)
                 else:
                     await self._sign(wanted)
         except P0Error as error:
@@ -59,7 +59,8 @@ class Mandating(Connected):
 
     async def _sign(self, kind: MandateKind) -> None:
         """Asked for, shown as it will be signed, and signed after a yes."""
-        from p0_launcher.mandates import Allowance, allowance_lines, delegation_lines
+        from p0_launcher.mandates import Allowance
+        from p0_launcher.restating import allowance_lines, delegation_lines
 
         mandate = await self._asked(kind)
         if mandate is None:
@@ -69,8 +70,7 @@ class Mandating(Connected):
             lines = allowance_lines(mandate, now=now)
         else:
             lines = delegation_lines(mandate, now=now)
-        question = stacked(safe(each, "bold" if number == 0 else "") for number, each in enumerate(lines))
-        if not await self.app.push_screen_wait(ConfirmScreen(question, "signs")):
+        if not await self.app.push_screen_wait(ConfirmScreen(_question(lines), "signs")):
             self.post_message(Tell(safe("Nothing was signed.")))
             return
         for view in await self._backend.sign_mandate(mandate):
@@ -95,28 +95,27 @@ class Mandating(Connected):
             raise TuiError("there is no database yet", code="no_database", hint="^O d chooses one")
         return await self.app.push_screen_wait(AllowScreen(database, own_issuer=me.subject.iss, suggested=permissions))
 
-    async def _withdraw(self, mandate: RequestSummary) -> None:
-        question = stacked((safe(f"Withdraw {mandate.rid}", "bold"), safe(mandate.summary)))
-        await self._revoke(mandate.rid, question)
-
     @on(EndWanted)
     @work(exclusive=True, group="end")
     async def _end(self, message: EndWanted) -> None:
         """Whoever may not is told so by the server or the agent: the rules name who may."""
-        item = message.request
-        who = item.requestor.email or item.requestor.sub
-        head = safe(f"End {item.rid} of {who} on {item.database} now", "bold")
-        question = stacked(
-            (head, safe(item.summary), safe("Its sessions end at once. It is recorded that you ended it."))
-        )
         try:
-            await self._revoke(item.rid, question)
+            await self._revoke(message.request.rid, "Its sessions end at once. It is recorded that you ended it.")
         except P0Error as error:
             self.post_message(Failed(error))
 
-    async def _revoke(self, rid: str, question: Content) -> None:
+    async def _revoke(self, rid: str, *causes: str) -> None:
+        """Asks by what was signed under `rid`, not by what a list says, and signs the end of that very record."""
+        from p0_launcher.restating import ending_lines
+
+        what = await self._backend.ending(rid)
+        question = _question((*ending_lines(what), *causes))
         if not await self.app.push_screen_wait(ConfirmScreen(question, "signs that it ends now")):
             return
-        view = await self._backend.revoke(rid)
+        view = await self._backend.revoke(what)
         self.post_message(Tell(safe(f"{view.rid} is {(view.end_cause or view.state.value).replace('_', ' ')}.")))
         self.post_message(ListsChanged())
+
+
+def _question(lines: Sequence[str]) -> Content:
+    return stacked(safe(each, "bold" if number == 0 else "") for number, each in enumerate(lines))
