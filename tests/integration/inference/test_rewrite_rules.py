@@ -42,6 +42,8 @@ REVOKE EXECUTE ON FUNCTION own FROM PUBLIC;
 CREATE TABLE asked (a int);
 INSERT INTO asked VALUES (1);
 CREATE RULE u AS ON UPDATE TO asked WHERE own(old.a) = 1 DO INSTEAD NOTHING;
+CREATE VIEW over_ruled AS SELECT a, b FROM ruled;
+CREATE VIEW over_logged WITH (security_invoker) AS SELECT b, a FROM logged;
 """
 
 
@@ -65,6 +67,8 @@ async def judge(postgres: EmbeddedPostgres) -> AsyncIterator[Judge]:
         "insert into ruled (a) select z from hidden",
         "with w as (insert into log values (9, 'z') returning a) insert into ruled (a) select a from w",
         "delete from logged where a in (select z from hidden)",
+        "insert into over_ruled (a) values (5)",
+        "delete from over_logged",
         "explain delete from logged",
         "explain (analyze) delete from logged where a in (select z from hidden)",
     ],
@@ -91,6 +95,10 @@ async def test_where_nothing_is_left_nothing_is_checked(statement: str, judge: J
         "insert into logged select a, b from base",
         "update logged set b = b where a = 1",
         "update asked set a = 2",
+        "update over_ruled set b = 'z'",
+        "delete from over_ruled where a = 2",
+        "insert into over_logged (a, b) values (1, 'x')",
+        "update over_logged set b = b where a = 1",
     ],
 )
 async def test_where_something_is_left_the_caller_pays_for_the_relation(statement: str, judge: Judge) -> None:

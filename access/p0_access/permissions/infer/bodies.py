@@ -7,6 +7,7 @@ were made, so they cost no USAGE on schemas; those in the text of a function are
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from p0_access.permissions.catalog import Function, Relation
@@ -109,6 +110,18 @@ def _reach_function(context: Context, function: Function, fired: Fired | None) -
         body = body_reader.function(context, function, -1, fired=fired)
     except RefusedError as error:
         context.warn("reach_unknown", f"what {label} does with its owner's rights is not known: {error}")
+        return
+    context.reached.update(dict.fromkeys(body.context.charges.collect()))
+    pass_on(context, body)
+
+
+def reach_owners(context: Context, name: str, what: str, run: Callable[[Context], None]) -> None:
+    """What `run` charges is an owner's to pay, and reached: `name` tells it from all else that owners run, `what` is
+    for people."""
+    try:
+        body = body_reader.owners(context, name, run)
+    except RefusedError as error:
+        context.warn("reach_unknown", f"what {what} does with its owner's rights is not known: {error}")
         return
     context.reached.update(dict.fromkeys(body.context.charges.collect()))
     pass_on(context, body)

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from p0_access.permissions.catalog import Relation
-from p0_access.permissions.infer import bodies, body_reader, foreign_keys, rules, stored, triggers
+from p0_access.permissions.infer import bodies, foreign_keys, rules, stored, triggers
 from p0_access.permissions.infer.charges import Reason
-from p0_access.permissions.infer.context import Context, RefusedError
+from p0_access.permissions.infer.context import Context
 from p0_access.permissions.infer.foreign_keys import Event
 from p0_access.permissions.permission import column
 from p0_access.permissions.permission import relation as on_relation
@@ -105,14 +105,9 @@ def _reach(context: Context, change: Change) -> None:
     table, event = change.table, change.event
     columns = " ".join((*sorted(change.columns), "default" if change.to_default else ""))
     label = f"foreign keys on {event} {table.schema}.{table.name} {columns}"
-    try:
-        body = body_reader.owners(context, label, lambda inner: _run(inner, change))
-    except RefusedError as error:
-        name = f"{table.schema}.{table.name}"
-        context.warn("reach_unknown", f"what a foreign key does to {name}, as its owner, is not known: {error}")
-        return
-    context.reached.update(dict.fromkeys(body.context.charges.collect()))
-    bodies.pass_on(context, body)
+    bodies.reach_owners(
+        context, label, f"the foreign key of {table.schema}.{table.name}", lambda inner: _run(inner, change)
+    )
 
 
 def _run(context: Context, change: Change) -> None:

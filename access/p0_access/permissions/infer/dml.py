@@ -80,6 +80,8 @@ class Target:
         if found.rules and clause == "merge":
             raise RefusedError("rule", "MERGE cannot write to what has rewrite rules", self.place)
         self.replaced = found.rules and rules.apply(context, found, clause.upper(), self.place)
+        if found.kind == "view" and not self.replaced and clause != "merge":
+            view_writes.check_rules(context, found, clause.upper(), self.place)
         self.access = names.access(context, found, self.place)
         alias = node.get("alias", {}).get("aliasname")
         self.item = Item(alias or found.name, RelationColumns(self.access), schema=None if alias else found.schema)

@@ -218,10 +218,19 @@ def _use_type(context: Context, found: tuple[str, str] | None, node: Node) -> No
 
 
 def _need_types(context: Context, columns: Columns, node: Node) -> None:
-    """Of the columns that a query gives a new relation, as far as their types are known."""
-    for printed in dict.fromkeys(type_of(target) for _, target in columns.entries()):
-        if printed is not None:
-            _need_type(context, names.printed_type(context, printed.removesuffix("[]")), node)
+    """Of the columns that a query gives a new relation. Where a type is not known it may be one that not everybody may
+    use, if there is any."""
+    private = next((f"{each.schema}.{each.name}" for each in context.catalog.types if not each.public), None)
+    for name, target in columns.entries() if private is not None else ():
+        printed = type_of(target)
+        if printed is None:
+            raise RefusedError(
+                "unsupported_statement",
+                f"the type of the new column {name} is not known, and not everybody may use every type ({private})",
+                node.get("location", 0),
+                f"Cast it: {name}::type AS {name}",
+            )
+        _need_type(context, names.printed_type(context, printed.removesuffix("[]")), node)
 
 
 def _need_type(context: Context, known: Type | None, node: Node) -> None:

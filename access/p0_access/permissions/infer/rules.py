@@ -37,17 +37,29 @@ class DoesNothingError(Exception):
 def apply(context: Context, relation: Relation, verb: str, place: int) -> bool:
     """Charges the rules for INSERT, UPDATE or DELETE on `relation`; whether one of them replaces the statement. Raises
     DoesNothingError if that leaves nothing, and it is not known yet (`Context.inert`)."""
-    found = [each for each in _rules(context, relation, place) if each.node["event"] == f"CMD_{verb}"]
-    if any(each.replaces() for each in found) and not any(each.node.get("actions") for each in found):
-        if not context.inert:
-            raise DoesNothingError(f"a rule makes {verb} on {relation.schema}.{relation.name} do nothing")
+    if leaves_nothing(context, relation, verb, place):
         return True
+    found = _for_event(context, relation, verb, place)
     for number, each in enumerate(found):
         body = body_reader.rule(context, relation, f"{verb} {number}", each.node, place)
         context.reached.update(dict.fromkeys(body.context.charges.collect()))
         context.callers.absorb_at(body.context.callers, Reason(f"rule {each.node['rulename']}", place))
         bodies.pass_on(context, body)
     return any(each.replaces() for each in found)
+
+
+def leaves_nothing(context: Context, relation: Relation, verb: str, place: int) -> bool:
+    """Whether rules make the statement do nothing, as is known by now; raises DoesNothingError if it was not."""
+    found = _for_event(context, relation, verb, place)
+    if not any(each.replaces() for each in found) or any(each.node.get("actions") for each in found):
+        return False
+    if not context.inert:
+        raise DoesNothingError(f"a rule makes {verb} on {relation.schema}.{relation.name} do nothing")
+    return True
+
+
+def _for_event(context: Context, relation: Relation, verb: str, place: int) -> list[Rule]:
+    return [each for each in _rules(context, relation, place) if each.node["event"] == f"CMD_{verb}"]
 
 
 def uses(context: Context, relation: Relation, column: str, place: int) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from p0_access.permissions.catalog import Relation
-from p0_access.permissions.infer import bodies, body_reader, dml, names, stored, triggers
+from p0_access.permissions.infer import bodies, body_reader, dml, names, rules, stored, triggers
 from p0_access.permissions.infer.charges import Access, Reason
 from p0_access.permissions.infer.context import Context, RefusedError
 from p0_access.permissions.infer.tree import strings
@@ -54,14 +54,16 @@ def charge(context: Context, view: Relation, write: Write) -> None:
         defaulted=frozenset(mapping[each] for each in write.defaulted),
     )
     dml.check_writable(base, write.verb, write.place)
-    if base.rules:
-        raise RefusedError("rule", f"{base.schema}.{base.name} has rewrite rules beneath a view", write.place)
+    replaced = base.rules and rules.apply(context, base, write.verb, write.place)
     if view.security_invoker and not context.as_owner:
         _charge_caller(context, view, base, beneath)
     else:
         context.reached.update(dict.fromkeys(_privileges(base, beneath)))
         bodies.expand_view(context, Access(view), Reason("view", write.place))
-    if base.kind == "view":
+    if replaced:
+        if write.verb == "INSERT":
+            stored.charge_defaults(context, base, set(beneath.written - beneath.defaulted), write.place)
+    elif base.kind == "view":
         charge(context, base, beneath)
     elif write.verb == "INSERT":
         given = set(beneath.written - beneath.defaulted)
@@ -70,6 +72,15 @@ def charge(context: Context, view: Relation, write: Write) -> None:
         stored.charge_delete(context, base, write.place)
     else:
         stored.charge_update(context, base, set(beneath.written), set(beneath.defaulted), write.place)
+
+
+def check_rules(context: Context, view: Relation, verb: str, place: int) -> None:
+    """Raises DoesNothingError, before anything is charged, if a rule beneath the view leaves nothing to run."""
+    if triggers.has_instead(view, verb.lower()):
+        return
+    base, _ = _beneath(context, view, place)
+    if not rules.leaves_nothing(context, base, verb, place) and base.kind == "view" and not base.rules:
+        check_rules(context, base, verb, place)
 
 
 def _charge_caller(context: Context, view: Relation, base: Relation, write: Write) -> None:
