@@ -1,10 +1,11 @@
-"""Named SQL: files whose statements each stand under a line `-- name: …`."""
+"""Named SQL: files whose statements each stand under a line `-- name: …`, and how they are run."""
 
 from __future__ import annotations
 
 import re
+import sqlite3
 from importlib.resources import files
-from typing import Final
+from typing import Any, Final
 
 _NAME: Final = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
@@ -19,3 +20,21 @@ def load() -> dict[str, str]:
                 raise ValueError(f"the statement {name} stands twice")
             found[name] = statement.strip()
     return found
+
+
+_SQL: Final = load()
+
+
+def execute(db: sqlite3.Connection, name: str, parameters: dict[str, Any]) -> sqlite3.Cursor:
+    """What was done is in the cursor: how many rows, and the number of the last one."""
+    return db.execute(_SQL[name], parameters)
+
+
+def rows(db: sqlite3.Connection, name: str, parameters: dict[str, Any]) -> list[sqlite3.Row]:
+    return db.execute(_SQL[name], parameters).fetchall()
+
+
+def row(db: sqlite3.Connection, name: str, parameters: dict[str, Any]) -> sqlite3.Row | None:
+    """The first one."""
+    found = rows(db, name, parameters)
+    return found[0] if found else None

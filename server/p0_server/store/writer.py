@@ -10,19 +10,20 @@ import asyncio
 import contextlib
 import sqlite3
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final, TypeVar
 
-import aiosqlite
-
 from p0_access.errors import P0Error
+from p0_server.store.connection import Connection
 from p0_server.store.protocol import StoreError
 
 MAX_BATCH: Final = 256
 MAX_WAITING: Final = 10_000
 
 T = TypeVar("T")
-Operation = Callable[[aiosqlite.Connection], Awaitable[T]]
+Operation = Callable[[sqlite3.Connection], T]
+"""Runs on the connection's thread, within a transaction."""
 
 
 class _Entry:
@@ -48,7 +49,7 @@ class _Entry:
 class Writer:
     """Owns the connection while it runs. `committed` is called after each commit, before anybody is answered."""
 
-    def __init__(self, connection: aiosqlite.Connection, committed: Callable[[], None]) -> None:
+    def __init__(self, connection: Connection, committed: Callable[[], None]) -> None:
         self._connection = connection
         self._committed = committed
         self._waiting: deque[_Entry] = deque()
@@ -80,40 +81,48 @@ class Writer:
                 await self._wake.wait()
                 continue
             batch = [self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))]
-            await self._write_together(batch)
+            try:
+                await self._connection.run(partial(_write_together, batch))
+            except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
+                for entry in batch:
+                    entry.error = entry.error or _translated(error)
+            else:
+                self._committed()
             for entry in batch:
                 entry.settle()
 
-    async def _write_together(self, batch: list[_Entry]) -> None:
-        try:
-            await self._connection.execute("BEGIN IMMEDIATE")
-            for entry in batch:
-                await self._write_one(entry)
-            await self._connection.commit()
-        except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
-            await self._undo(batch, error)
-        else:
-            self._committed()
 
-    async def _write_one(self, entry: _Entry) -> None:
-        await self._connection.execute("SAVEPOINT one")
-        try:
-            entry.result = await entry.operation(self._connection)
-        except Exception as error:  # noqa: BLE001 - handed to the one who waits
-            await self._connection.execute("ROLLBACK TO one")
-            entry.error = error if isinstance(error, P0Error) else _translated(error)
-        await self._connection.execute("RELEASE one")
-
-    async def _undo(self, batch: list[_Entry], error: Exception) -> None:
-        with contextlib.suppress(sqlite3.Error, ValueError):
-            await self._connection.rollback()
+def _write_together(batch: Sequence[_Entry], db: sqlite3.Connection) -> None:
+    try:
+        db.execute("BEGIN IMMEDIATE")
         for entry in batch:
-            entry.error = entry.error or _translated(error)
+            _write_one(entry, db)
+        db.execute("COMMIT")
+    except BaseException:
+        with contextlib.suppress(sqlite3.Error):
+            db.rollback()
+        raise
+
+
+def _write_one(entry: _Entry, db: sqlite3.Connection) -> None:
+    db.execute("SAVEPOINT one")
+    try:
+        entry.result = entry.operation(db)
+    except Exception as error:
+        if not db.in_transaction:  # SQLite gave all of it up, as it does on a full disk
+            raise
+        db.execute("ROLLBACK TO one")
+        entry.error = error if isinstance(error, P0Error) else _translated(error)
+    db.execute("RELEASE one")
 
 
 def _translated(error: Exception) -> Exception:
-    if not isinstance(error, sqlite3.Error | ValueError):
+    if not isinstance(error, sqlite3.Error):
         return error
-    translated = StoreError(f"the store cannot write: {error}", code="store_unavailable")
+    translated = StoreError(
+        f"the store cannot write: {error}",
+        code="store_unavailable",
+        hint="Nothing of this was kept. Whoever runs the server: is there room on its disk?",
+    )
     translated.__cause__ = error
     return translated

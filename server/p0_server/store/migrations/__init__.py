@@ -5,8 +5,6 @@ from __future__ import annotations
 import sqlite3
 from importlib.resources import files
 
-import aiosqlite
-
 from p0_server.store.protocol import StoreError
 
 
@@ -21,11 +19,14 @@ def steps() -> dict[int, str]:
     return found
 
 
-async def migrate(connection: aiosqlite.Connection) -> None:
+def migrate(db: sqlite3.Connection) -> None:
     """Brings the schema up to date; refuses one that a newer server has made."""
-    await connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL) STRICT")
-    (row,) = await connection.execute_fetchall("SELECT coalesce(max(version), 0) FROM schema_version")
-    current, known = int(row[0]), steps()
+    try:
+        db.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL) STRICT")
+        current = int(db.execute("SELECT coalesce(max(version), 0) FROM schema_version").fetchone()[0])
+    except sqlite3.Error as error:
+        raise StoreError(f"the store cannot be read: {error}", code="store_unavailable") from error
+    known = steps()
     if current > len(known):
         raise StoreError(
             f"the store has schema version {current}; this server knows {len(known)}",
@@ -35,8 +36,8 @@ async def migrate(connection: aiosqlite.Connection) -> None:
     for version in range(current + 1, len(known) + 1):
         script = f"BEGIN IMMEDIATE;\n{known[version]}\nINSERT INTO schema_version VALUES ({version:d});\nCOMMIT;"
         try:
-            await connection.executescript(script)
+            db.executescript(script)
         except sqlite3.Error as error:
-            if connection.in_transaction:
-                await connection.rollback()
+            if db.in_transaction:
+                db.rollback()
             raise StoreError(f"migration {version} failed: {error}", code="store_migration") from error
