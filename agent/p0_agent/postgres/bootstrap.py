@@ -1,9 +1,10 @@
 """The set-up of a cluster for the agent, and its undoing: SQL that a DBA reads and runs, and may run again.
 
-It makes the least that the agent needs: a broker role that may grant on the managed schemas and make logins, the
-agent's login, which acts as the broker or (hardened) calls its functions, the reader that reads no table, the agent's
-schema, and the evidence log. Passwords go in as verifiers. Whoever runs it is a superuser, or an administrator who may
-create roles and owns, or is a member of who owns, what is managed. Nothing here connects to a database.
+It makes the least that the agent needs: a broker role that may grant on the managed schemas, the makers that make
+logins for it, the agent's login, which acts as the broker or (hardened) calls its functions, the reader that reads no
+table, the agent's schema, and the evidence log. Passwords go in as verifiers. Whoever runs it is a superuser, or an
+administrator who may create roles and owns, or is a member of who owns, what is managed. Nothing here connects to a
+database.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from psycopg import sql
 
 from p0_agent.postgres.guard import GuardCeiling
 from p0_agent.postgres.guard_text import ceiling_parts, constants
-from p0_agent.postgres.names import LOGIN_PATTERN, SET_PATTERN
-from p0_agent.postgres.powers import DEFAULT_BROKER, DEFAULT_KEEPER, KEEPER_COMMENT
+from p0_agent.postgres.names import LOGIN_PATTERN, MAKERS, SET_PATTERN, makers
+from p0_agent.postgres.powers import DEFAULT_BROKER, DEFAULT_KEEPER, KEEPER_COMMENT, MAKER_BODY
 from p0_agent.postgres.queries import query
 
 MAX_IDENTIFIER_BYTES: Final = 63
@@ -87,6 +88,7 @@ def bootstrap_sql(
     for database in dict.fromkeys((home, *databases)):
         schemas = databases.get(database, ())
         text = PINNED + _filled("bootstrap_database", parts | {"database": sql.Identifier(database)})
+        text += _filled("bootstrap_makers", parts)
         for schema in schemas:
             text += _filled(
                 "bootstrap_schema", parts | {"schema": sql.Identifier(schema), "schema_name": sql.Literal(schema)}
@@ -127,7 +129,13 @@ def psql_text(scripts: Sequence[Script]) -> str:
 
 def _check_names(roles: Roles, home: str, databases: Mapping[str, Sequence[str]]) -> None:
     ours = (roles.broker, roles.agent, roles.reader, roles.keeper)
-    for name in (*ours, home, *databases, *(schema for schemas in databases.values() for schema in schemas)):
+    for name in (
+        *ours,
+        *makers(roles.broker),
+        home,
+        *databases,
+        *(schema for schemas in databases.values() for schema in schemas),
+    ):
         if not 0 < len(name.encode()) <= MAX_IDENTIFIER_BYTES or "\0" in name:
             raise ValueError(f"not a name in PostgreSQL: {name!r}")
     for name in ours:
@@ -144,6 +152,8 @@ def _names(roles: Roles) -> dict[str, sql.Composable]:
         "keeper_role_name": sql.Literal(roles.keeper),
         "keeper_comment": sql.Literal(KEEPER_COMMENT),
         "broker_name": sql.Literal(roles.broker),
+        "makers": sql.Literal(MAKERS),
+        "maker_body": sql.Literal(MAKER_BODY),
         "agent_name": sql.Literal(roles.agent),
         "reader_name": sql.Literal(roles.reader),
         "login_pattern": sql.Literal(LOGIN_PATTERN),

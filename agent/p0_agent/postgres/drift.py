@@ -29,6 +29,7 @@ from p0_agent.postgres.errors import GrantError, PostgresError
 from p0_agent.postgres.grants import held
 from p0_agent.postgres.ledger import MAX_GRANTED_BYTES
 from p0_agent.postgres.messages import writing
+from p0_agent.postgres.names import makers
 from p0_agent.postgres.provision import difference, put_right
 from p0_agent.postgres.queries import query
 from p0_agent.postgres.roles import exists
@@ -73,7 +74,7 @@ async def find_drift(connections: Connections) -> tuple[Drift, ...]:
 async def _logins(connections: Connections) -> list[Drift]:
     found: list[Drift] = []
     async with connections.control() as connection, connection.cursor(row_factory=class_row(_Login)) as cursor:
-        await cursor.execute(query("drift"), {"maker": connections.powers.maker})
+        await cursor.execute(query("drift"), {"ours": [connections.powers.broker, *makers(connections.powers.broker)]})
         changed = await cursor.fetchall()
     for login in changed:
         found += [Drift(rh=login.rh, login=login.login, what=what, mended=False) for what in login.grave]

@@ -25,12 +25,14 @@ from psycopg import sql
 from p0_agent.postgres.connections import Connection, Connections
 from p0_agent.postgres.errors import DatabaseBusyError, DatabaseUnavailableError, EndIncompleteError
 from p0_agent.postgres.messages import BRIEFLY, COMMIT, filled, send, writing
+from p0_agent.postgres.names import maker_of
 from p0_agent.postgres.roles import (
     UNLINKED_AT_ONCE,
     as_login,
     as_member,
     clear_elsewhere,
     clearing,
+    has_set_option,
     named,
     unlink_large_objects,
 )
@@ -100,7 +102,7 @@ async def drop_unused_set(connections: Connections, *, database: str, set_role: 
             return False
         await clear_elsewhere(connections, [set_role], elsewhere)
         await send(
-            connection, *clearing(connections, database, [set_role]), connections.powers.drop([set_role]), COMMIT
+            connection, *clearing(connections, connection, [set_role]), connections.powers.drop([set_role]), COMMIT
         )
         return True
 
@@ -119,7 +121,7 @@ async def _quieten(connections: Connections, login: str, set_role: str) -> tuple
         async with connections.look() as connection:
             ((oid, has_set, is_open, sessions, starting, prepared, crowded),) = (await send(connection, state))[0]
             if sessions and not (is_open and not fenced):
-                await connection.execute(connections.powers.kill(login))
+                await connection.execute(connections.powers.kill(login, shared=has_set_option(connection)))
         if is_open and not fenced:  # a membership that somebody else granted stays, until the role is dropped
             try:
                 await _fence(connections, login, set_role if has_set else None)
@@ -150,7 +152,9 @@ async def _fence(connections: Connections, login: str, set_role: str | None) -> 
     waits. So its sessions are told to end first: whoever comes back then is behind the fence in that queue."""
     powers = connections.powers
     async with connections.look() as connection:
-        await send(connection, BRIEFLY, powers.kill(login), powers.fence(login, set_role))
+        await send(
+            connection, BRIEFLY, powers.kill(login, shared=has_set_option(connection)), powers.fence(login, set_role)
+        )
 
 
 class _Undoing:
@@ -204,7 +208,7 @@ class _Undoing:
         """False: the login has a session after all, which nobody could end once its role is gone."""
         powers = self._connections.powers
         await clear_elsewhere(self._connections, roles, elsewhere)
-        clear = clearing(self._connections, self._connection.info.dbname, roles)
+        clear = clearing(self._connections, self._connection, roles)
         results = await send(self._connection, *clear, powers.drop(roles), _sessions_of(login_oid))
         ((sessions,),) = results[-1]
         return not sessions
@@ -216,7 +220,8 @@ def _facts(connections: Connections, *, login: str | None, set_role: str, set_oi
         login=sql.Literal(login),
         set_role=sql.Literal(set_role),
         set_oid=sql.Literal(set_oid or 0),
-        maker=sql.Literal(connections.powers.maker),
+        maker=sql.Literal(maker_of(connections.powers.broker, set_role)),
+        broker=sql.Literal(connections.powers.broker),
     )
 
 

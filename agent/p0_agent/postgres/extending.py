@@ -1,5 +1,5 @@
-"""A login that lasts longer: its row in the ledger, its VALID UNTIL, and the request that asked for it, in one
-transaction of the home database. Whether it may is not looked at here.
+"""A login that lasts longer: its row in the ledger, its VALID UNTIL and comment, and the request that asked for it, in
+one transaction of the home database. Whether it may is not looked at here.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from psycopg import sql
 from p0_agent.postgres.connections import Connections
 from p0_agent.postgres.drift import settings_as_noted
 from p0_agent.postgres.errors import LedgerError
+from p0_agent.postgres.provision import comment_until
 
 
 async def extend(connections: Connections, rh: str, *, extends: str, not_after: int, now: int) -> None:
@@ -19,7 +20,9 @@ async def extend(connections: Connections, rh: str, *, extends: str, not_after: 
     """
     async with connections.control() as connection:
         cursor = await connection.execute(
-            "SELECT login, not_after, coalesce(settings, '{}'), stage FROM p0.request WHERE rh = %s FOR UPDATE",
+            "SELECT login, not_after, coalesce(settings, '{}'), stage,"
+            " pg_catalog.shobj_description(pg_catalog.to_regrole(pg_catalog.quote_ident(login)), 'pg_authid')"
+            " FROM p0.request WHERE rh = %s FOR UPDATE",
             (extends,),
         )
         first = await cursor.fetchone()
@@ -41,7 +44,8 @@ async def extend(connections: Connections, rh: str, *, extends: str, not_after: 
                 hint="The time counts from the start of the access, and the rules cap it.",
             )
         noted = settings_as_noted([str(setting) for setting in settings] if isinstance(settings, list) else [])
-        await connection.execute(connections.powers.restore(login, not_after, noted, elsewhere=()))
+        comment = comment_until(str(first[4] or ""), not_after, stamped=connections.powers.apart)
+        await connection.execute(connections.powers.restore(login, not_after, noted, elsewhere=(), comment=comment))
         await connection.execute(
             sql.SQL("UPDATE p0.request SET not_after = %s, updated_at = %s WHERE rh = %s"), (not_after, now, extends)
         )

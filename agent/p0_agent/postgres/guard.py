@@ -38,7 +38,7 @@ FUNCTIONS: Final = (
     "grant(text,jsonb)",
     "open(text,text,text,bigint,integer,text,jsonb)",
     "renew(text,text)",
-    "restore(text,bigint,jsonb)",
+    "restore(text,bigint,text,jsonb)",
     "fence(text,text)",
     "kill(text)",
     "enter(text,text,text)",
@@ -67,7 +67,7 @@ class GuardPowers:
     """`Powers` by calls."""
 
     def __init__(self, broker: str = DEFAULT_BROKER) -> None:
-        self.maker: Final = broker
+        self.broker: Final = broker
         self.apart: Final = True
 
     def make_set(self, role: str, *, shared: bool) -> sql.Composed:  # noqa: ARG002  the functions know the version
@@ -98,13 +98,14 @@ class GuardPowers:
         settings: Mapping[str, tuple[str, ...]],
         *,
         elsewhere: Sequence[str],  # noqa: ARG002  the function finds these itself
+        comment: str = "",
     ) -> sql.Composed:
-        return _call("restore", login, not_after, Jsonb(settings))
+        return _call("restore", login, not_after, comment, Jsonb(settings))
 
     def fence(self, login: str, set_role: str | None) -> sql.Composed:
         return _call("fence", login, set_role or "")
 
-    def kill(self, login: str) -> sql.Composed:
+    def kill(self, login: str, *, shared: bool) -> sql.Composed:  # noqa: ARG002  as above
         return _call("kill", login)
 
     def enter(self, login: str, verifier: str, database: str) -> sql.Composed:
@@ -117,6 +118,9 @@ class GuardPowers:
 
     def leave(self, role: str) -> sql.Composed:
         return _call("leave", role)
+
+    def take(self, roles: Sequence[str], *, shared: bool) -> sql.Composed:  # noqa: ARG002  the functions do that themselves
+        return sql.Composed([sql.SQL("SELECT")])
 
     def keep(self, roles: Sequence[str], keeper: str) -> sql.Composed:  # noqa: ARG002  the ceiling knows the keeper
         return _call("keep", list(roles))

@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from p0_agent.postgres.connections import Connection, Connections
+from p0_agent.postgres.names import makers
 from p0_agent.postgres.queries import query
 from p0_agent.postgres.settings import PARAMETERS_FROM, SUPERUSERS
 
@@ -31,10 +32,10 @@ async def cluster_gaps(connections: Connections, databases: Sequence[str]) -> tu
     """What the agent's own accounts lack, what any login can do in the cluster, and the ways into it. `databases` are
     the managed ones."""
     async with connections.control() as connection:
-        account = {"maker": connections.powers.maker, "reader": connections.reader_name}
+        account = {"broker": connections.powers.broker, "reader": connections.reader_name}
         gaps = await _gaps(connection, "doctor_account", None, account)
         if connection.info.server_version >= PARAMETERS_FROM:
-            parameters = {"maker": connections.powers.maker, "names": list(SUPERUSERS)}
+            parameters = {"makers": list(makers(connections.powers.broker)), "names": list(SUPERUSERS)}
             gaps += await _gaps(connection, "doctor_parameters", None, parameters)
         gaps += await _gaps(connection, "doctor_cluster", None, {"databases": list(databases)})
         cursor = await connection.execute(
@@ -61,7 +62,7 @@ async def database_gaps(
         async with connections.writer(database) as connection:
             wanted = {
                 "schemas": list(schemas),
-                "maker": connections.powers.maker,
+                "broker": connections.powers.broker,
                 "reader": connections.reader_name,
                 "privileges": list(privileges),
                 "large_objects": large_objects,

@@ -20,6 +20,9 @@ LOGIN_PATTERN: Final = "^p0_[a-z0-9]{1,24}_[a-z2-7]{16}$"
 SET_PATTERN: Final = "^p0_set_[a-z2-7]{32}$"
 """Both are read alike by Python and by PostgreSQL (POSIX)."""
 
+MAKERS: Final = 64
+"""Roles that make the others, between which those are spread (docs/decisions/0011-makers.md)."""
+
 MAX_STUB: Final = 24
 
 
@@ -31,6 +34,16 @@ def login_name(*, person: str, issuer: str, subject: str, rh: str) -> str:
 def set_role_name(database: str, permissions: Iterable[Permission], *, lease: str | None) -> str:
     """Content-addressed: the same permissions in the same database have one role, or one a `lease` where given."""
     return f"p0_set_{_digest('set', database, canonical(permissions), lease)[:32]}"
+
+
+def makers(broker: str) -> tuple[str, ...]:
+    """The roles that make the others, for `broker`."""
+    return tuple(f"{broker}_{number:02}" for number in range(MAKERS))
+
+
+def maker_of(broker: str, role: str) -> str:
+    """Which of `makers` makes the role of that name, and has to do with it from then on."""
+    return makers(broker)[hashlib.sha256(role.encode()).digest()[0] % MAKERS]
 
 
 def is_login_name(name: str) -> bool:

@@ -1,5 +1,8 @@
 """What the agent does to roles, as text of SQL: one method for each act, and nothing else changes a role.
 
+Each role is made by one of 64 `makers`, since PostgreSQL looks at all that one has made at every turn. None can log in,
+and each has a function in the schema `p0_makers` of each database, which executes what the broker gives it.
+
 There are two ways to have these powers. `BrokerPowers` are statements of the agent's own, which acts as the broker;
 `p0_agent.postgres.guard` has the other: calls of functions that belong to the broker, which the agent is not.
 Statements may be joined by `;` with others into one message. Nothing here executes one, and what is granted is believed
@@ -18,6 +21,7 @@ from psycopg import sql
 from p0_access.permissions.permission import Permission
 from p0_access.secret import Hidden
 from p0_agent.postgres.errors import GUARD_REFUSED
+from p0_agent.postgres.names import maker_of
 from p0_agent.postgres.queries import query
 from p0_agent.postgres.statements import grants, membership
 
@@ -25,6 +29,9 @@ DEFAULT_BROKER: Final = "p0_broker"
 DEFAULT_KEEPER: Final = "p0_keeper"
 KEEPER_COMMENT: Final = "p0: owns what logins left behind"
 """By which the keeper is known: a role of that name that others made is not taken for it."""
+
+MAKER_BODY: Final = "BEGIN EXECUTE statements; END"
+"""Of each maker's function in `p0_makers`."""
 
 _KEEP: Final = """DO {quote}
 DECLARE
@@ -63,12 +70,12 @@ class Powers(Protocol):
     """`shared` says whether the server can share a set role: whether it knows memberships WITH SET FALSE (16 on)."""
 
     @property
-    def maker(self) -> str:
-        """The role that makes the others and is a member of each: what is the agent's is known by it."""
+    def broker(self) -> str:
+        """The role that grants. `makers` of it make the other roles: what is the agent's is known by its maker."""
 
     @property
     def apart(self) -> bool:
-        """Whether the agent's login cannot become the maker."""
+        """Whether the agent's login cannot become the broker."""
 
     def make_set(self, role: str, *, shared: bool) -> sql.Composed:
         """A role without a login, that holds nothing yet."""
@@ -82,21 +89,32 @@ class Powers(Protocol):
     def renew_password(self, login: str, verifier: str) -> sql.Composed: ...
 
     def restore(
-        self, login: str, not_after: int, settings: Mapping[str, tuple[str, ...]], *, elsewhere: Sequence[str]
+        self,
+        login: str,
+        not_after: int,
+        settings: Mapping[str, tuple[str, ...]],
+        *,
+        elsewhere: Sequence[str],
+        comment: str = "",
     ) -> sql.Composed:
-        """End and settings as they were made; `elsewhere` are databases that have settings for it."""
+        """End and settings as they were made; `elsewhere` are databases that have settings for it. A later end brings
+        another comment."""
 
     def fence(self, login: str, set_role: str | None) -> sql.Composed:
         """No new session, and none of the set role's privileges for those that are there."""
 
-    def kill(self, login: str) -> sql.Composed:
+    def kill(self, login: str, *, shared: bool) -> sql.Composed:
         """Tells every session of the login to end."""
 
     def become(self, role: str, *, shared: bool) -> sql.Composed:
         """Lets a session of the agent's `SET ROLE` to the role, to undo what only that can."""
 
     def leave(self, role: str) -> sql.Composed:
-        """Takes that back, where the agent is apart; the broker can until the role is dropped."""
+        """Takes that back, and what `take` gave."""
+
+    def take(self, roles: Sequence[str], *, shared: bool) -> sql.Composed:
+        """Makes the broker a member of the roles, which `keep` and `clear` need: as far as they do not do that
+        themselves, which they cannot in a database without the makers' functions."""
 
     def keep(self, roles: Sequence[str], keeper: str) -> sql.Composed:
         """Hands what the roles own in this database to `keeper`, as plain data that nobody else has a privilege on."""
@@ -112,67 +130,81 @@ class BrokerPowers:
     """By the agent as the broker, a role that may make others."""
 
     def __init__(self, broker: str = DEFAULT_BROKER) -> None:
-        self.maker: Final = broker
+        self.broker: Final = broker
         self.apart: Final = False
 
     def make_set(self, role: str, *, shared: bool) -> sql.Composed:
         create = sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(role))
-        return sql.SQL("; ").join([create, self._administer(role, shared=shared)])
+        return self._made(role, create, *_marked(role, shared=shared))
 
     def grant(self, role: str, permissions: Sequence[Permission], *, shared: bool) -> sql.Composed:
         return grants(role, permissions, shared=shared)
 
     def make_login(self, login: NewLogin, *, shared: bool) -> sql.Composed:
         name = sql.Identifier(login.name)
-        return sql.SQL("; ").join(
-            [
-                sql.SQL("CREATE ROLE {} LOGIN INHERIT CONNECTION LIMIT {} VALID UNTIL {} PASSWORD {}").format(
-                    name, sql.Literal(login.connection_limit), until(login.not_after), sql.Literal(login.verifier)
-                ),
-                membership(login.set_role, name, shared=shared),
-                sql.SQL("COMMENT ON ROLE {} IS {}").format(name, sql.Literal(login.comment)),
-                *self._settings(login.name, login.settings),
-                self._administer(login.name, shared=shared),
-            ]
+        made = self._made(
+            login.name,
+            sql.SQL("CREATE ROLE {} LOGIN INHERIT CONNECTION LIMIT {} VALID UNTIL {} PASSWORD {}").format(
+                name, sql.Literal(login.connection_limit), until(login.not_after), sql.Literal(login.verifier)
+            ),
+            sql.SQL("COMMENT ON ROLE {} IS {}").format(name, sql.Literal(login.comment)),
+            *_settings(login.name, login.settings),
+            *_marked(login.name, shared=shared),
         )
+        return made + sql.SQL("; ") + self._made(login.set_role, membership(login.set_role, name, shared=shared))
 
     def renew_password(self, login: str, verifier: str) -> sql.Composed:
-        return sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(login), sql.Literal(verifier))
+        return self._made(
+            login, sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(login), sql.Literal(verifier))
+        )
 
     def restore(
-        self, login: str, not_after: int, settings: Mapping[str, tuple[str, ...]], *, elsewhere: Sequence[str]
+        self,
+        login: str,
+        not_after: int,
+        settings: Mapping[str, tuple[str, ...]],
+        *,
+        elsewhere: Sequence[str],
+        comment: str = "",
     ) -> sql.Composed:
         name = sql.Identifier(login)
-        return sql.SQL("; ").join(
-            [
-                sql.SQL("ALTER ROLE {} VALID UNTIL {}").format(name, until(not_after)),
-                *(
-                    sql.SQL("ALTER ROLE {} IN DATABASE {} RESET ALL").format(name, sql.Identifier(database))
-                    for database in elsewhere
-                ),
-                sql.SQL("ALTER ROLE {} RESET ALL").format(name),
-                *self._settings(login, settings),
-            ]
+        return self._made(
+            login,
+            sql.SQL("ALTER ROLE {} VALID UNTIL {}").format(name, until(not_after)),
+            *([sql.SQL("COMMENT ON ROLE {} IS {}").format(name, sql.Literal(comment))] if comment else []),
+            *(
+                sql.SQL("ALTER ROLE {} IN DATABASE {} RESET ALL").format(name, sql.Identifier(database))
+                for database in elsewhere
+            ),
+            sql.SQL("ALTER ROLE {} RESET ALL").format(name),
+            *_settings(login, settings),
         )
 
     def fence(self, login: str, set_role: str | None) -> sql.Composed:
-        fence = sql.SQL("ALTER ROLE {} NOLOGIN").format(sql.Identifier(login))
+        name = sql.Identifier(login)
+        fence = self._made(login, sql.SQL("ALTER ROLE {} NOLOGIN").format(name))
         if set_role is not None:
-            fence += sql.SQL("; REVOKE {} FROM {}").format(sql.Identifier(set_role), sql.Identifier(login))
+            revoke = sql.SQL("REVOKE {} FROM {}").format(sql.Identifier(set_role), name)
+            fence += sql.SQL("; ") + self._made(set_role, revoke)
         return fence
 
-    def kill(self, login: str) -> sql.Composed:
-        return sql.SQL(
-            "SELECT pg_catalog.pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a"
+    def kill(self, login: str, *, shared: bool) -> sql.Composed:
+        return self.take([login], shared=shared) + sql.SQL(
+            "; SELECT pg_catalog.pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a"
             " JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid WHERE r.rolname = {}"
         ).format(sql.Literal(login))
 
     def become(self, role: str, *, shared: bool) -> sql.Composed:
         options: LiteralString = " WITH SET TRUE" if shared else ""
-        return sql.SQL("GRANT {} TO {}" + options).format(sql.Identifier(role), sql.Identifier(self.maker))
+        grant = sql.SQL("GRANT {} TO {}" + options).format(sql.Identifier(role), sql.Identifier(self.broker))
+        return self._made(role, grant)
 
-    def leave(self, role: str) -> sql.Composed:  # noqa: ARG002  there is nothing to take back
-        return sql.Composed([sql.SQL("SELECT")])
+    def leave(self, role: str) -> sql.Composed:
+        return self._made(role, sql.SQL("REVOKE {} FROM {}").format(sql.Identifier(role), sql.Identifier(self.broker)))
+
+    def take(self, roles: Sequence[str], *, shared: bool) -> sql.Composed:
+        broker = sql.Identifier(self.broker)
+        return sql.SQL("; ").join([self._made(role, membership(role, broker, shared=shared)) for role in roles])
 
     def keep(self, roles: Sequence[str], keeper: str) -> sql.Composed:
         return sql.SQL(_KEEP).format(
@@ -188,19 +220,28 @@ class BrokerPowers:
         )
 
     def drop(self, roles: Sequence[str]) -> sql.Composed:
-        return sql.SQL("DROP ROLE {}").format(sql.SQL(", ").join(map(sql.Identifier, roles)))
+        return sql.SQL("; ").join(
+            [self._made(role, sql.SQL("DROP ROLE {}").format(sql.Identifier(role))) for role in roles]
+        )
 
-    def _administer(self, role: str, *, shared: bool) -> sql.Composed:
-        """Lets the agent end the sessions of a role that it has just made, and drop what the role owns."""
-        return membership(role, sql.Identifier(self.maker), shared=shared)
+    def _made(self, role: str, *statements: sql.Composed) -> sql.Composed:
+        """What only the maker of `role` can do to it."""
+        text = sql.SQL("; ").join(statements).as_string(None)
+        return sql.SQL("SELECT p0_makers.{}({})").format(sql.Identifier(maker_of(self.broker, role)), sql.Literal(text))
 
-    def _settings(self, login: str, settings: Mapping[str, tuple[str, ...]]) -> list[sql.Composed]:
-        return [
-            sql.SQL("ALTER ROLE {} SET {} = {}").format(
-                sql.Identifier(login), sql.Identifier(name), sql.SQL(", ").join(map(sql.Literal, values))
-            )
-            for name, values in settings.items()
-        ]
+
+def _marked(role: str, *, shared: bool) -> tuple[sql.Composed, ...]:
+    """Before PostgreSQL 16, who makes a role is not its member by that."""
+    return () if shared else (sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(role)),)
+
+
+def _settings(login: str, settings: Mapping[str, tuple[str, ...]]) -> list[sql.Composed]:
+    return [
+        sql.SQL("ALTER ROLE {} SET {} = {}").format(
+            sql.Identifier(login), sql.Identifier(name), sql.SQL(", ").join(map(sql.Literal, values))
+        )
+        for name, values in settings.items()
+    ]
 
 
 def keep_body() -> sql.Composed:

@@ -13,6 +13,7 @@ writer, so that no end removes the set role in between; if another agent's does,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -42,12 +43,14 @@ from p0_agent.postgres.grants import (
 )
 from p0_agent.postgres.ledger import Entry, locked, provisioned, read_entry, require, stepped
 from p0_agent.postgres.messages import COMMIT, Rows, send, writing
-from p0_agent.postgres.names import is_login_name, set_role_name
+from p0_agent.postgres.names import is_login_name, maker_of, set_role_name
 from p0_agent.postgres.powers import NewLogin
 from p0_agent.postgres.roles import drop_owned, has_set_option, named
 from p0_agent.postgres.settings import PARAMETERS_FROM, may_set, session_settings, wants_privileged
 
 MAX_COMMENT: Final = 1_000
+_UNTIL: Final = re.compile(r"^(p0 request [^,]*, until )[0-9T:+-]+")
+_STAMP: Final = re.compile(r" \[[0-9]+\]$")
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,7 +160,7 @@ class _Opening:
             named(self._set_role),
             named(self._order.login),
             HERE,
-            may_set(self._powers.maker) if self._privileged else sql.SQL("false"),
+            may_set(maker_of(self._powers.broker, self._order.login)) if self._privileged else sql.SQL("false"),
         )
 
     async def make_set(self, connection: Connection, found: Rows) -> None:
@@ -255,6 +258,7 @@ async def put_right(
     await drop_owned(connections, connection, [set_role])
     async with granting(connection, apart=connections.powers.apart):
         await send(connection, connections.powers.grant(set_role, granted, shared=has_set_option(connection)))
+    await connection.execute(connections.powers.leave(set_role))
     changed = difference(await held(connection, set_role), set_role, granted)
     if changed:
         raise _differ(changed)
@@ -290,7 +294,18 @@ def _new_login(order: Order, set_role: str, verifier: str, not_after: int, *, pr
     )
 
 
+def comment_until(comment: str, not_after: int, *, stamped: bool) -> str:
+    """The comment of a login that lasts longer, or nothing, to leave one that is not the agent's own. `stamped`: the
+    functions of the hardened mode put a stamp at its end, and will again."""
+    told = _STAMP.sub("", comment) if stamped else comment
+    changed, times = _UNTIL.subn(rf"\g<1>{_time(not_after)}", told, count=1)
+    return changed if times else ""
+
+
+def _time(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat()
+
+
 def _comment(order: Order, not_after: int) -> str:
-    until = datetime.fromtimestamp(not_after, UTC).isoformat()
-    text = f"p0 request {order.rid}, until {until}" + (f"; {order.about}" if order.about else "")
+    text = f"p0 request {order.rid}, until {_time(not_after)}" + (f"; {order.about}" if order.about else "")
     return "".join(character if character.isprintable() else " " for character in text)[:MAX_COMMENT]

@@ -90,21 +90,30 @@ async def drop_owned(connections: Connections, connection: Connection, roles: Se
         (list(roles),),
     )
     await clear_elsewhere(connections, roles, [str(database) for (database,) in await cursor.fetchall()])
-    await send(connection, *clearing(connections, connection.info.dbname, roles))
+    await send(connection, *clearing(connections, connection, roles))
 
 
-def clearing(connections: Connections, database: str, roles: Sequence[str]) -> tuple[sql.Composed, ...]:
-    """The statements that revoke what `roles` hold in `database`, and drop what they own there, or hand it on."""
+def clearing(connections: Connections, connection: Connection, roles: Sequence[str]) -> tuple[sql.Composed, ...]:
+    """The statements that revoke what `roles` hold in the database of `connection`, and drop what they own there, or
+    hand it on."""
+    take = connections.powers.take(roles, shared=has_set_option(connection))
+    return (take, *_clearing(connections, connection.info.dbname, roles))
+
+
+def _clearing(connections: Connections, database: str, roles: Sequence[str]) -> tuple[sql.Composed, ...]:
     clear = connections.powers.clear(roles)
     return (connections.powers.keep(roles, connections.keeper), clear) if database in connections.keeping else (clear,)
 
 
 async def clear_elsewhere(connections: Connections, roles: Sequence[str], databases: Sequence[str]) -> None:
     """Drops what `roles` own and revokes what they hold in those databases, on connections of their own."""
+    if databases:
+        async with connections.look() as connection:
+            await connection.execute(connections.powers.take(roles, shared=has_set_option(connection)))
     for database in databases:
         try:
             async with connections.visiting(database) as elsewhere:
-                await send(elsewhere, *clearing(connections, database, roles))
+                await send(elsewhere, *_clearing(connections, database, roles))
         except (GuardMissingError, DatabaseUnavailableError):
             if not connections.powers.apart:
                 raise

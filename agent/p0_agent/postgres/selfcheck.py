@@ -4,6 +4,7 @@ cannot do it. Gaps that are the installation's to judge come back as warnings, i
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -14,8 +15,8 @@ from p0_agent.postgres.connections import Connection, Connections
 from p0_agent.postgres.errors import SelfCheckError
 from p0_agent.postgres.guard import FUNCTIONS
 from p0_agent.postgres.guard_text import body_digests
-from p0_agent.postgres.names import LOGIN_PATTERN, SET_PATTERN
-from p0_agent.postgres.powers import KEEPER_COMMENT
+from p0_agent.postgres.names import LOGIN_PATTERN, SET_PATTERN, makers
+from p0_agent.postgres.powers import KEEPER_COMMENT, MAKER_BODY
 from p0_agent.postgres.queries import query
 from p0_agent.postgres.roles import has_set_option
 
@@ -34,7 +35,7 @@ class _Role(msgspec.Struct, frozen=True, kw_only=True):
     owner: bool
     session: bool
     acting: bool
-    maker: bool | None
+    broker: bool | None
 
 
 async def check(
@@ -46,22 +47,23 @@ async def check(
     powers = connections.powers
     async with connections.control() as connection:
         if powers.apart:
-            await _check_apart(connection, powers.maker, connections.keeper)
+            await _check_apart(connection, powers.broker, connections.keeper)
         else:
-            await _check_broker(connection, powers.maker, connections.keeper)
+            await _check_broker(connection, powers.broker, connections.keeper)
             if not has_set_option(connection):
                 warnings.append(_on_an_old_version(allowed=broker_on_old_versions))
         if connections.keeping:
-            await _check_keeper(connection, powers.maker, connections.keeper)
+            await _check_keeper(connection, powers.broker, connections.keeper)
     for database, schemas in databases.items():
         async with connections.reader(database) as connection:
             await _check_reader(connection, connections.keeper)
         async with connections.writer(database) as connection:
-            warnings += await _check_database(connection, powers.maker, schemas)
-    if powers.apart:
-        for database in dict.fromkeys((connections.home, *databases)):
-            async with connections.writer(database) as connection:
-                await _check_guard(connection, powers.maker)
+            warnings += await _check_database(connection, powers.broker, schemas)
+    for database in dict.fromkeys((connections.home, *databases)):
+        async with connections.writer(database) as connection:
+            if powers.apart:
+                await _check_guard(connection, powers.broker)
+            await _check_makers(connection, powers.broker)
     return tuple(warnings)
 
 
@@ -78,29 +80,29 @@ def _on_an_old_version(*, allowed: bool) -> str:
     )
 
 
-async def _check_broker(connection: Connection, maker: str, keeper: str) -> None:
-    roles = await _reach(connection, maker, keeper)
+async def _check_broker(connection: Connection, broker: str, keeper: str) -> None:
+    roles = await _reach(connection, broker, keeper)
     for role in roles:
         _refuse_powers(role)
     acting = next(role for role in roles if role.acting)
-    if acting.session or not acting.createrole or not acting.maker:
+    if acting.session or not acting.createrole or not acting.broker:
         raise SelfCheckError(
-            f"the agent acts as {acting.name}, which is not {maker}, a broker role that may make logins",
+            f"the agent acts as {acting.name}, which is not {broker}, a broker role that may make logins",
             code="agent_not_broker",
             hint=BOOTSTRAP_HINT,
         )
     _refuse_owners(roles, beside=acting.name)
 
 
-async def _check_apart(connection: Connection, maker: str, keeper: str) -> None:
+async def _check_apart(connection: Connection, broker: str, keeper: str) -> None:
     """The agent's login is nothing but itself; the broker, whose functions it calls, is one."""
-    roles = await _reach(connection, maker, keeper)
+    roles = await _reach(connection, broker, keeper)
     for role in roles:
         _refuse_powers(role)
-    broker = next((role for role in roles if role.maker), None)
-    if broker is None or not broker.createrole:
+    found = next((role for role in roles if role.broker), None)
+    if found is None or not found.createrole:
         raise SelfCheckError(
-            f"{maker} is not a broker role that may make logins", code="agent_not_broker", hint=HARDENED_HINT
+            f"{broker} is not a broker role that may make logins", code="agent_not_broker", hint=HARDENED_HINT
         )
     cursor = await connection.execute(
         "SELECT g.rolname::text FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles g ON g.oid = m.roleid"
@@ -113,13 +115,13 @@ async def _check_apart(connection: Connection, maker: str, keeper: str) -> None:
     if row is not None or not mine.acting or mine.createrole:
         more = f"a member of {row[0]}" if row is not None else "able to make or become other roles"
         raise SelfCheckError(f"{mine.name} is {more}", code="agent_not_apart", hint=HARDENED_HINT)
-    _refuse_owners([role for role in roles if not role.session], beside=maker)
+    _refuse_owners([role for role in roles if not role.session], beside=broker)
 
 
-async def _check_guard(connection: Connection, maker: str) -> None:
-    digests = body_digests(maker)
+async def _check_guard(connection: Connection, broker: str) -> None:
+    digests = body_digests(broker)
     parameters = {
-        "maker": maker,
+        "broker": broker,
         "functions": list(FUNCTIONS),
         "names": list(digests),
         "digests": list(digests.values()),
@@ -130,8 +132,25 @@ async def _check_guard(connection: Connection, maker: str) -> None:
         raise SelfCheckError(f"database {connection.info.dbname}: {row[0]}", code="guard_unfit", hint=HARDENED_HINT)
 
 
-async def _check_keeper(connection: Connection, maker: str, keeper: str) -> None:
-    parameters = {"maker": maker, "keeper": keeper, "keeper_comment": KEEPER_COMMENT}
+async def _check_makers(connection: Connection, broker: str) -> None:
+    digest = hashlib.sha256(MAKER_BODY.encode()).hexdigest()
+    parameters = {
+        "broker": broker,
+        "makers": list(makers(broker)),
+        "digest": digest,
+        "login_pattern": LOGIN_PATTERN,
+        "set_pattern": SET_PATTERN,
+    }
+    cursor = await connection.execute(query("check_makers"), parameters)
+    row = await cursor.fetchone()
+    if row is not None:
+        raise SelfCheckError(
+            f"database {connection.info.dbname}: {row[0]}", code="makers_unfit", hint=f"{BOOTSTRAP_HINT} again"
+        )
+
+
+async def _check_keeper(connection: Connection, broker: str, keeper: str) -> None:
+    parameters = {"broker": broker, "keeper": keeper, "keeper_comment": KEEPER_COMMENT}
     cursor = await connection.execute(query("check_keeper"), parameters)
     if await cursor.fetchone() != (True,):
         raise SelfCheckError(
@@ -160,8 +179,8 @@ async def _check_reader(connection: Connection, keeper: str) -> None:
             )
 
 
-async def _check_database(connection: Connection, maker: str, schemas: Sequence[str]) -> list[str]:
-    cursor = await connection.execute(query("check_database"), {"schemas": list(schemas), "maker": maker})
+async def _check_database(connection: Connection, broker: str, schemas: Sequence[str]) -> list[str]:
+    cursor = await connection.execute(query("check_database"), {"schemas": list(schemas), "broker": broker})
     warnings = []
     for grave, what in await cursor.fetchall():
         if grave:
@@ -172,11 +191,11 @@ async def _check_database(connection: Connection, maker: str, schemas: Sequence[
     return warnings
 
 
-async def _reach(connection: Connection, maker: str | None, keeper: str) -> list[_Role]:
+async def _reach(connection: Connection, broker: str | None, keeper: str) -> list[_Role]:
     parameters = {
         "login_pattern": LOGIN_PATTERN,
         "set_pattern": SET_PATTERN,
-        "maker": maker,
+        "broker": broker,
         "keeper": keeper,
         "keeper_comment": KEEPER_COMMENT,
     }

@@ -56,7 +56,7 @@ def wants_privileged(session: Session) -> bool:
 
 
 def may_set(maker: str) -> sql.Composed:
-    """An expression for whether the role that makes logins may set all of them, from `PARAMETERS_FROM` on."""
+    """An expression for whether the role that makes a login may set all of them, from `PARAMETERS_FROM` on."""
     return sql.SQL(" AND ").join(
         sql.SQL("pg_catalog.has_parameter_privilege({}, {}, 'SET')").format(sql.Literal(maker), sql.Literal(name))
         for name in SUPERUSERS

@@ -7,7 +7,7 @@ them. The same code runs at start, from time to time, and after anything went wr
     nothing, or closed, or ended     a login of ours  end it: an orphan
                                      an unused set    drop it
 
-A login is ours by its name and by the agent being its member; other agents' and people's roles are left alone.
+A login is ours by its name and by one of the makers being its member; other agents' and people's roles are left alone.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from p0_agent.postgres.connections import Connections
 from p0_agent.postgres.ending import Ended, drop_unused_set, end_access, shut_out
 from p0_agent.postgres.errors import DatabaseUnavailableError, PostgresError
 from p0_agent.postgres.ledger import Entry, Ledger
-from p0_agent.postgres.names import LOGIN_PATTERN, SET_PATTERN
+from p0_agent.postgres.names import LOGIN_PATTERN, SET_PATTERN, makers
 from p0_agent.postgres.queries import query
 
 log = logging.getLogger("p0.agent")
@@ -153,7 +153,8 @@ async def _rows(connections: Connections, name: str) -> list[tuple[str, ...]]:
     parameters = {
         "login_pattern": LOGIN_PATTERN,
         "set_pattern": SET_PATTERN,
-        "maker": connections.powers.maker,
+        "broker": connections.powers.broker,
+        "makers": list(makers(connections.powers.broker)),
     }
     async with connections.control() as connection:
         cursor = await connection.execute(query(name), parameters)

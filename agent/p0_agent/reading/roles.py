@@ -16,7 +16,7 @@ from p0_access.permissions.permission import Kind, Permission, canonical, connec
 from p0_agent.errors import AgentError
 from p0_agent.postgres.connections import Connection, Connections
 from p0_agent.postgres.grants import Held, held
-from p0_agent.postgres.names import LOGIN_PATTERN, SET_PATTERN
+from p0_agent.postgres.names import LOGIN_PATTERN, SET_PATTERN, makers
 from p0_agent.postgres.queries import query
 from p0_agent.reading.reader import RequestReading
 
@@ -81,7 +81,8 @@ async def _reach(connections: Connections, connection: Connection, role: str) ->
             query("role", __package__),
             {
                 "role": role,
-                "maker": connections.powers.maker,
+                "broker": connections.powers.broker,
+                "makers": list(makers(connections.powers.broker)),
                 "agent": connections.agent_name,
                 "reader": connections.reader_name,
                 "login_pattern": LOGIN_PATTERN,

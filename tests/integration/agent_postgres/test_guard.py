@@ -78,7 +78,7 @@ def soon() -> int:
 
 
 READ = ["enterprise.customers", "p0_guard.ceiling", "pg_catalog.pg_authid"]
-BECOME = ["p0_broker", "mydatabase_owner", "postgres"]
+BECOME = ["p0_broker", "p0_broker_00", "mydatabase_owner", "postgres"]
 WAYS_UP = [
     *(f"SELECT FROM {name}" for name in READ),
     *(f"SET ROLE {name}" for name in BECOME),
@@ -97,6 +97,9 @@ WAYS_UP = [
     "CREATE SCHEMA mine",
     "CREATE TEMP TABLE pg_roles (rolname text)",
     "SELECT p0_guard.set('p0_reader', '{}')",
+    "SELECT p0_guard.act('p0_reader', 'ALTER ROLE p0_agent CREATEROLE')",
+    "SELECT p0_makers.p0_broker_00('ALTER ROLE p0_agent CREATEROLE')",
+    "CREATE FUNCTION p0_makers.mine() RETURNS void LANGUAGE sql AS ''",
     "SELECT p0_guard.require('{}', 'set')",
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'postgres'",
 ]
@@ -130,6 +133,7 @@ async def test_every_function_is_pinned_and_nobody_elses(managed: Managed) -> No
 
 FOREIGN = [
     "p0_broker",
+    "p0_broker_00",
     "p0_agent",
     "p0_reader",
     "postgres",
@@ -153,7 +157,7 @@ def acts_on(role: str) -> Iterator[tuple[str, tuple[object, ...]]]:
     yield "grant", (role, Jsonb([["schema", None, "enterprise", None, "USAGE"]]))
     yield "open", (OTHER, role, VERIFIER, soon(), 1, "", Jsonb({}))
     yield "renew", (role, VERIFIER)
-    yield "restore", (role, soon(), Jsonb({}))
+    yield "restore", (role, soon(), "", Jsonb({}))
     yield "fence", (role, "")
     yield "fence", (LOGIN, role)
     yield "kill", (role,)
@@ -329,8 +333,8 @@ async def test_no_end_above_the_ceiling(managed: Managed, held: psycopg.AsyncCon
     await call(held, "open", OTHER, SET, VERIFIER, soon(), 1, f"[{2**62}]", Jsonb({}))
     for not_after in too_late:
         async with refused():
-            await call(held, "restore", OTHER, not_after, Jsonb({}))
-    await call(held, "restore", OTHER, soon() + 300, Jsonb({}))
+            await call(held, "restore", OTHER, not_after, "", Jsonb({}))
+    await call(held, "restore", OTHER, soon() + 300, "", Jsonb({}))
     await call(held, "clear", [OTHER])
     await call(held, "close", [OTHER])
 
@@ -340,7 +344,7 @@ async def test_no_time_zone_of_the_thiefs_moves_the_end(held: psycopg.AsyncConne
     await held.execute("SET timezone = '<Z>+167'")
     for function, arguments in (
         ("open", (OTHER, SET, VERIFIER, 2_000_000_000, 1, "", Jsonb({}))),
-        ("restore", (OTHER, 2_000_000_000, Jsonb({}))),
+        ("restore", (OTHER, 2_000_000_000, "", Jsonb({}))),
     ):
         await call(held, function, *arguments)
         cursor = await held.execute(f"SELECT extract(epoch FROM rolvaliduntil)::bigint {OF_OTHER}")
@@ -393,13 +397,13 @@ LOADED: list[dict[str, list[str | None]]] = [
 async def test_only_harmless_settings(held: psycopg.AsyncConnection) -> None:
     for settings in LOADED:
         async with refused():
-            await call(held, "restore", LOGIN, soon(), Jsonb(settings))
+            await call(held, "restore", LOGIN, soon(), "", Jsonb(settings))
 
 
 async def test_values_of_settings_are_data(held: psycopg.AsyncConnection) -> None:
     hostile = ["a'; ALTER ROLE p0_agent SUPERUSER; --", 'b"', "c\\"]
     await held.execute("SET standard_conforming_strings = off")
-    await call(held, "restore", LOGIN, soon(), Jsonb({"search_path": hostile}))
+    await call(held, "restore", LOGIN, soon(), "", Jsonb({"search_path": hostile}))
     await held.execute("SET standard_conforming_strings = on")
     cursor = await held.execute(
         "SELECT setconfig FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = setrole WHERE rolname = %s", (LOGIN,)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from datetime import UTC, datetime
 
 import msgspec
 import psycopg
@@ -629,5 +631,31 @@ async def test_sessions_are_as_the_rules_say(managed: Managed) -> None:
         await superuser.execute(sql.SQL("ALTER ROLE {} RESET ALL").format(sql.Identifier(opened.login)))
     (drift,) = await managed.cluster.drift()
     assert drift.mended
+    assert await managed.cluster.drift() == ()
+    await managed.end(entry)
+
+
+async def test_who_lasts_longer_says_so_in_its_comment(managed: Managed) -> None:
+    entry, longer = await managed.approved(), await managed.approved()
+    until = LATER - 600
+    order = msgspec.structs.replace(
+        managed.order(entry, usage("enterprise")),
+        not_after=until,
+        about="ada@example.com; see https://issues.example [12]",
+    )
+    opened = await managed.cluster.open(order, NOW)
+    await managed.cluster.ledger.seal(entry.rh, "credential", NOW, attempt=opened.attempt)
+    await managed.cluster.extend(longer.rh, extends=entry.rh, not_after=until + 600, now=NOW)
+    async with await managed.superuser() as superuser:
+        cursor = await superuser.execute(
+            "SELECT shobj_description(oid, 'pg_authid'), extract(epoch FROM rolvaliduntil)::bigint FROM pg_roles"
+            " WHERE rolname = %s",
+            (opened.login,),
+        )
+        ((comment, valid_until),) = await cursor.fetchall()
+    then = datetime.fromtimestamp(until + 600, UTC).isoformat()
+    told = f"p0 request {entry.rid}, until {then}; {order.about}"
+    assert re.sub(r" \[[0-9]{9,}\]$", "", comment) == told, comment
+    assert valid_until == until + 600
     assert await managed.cluster.drift() == ()
     await managed.end(entry)

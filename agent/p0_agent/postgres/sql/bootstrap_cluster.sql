@@ -36,6 +36,28 @@ ALTER ROLE {reader} SET statement_timeout = '5s';
 ALTER ROLE {reader} SET idle_in_transaction_session_timeout = '10s';
 ALTER ROLE {reader} SET default_transaction_read_only = on;
 
+-- The makers: each makes some of the agent's roles, since PostgreSQL looks at all that one has made whenever one of them changes.
+-- None can log in, and none has another as its member; {broker} has each act by a function of its name in p0_makers.
+DO $p0$
+DECLARE
+  maker text;
+BEGIN
+  FOR maker IN
+    SELECT {broker_name} || '_' || pg_catalog.lpad(n::text, 2, '0') FROM pg_catalog.generate_series(0, {makers} - 1) n
+  LOOP
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = maker) THEN
+      EXECUTE pg_catalog.format('CREATE ROLE %I', maker);
+    END IF;
+    IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = maker AND (rolcanlogin OR rolinherit OR NOT rolcreaterole)) THEN
+      EXECUTE pg_catalog.format('ALTER ROLE %I NOLOGIN NOINHERIT CREATEROLE', maker);
+    END IF;
+    IF NOT (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN
+      EXECUTE pg_catalog.format('GRANT %I TO %I', maker, current_user);
+    END IF;
+  END LOOP;
+END
+$p0$;
+
 -- What only a superuser can give. The agent works without; `p0 agent doctor` says what that costs.
 DO $p0$
 BEGIN
@@ -48,7 +70,9 @@ $p0$;
 DO $p0$
 BEGIN
   IF pg_catalog.current_setting('server_version_num')::int >= 150000 THEN
-    EXECUTE pg_catalog.format('GRANT SET ON PARAMETER log_statement, temp_file_limit TO %I', {broker_name});
+    EXECUTE 'GRANT SET ON PARAMETER log_statement, temp_file_limit TO ' || (
+      SELECT pg_catalog.string_agg(pg_catalog.format('%I', {broker_name} || '_' || pg_catalog.lpad(n::text, 2, '0')), ', ')
+      FROM pg_catalog.generate_series(0, {makers} - 1) n);
   END IF;
 EXCEPTION WHEN insufficient_privilege THEN
   RAISE WARNING 'not granted: SET ON PARAMETER log_statement, temp_file_limit';

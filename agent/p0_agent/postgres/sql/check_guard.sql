@@ -15,7 +15,7 @@ SELECT what FROM (
   UNION ALL
   SELECT 1, 'there is no function p0_guard.' || b.name FROM body b WHERE b.name NOT IN (SELECT f.proname FROM function f)
   UNION ALL
-  SELECT 2, f.name || ' belongs to ' || f.owner FROM function f WHERE f.owner <> %(maker)s
+  SELECT 2, f.name || ' belongs to ' || f.owner FROM function f WHERE f.owner <> %(broker)s
   UNION ALL
   SELECT 3, 'the search path of ' || f.name || ' is not pinned' FROM function f
   WHERE NOT coalesce(f.proconfig @> ARRAY['search_path=pg_catalog, pg_temp'], false)

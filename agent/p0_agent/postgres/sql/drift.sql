@@ -35,11 +35,11 @@ WITH live AS (
   WHERE m.role_name = l.set_role AND m.more
   UNION ALL
   SELECT DISTINCT l.rh, m.member_name || ' was made a member of the login' FROM live l JOIN membership m ON m.roleid = l.oid
-  WHERE m.member_name NOT IN (%(maker)s, session_user)
+  WHERE m.member_name <> ALL (%(ours)s::text[] || session_user::text)
   UNION ALL
   SELECT DISTINCT l.rh, m.member_name || ' was made a member of the set role'
   FROM live l JOIN membership m ON m.role_name = l.set_role
-  WHERE m.member_name NOT IN (%(maker)s, session_user) AND NOT EXISTS (
+  WHERE m.member_name <> ALL (%(ours)s::text[] || session_user::text) AND NOT EXISTS (
     SELECT FROM p0.request o WHERE o.login = m.member_name AND o.set_role = l.set_role
       AND o.stage IN ('provisioned', 'sealed', 'ending'))
 )

@@ -37,13 +37,52 @@ BEGIN
 END
 $p0$;
 
--- A role that these functions made, of one of the two kinds: by its name, and by the broker being its member.
+CREATE OR REPLACE FUNCTION p0_guard.options() RETURNS text LANGUAGE sql STABLE
+  SET search_path = pg_catalog, pg_temp
+AS $p0$
+  SELECT CASE WHEN current_setting('server_version_num')::int >= 160000 THEN ' WITH INHERIT TRUE, SET FALSE' ELSE '' END
+$p0$;
+
+-- The role that made this one, or will: which one is told by its name.
+CREATE OR REPLACE FUNCTION p0_guard.maker(role text) RETURNS text LANGUAGE sql IMMUTABLE
+  SET search_path = pg_catalog, pg_temp
+AS $p0$
+  SELECT {broker_name} || '_' || lpad((get_byte(sha256(convert_to(role, 'UTF8')), 0) % {makers})::text, 2, '0')
+$p0$;
+
+-- What only the maker of a role can do to it.
+CREATE OR REPLACE FUNCTION p0_guard.act(role text, statement text) RETURNS void LANGUAGE plpgsql
+  SET search_path = pg_catalog, pg_temp
+AS $p0$
+BEGIN
+  EXECUTE format('SELECT p0_makers.%I($1)', p0_guard.maker(role)) USING statement;
+END
+$p0$;
+
+-- Makes the broker a member, to end what the role does and to drop what it owns.
+CREATE OR REPLACE FUNCTION p0_guard.take(role text) RETURNS void LANGUAGE plpgsql
+  SET search_path = pg_catalog, pg_temp
+AS $p0$
+BEGIN
+  PERFORM p0_guard.act(role, format('GRANT %I TO %I', role, {broker_name}) || p0_guard.options());
+END
+$p0$;
+
+-- Before PostgreSQL 16, who makes a role is not its member by that.
+CREATE OR REPLACE FUNCTION p0_guard.mark(role text) RETURNS text LANGUAGE sql STABLE
+  SET search_path = pg_catalog, pg_temp
+AS $p0$
+  SELECT CASE p0_guard.options() WHEN '' THEN format('; GRANT %I TO CURRENT_USER', role) ELSE '' END
+$p0$;
+
+-- A role that these functions made, of one of the two kinds: by its name, and by its maker being its member.
 CREATE OR REPLACE FUNCTION p0_guard.made(role text, kinds text) RETURNS boolean LANGUAGE sql STABLE
   SET search_path = pg_catalog, pg_temp
 AS $p0$
   SELECT (strpos(kinds, 'login') > 0 AND role ~ {login_pattern} OR strpos(kinds, 'set') > 0 AND role ~ {set_pattern})
-    AND EXISTS (SELECT FROM pg_roles r JOIN pg_auth_members m ON m.roleid = r.oid JOIN pg_roles b ON b.oid = m.member
-                WHERE r.rolname = role AND b.rolname = {broker_name} AND NOT r.rolsuper AND NOT r.rolcreaterole)
+    AND EXISTS (SELECT FROM pg_roles r JOIN pg_auth_members m ON m.roleid = r.oid
+                WHERE r.rolname = role AND m.member = to_regrole(quote_ident(p0_guard.maker(role)))::oid
+                  AND NOT r.rolsuper AND NOT r.rolcreaterole)
 $p0$;
 
 CREATE OR REPLACE FUNCTION p0_guard.require(roles text[], kinds text) RETURNS void LANGUAGE plpgsql
@@ -74,12 +113,6 @@ BEGIN
 END
 $p0$;
 
-CREATE OR REPLACE FUNCTION p0_guard.options() RETURNS text LANGUAGE sql STABLE
-  SET search_path = pg_catalog, pg_temp
-AS $p0$
-  SELECT CASE WHEN current_setting('server_version_num')::int >= 160000 THEN ' WITH INHERIT TRUE, SET FALSE' ELSE '' END
-$p0$;
-
 -- The offset is a number: letters, Z too, are what the session's time zone says (PostgreSQL 18).
 CREATE OR REPLACE FUNCTION p0_guard.timestamp(epoch bigint) RETURNS text LANGUAGE sql IMMUTABLE
   SET search_path = pg_catalog, pg_temp
@@ -87,13 +120,15 @@ AS $p0$
   SELECT to_char(to_timestamp(epoch) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"+00"')
 $p0$;
 
--- Settings that guard against mistakes, and nothing that loads or runs anything. A value is a list of texts.
-CREATE OR REPLACE FUNCTION p0_guard.set(login text, settings jsonb) RETURNS void LANGUAGE plpgsql
+-- Settings that guard against mistakes, and nothing that loads or runs anything, as statements that follow others. A value
+-- is a list of texts.
+CREATE OR REPLACE FUNCTION p0_guard.set(login text, settings jsonb) RETURNS text LANGUAGE plpgsql STABLE
   SET search_path = pg_catalog, pg_temp
 AS $p0$
 DECLARE
   name text;
   list text;
+  statements text := '';
 BEGIN
   FOR name, list IN
     SELECT s.key, (SELECT string_agg(quote_literal(v.value), ', ' ORDER BY v.ordinality)
@@ -103,8 +138,9 @@ BEGIN
     IF name <> ALL ({settings_allowed}) OR list IS NULL THEN
       PERFORM p0_guard.refuse(format('the setting %s is not for the agent to set', name));
     END IF;
-    EXECUTE format('ALTER ROLE %I SET %I = %s', login, name, list);
+    statements := statements || format('; ALTER ROLE %I SET %I = %s', login, name, list);
   END LOOP;
+  RETURN statements;
 END
 $p0$;
 
@@ -115,8 +151,7 @@ BEGIN
   IF role !~ {set_pattern} THEN
     PERFORM p0_guard.refuse(format('%s is not a name for a set role', role));
   END IF;
-  EXECUTE format('CREATE ROLE %I NOLOGIN', role);
-  EXECUTE format('GRANT %I TO %I', role, current_user) || p0_guard.options();
+  PERFORM p0_guard.act(role, format('CREATE ROLE %I NOLOGIN', role) || p0_guard.mark(role));
 END
 $p0$;
 
@@ -213,13 +248,13 @@ BEGIN
   IF sessions NOT BETWEEN 1 AND limits.connections THEN
     PERFORM p0_guard.refuse('the connection limit is above the ceiling');
   END IF;
-  EXECUTE format('CREATE ROLE %I LOGIN INHERIT CONNECTION LIMIT %s VALID UNTIL %L PASSWORD %L',
-                 login, sessions, p0_guard.timestamp(not_after), verifier);
-  EXECUTE format('GRANT %I TO %I', set_role, login) || p0_guard.options();
-  EXECUTE format('COMMENT ON ROLE %I IS %L', login,
-                 format('%s [%s]', about, extract(epoch FROM clock_timestamp())::bigint + limits.max_ttl));
-  PERFORM p0_guard.set(login, settings);
-  EXECUTE format('GRANT %I TO %I', login, current_user) || p0_guard.options();
+  PERFORM p0_guard.act(login,
+    format('CREATE ROLE %I LOGIN INHERIT CONNECTION LIMIT %s VALID UNTIL %L PASSWORD %L',
+           login, sessions, p0_guard.timestamp(not_after), verifier)
+    || format('; COMMENT ON ROLE %I IS %L', login,
+              format('%s [%s]', about, extract(epoch FROM clock_timestamp())::bigint + limits.max_ttl))
+    || p0_guard.set(login, settings) || p0_guard.mark(login));
+  PERFORM p0_guard.act(set_role, format('GRANT %I TO %I', set_role, login) || p0_guard.options());
 END
 $p0$;
 
@@ -228,19 +263,20 @@ CREATE OR REPLACE FUNCTION p0_guard.renew(login text, verifier text) RETURNS voi
 AS $p0$
 BEGIN
   PERFORM p0_guard.require(ARRAY[login], 'login'), p0_guard.require_verifier(verifier);
-  EXECUTE format('ALTER ROLE %I PASSWORD %L', login, verifier);
+  PERFORM p0_guard.act(login, format('ALTER ROLE %I PASSWORD %L', login, verifier));
 END
 $p0$;
 
--- End and settings put right, or a later end: never later than when the login was made allowed, by its comment, which only
--- the broker can write.
-CREATE OR REPLACE FUNCTION p0_guard.restore(login text, not_after bigint, settings jsonb)
+-- End and settings put right, or a later end with another comment (not ''): never later than when the login was made allowed, by
+-- its comment, which only its maker can write.
+CREATE OR REPLACE FUNCTION p0_guard.restore(login text, not_after bigint, about text, settings jsonb)
 RETURNS void LANGUAGE plpgsql STRICT SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp
 AS $p0$
 DECLARE
   latest bigint;
   place text;
+  statements text;
 BEGIN
   PERFORM p0_guard.require(ARRAY[login], 'login');
   SELECT substring(shobj_description(r.oid, 'pg_authid') FROM '[[]([0-9]+)[]]$')::bigint INTO latest
@@ -248,15 +284,17 @@ BEGIN
   IF latest IS NULL OR not_after NOT BETWEEN 1 AND latest + {clock_slack} THEN
     PERFORM p0_guard.refuse('the end is above the ceiling');
   END IF;
-  EXECUTE format('ALTER ROLE %I VALID UNTIL %L', login, p0_guard.timestamp(not_after));
+  statements := format('ALTER ROLE %I VALID UNTIL %L', login, p0_guard.timestamp(not_after));
+  IF about <> '' THEN
+    statements := statements || format('; COMMENT ON ROLE %I IS %L', login, format('%s [%s]', about, latest));
+  END IF;
   FOR place IN
     SELECT d.datname FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole JOIN pg_database d ON d.oid = s.setdatabase
     WHERE r.rolname = login
   LOOP
-    EXECUTE format('ALTER ROLE %I IN DATABASE %I RESET ALL', login, place);
+    statements := statements || format('; ALTER ROLE %I IN DATABASE %I RESET ALL', login, place);
   END LOOP;
-  EXECUTE format('ALTER ROLE %I RESET ALL', login);
-  PERFORM p0_guard.set(login, settings);
+  PERFORM p0_guard.act(login, statements || format('; ALTER ROLE %I RESET ALL', login) || p0_guard.set(login, settings));
 END
 $p0$;
 
@@ -266,10 +304,10 @@ CREATE OR REPLACE FUNCTION p0_guard.fence(login text, set_role text) RETURNS voi
 AS $p0$
 BEGIN
   PERFORM p0_guard.require(ARRAY[login], 'login');
-  EXECUTE format('ALTER ROLE %I NOLOGIN', login);
+  PERFORM p0_guard.act(login, format('ALTER ROLE %I NOLOGIN', login));
   IF set_role <> '' THEN
     PERFORM p0_guard.require(ARRAY[set_role], 'set');
-    EXECUTE format('REVOKE %I FROM %I', set_role, login);
+    PERFORM p0_guard.act(set_role, format('REVOKE %I FROM %I', set_role, login));
   END IF;
 END
 $p0$;
@@ -279,6 +317,7 @@ CREATE OR REPLACE FUNCTION p0_guard.kill(login text) RETURNS void LANGUAGE plpgs
 AS $p0$
 BEGIN
   PERFORM p0_guard.require(ARRAY[login], 'login');
+  PERFORM p0_guard.take(login);
   PERFORM pg_terminate_backend(a.pid) FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid WHERE r.rolname = login;
 END
 $p0$;
@@ -294,9 +333,9 @@ BEGIN
   IF EXISTS (SELECT FROM pg_roles r JOIN pg_auth_members m ON m.member = r.oid WHERE r.rolname = login) THEN
     PERFORM p0_guard.refuse(format('%s is not fenced', login));
   END IF;
-  EXECUTE format('ALTER ROLE %I RESET ALL', login);
-  EXECUTE format('ALTER ROLE %I LOGIN CONNECTION LIMIT 1 VALID UNTIL %L PASSWORD %L', login,
-                 p0_guard.timestamp(extract(epoch FROM clock_timestamp())::bigint + 60), verifier);
+  PERFORM p0_guard.act(login, format('ALTER ROLE %I RESET ALL', login)
+    || format('; ALTER ROLE %I LOGIN CONNECTION LIMIT 1 VALID UNTIL %L PASSWORD %L', login,
+              p0_guard.timestamp(extract(epoch FROM clock_timestamp())::bigint + 60), verifier));
   IF has_database_privilege(current_user, place, 'CONNECT WITH GRANT OPTION') THEN
     EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', place, login);
   END IF;
@@ -311,8 +350,8 @@ CREATE OR REPLACE FUNCTION p0_guard.become(role text) RETURNS void LANGUAGE plpg
 AS $p0$
 BEGIN
   PERFORM p0_guard.require(ARRAY[role], 'login, set');
-  EXECUTE format('GRANT %I TO %I', role, session_user)
-    || CASE p0_guard.options() WHEN '' THEN '' ELSE ' WITH INHERIT FALSE, SET TRUE' END;
+  PERFORM p0_guard.act(role, format('GRANT %I TO %I', role, session_user)
+    || CASE p0_guard.options() WHEN '' THEN '' ELSE ' WITH INHERIT FALSE, SET TRUE' END);
 END
 $p0$;
 
@@ -321,7 +360,7 @@ CREATE OR REPLACE FUNCTION p0_guard.leave(role text) RETURNS void LANGUAGE plpgs
 AS $p0$
 BEGIN
   PERFORM p0_guard.require(ARRAY[role], 'login, set');
-  EXECUTE format('REVOKE %I FROM %I', role, session_user);
+  PERFORM p0_guard.act(role, format('REVOKE %I FROM %I, %I', role, session_user, {broker_name}));
 END
 $p0$;
 
@@ -337,6 +376,7 @@ DECLARE
   stuck text;
 BEGIN
   PERFORM p0_guard.require(roles, 'login, set');
+  PERFORM p0_guard.take(role) FROM unnest(roles) AS role;
 {keep}END
 $p0$;
 
@@ -348,6 +388,7 @@ DECLARE
   statement text;
 BEGIN
   PERFORM p0_guard.require(roles, 'login, set');
+  PERFORM p0_guard.take(role) FROM unnest(roles) AS role;
 {uncast}  EXECUTE 'DROP OWNED BY ' || (SELECT string_agg(quote_ident(role), ', ') FROM unnest(roles) AS role);
 END
 $p0$;
@@ -357,7 +398,7 @@ CREATE OR REPLACE FUNCTION p0_guard.close(roles text[]) RETURNS void LANGUAGE pl
 AS $p0$
 BEGIN
   PERFORM p0_guard.require(roles, 'login, set');
-  EXECUTE 'DROP ROLE ' || (SELECT string_agg(quote_ident(role), ', ') FROM unnest(roles) AS role);
+  PERFORM p0_guard.act(role, format('DROP ROLE %I', role)) FROM unnest(roles) AS role;
 END
 $p0$;
 
@@ -371,7 +412,7 @@ $p0$;
 REVOKE ALL ON ALL ROUTINES IN SCHEMA p0_guard FROM PUBLIC, {agent};
 GRANT EXECUTE ON FUNCTION
   p0_guard.open_set(text), p0_guard.grant(text, jsonb),
-  p0_guard.open(text, text, text, bigint, integer, text, jsonb), p0_guard.renew(text, text), p0_guard.restore(text, bigint, jsonb),
+  p0_guard.open(text, text, text, bigint, integer, text, jsonb), p0_guard.renew(text, text), p0_guard.restore(text, bigint, text, jsonb),
   p0_guard.fence(text, text), p0_guard.kill(text), p0_guard.enter(text, text, text),
   p0_guard.become(text), p0_guard.leave(text),
   p0_guard.keep(text[]), p0_guard.clear(text[]), p0_guard.close(text[])

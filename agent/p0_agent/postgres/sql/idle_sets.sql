@@ -6,7 +6,7 @@ SELECT s.rolname::text AS set_role,
 FROM pg_catalog.pg_roles s
 WHERE s.rolname ~ %(set_pattern)s
   AND EXISTS (SELECT FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles me ON me.oid = m.member
-              WHERE m.roleid = s.oid AND me.rolname = %(maker)s)
+              WHERE m.roleid = s.oid AND me.rolname = ANY (%(makers)s::text[]))
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles other ON other.oid = m.member
-                  WHERE m.roleid = s.oid AND other.rolname NOT IN (%(maker)s, session_user))
+                  WHERE m.roleid = s.oid AND other.rolname <> ALL (%(makers)s::text[] || ARRAY[%(broker)s, session_user::text]))
 ORDER BY 1

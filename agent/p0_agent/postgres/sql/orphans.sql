@@ -1,4 +1,4 @@
--- Logins that look like ours, that the agent made (it is their member), and that no live row of the ledger accounts for.
+-- Logins that look like ours, that the agent made (a maker of its is their member), and that no live row of the ledger accounts for.
 SELECT r.rolname::text AS login,
        coalesce(g.set_role, '') AS set_role,
        coalesce(g.database, pg_catalog.current_database())::text AS database
@@ -14,6 +14,6 @@ LEFT JOIN LATERAL (
 ) AS g ON true
 WHERE r.rolname ~ %(login_pattern)s
   AND EXISTS (SELECT FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles me ON me.oid = m.member
-              WHERE m.roleid = r.oid AND me.rolname = %(maker)s)
+              WHERE m.roleid = r.oid AND me.rolname = ANY (%(makers)s::text[]))
   AND NOT EXISTS (SELECT FROM p0.request q WHERE q.login = r.rolname AND q.stage IN ('provisioned', 'sealed', 'ending'))
 ORDER BY 1

@@ -1,10 +1,11 @@
 -- For the end of an access, once its login is quiet: the OIDs of the login, of the set role if nobody else ({login}
--- and the agent aside) is a member of it, whether the OID that it had ({set_oid}) is still a role's, and in which other databases the two have
+-- and the agent's own roles aside) is a member of it, whether the OID that it had ({set_oid}) is still a role's, and in which other databases the two have
 -- or hold something.
 SELECT login.oid::bigint,
        CASE WHEN NOT EXISTS (
          SELECT FROM pg_catalog.pg_auth_members m WHERE m.roleid = given.oid AND m.member IS DISTINCT FROM login.oid
            AND m.member NOT IN (pg_catalog.to_regrole(pg_catalog.quote_ident({maker})),
+                                pg_catalog.to_regrole(pg_catalog.quote_ident({broker})),
                                 pg_catalog.to_regrole(pg_catalog.quote_ident(session_user)))
        ) THEN given.oid::bigint END,
        pg_catalog.pg_describe_object('pg_catalog.pg_authid'::regclass, {set_oid}, 0) IS NOT NULL,

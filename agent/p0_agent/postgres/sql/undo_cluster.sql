@@ -11,4 +11,16 @@ BEGIN
   END IF;
 END
 $p0$;
+DO $p0$
+DECLARE
+  maker text;
+BEGIN
+  FOR maker IN
+    SELECT r.rolname FROM pg_catalog.pg_roles r JOIN pg_catalog.generate_series(0, {makers} - 1) n
+      ON r.rolname = {broker_name} || '_' || pg_catalog.lpad(n::text, 2, '0')
+  LOOP
+    EXECUTE pg_catalog.format('DROP ROLE %I', maker);
+  END LOOP;
+END
+$p0$;
 DROP ROLE IF EXISTS {reader}, {agent}, {broker};

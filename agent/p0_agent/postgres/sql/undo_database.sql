@@ -3,20 +3,30 @@ DO $p0$
 DECLARE
   had CONSTANT text := coalesce(pg_catalog.obj_description(pg_catalog.to_regnamespace('p0')::oid, 'pg_namespace'), '');
   ours text;
+  makers CONSTANT text[] := ARRAY(SELECT {broker_name} || '_' || pg_catalog.lpad(n::text, 2, '0')
+                                  FROM pg_catalog.generate_series(0, {makers} - 1) n);
 BEGIN
   IF EXISTS (SELECT FROM pg_catalog.pg_roles r JOIN pg_catalog.pg_auth_members m ON m.roleid = r.oid
              JOIN pg_catalog.pg_roles b ON b.oid = m.member
-             WHERE b.rolname = {broker_name} AND (r.rolname ~ {login_pattern} OR r.rolname ~ {set_pattern})) THEN
+             WHERE b.rolname = ANY (makers) AND (r.rolname ~ {login_pattern} OR r.rolname ~ {set_pattern})) THEN
     RAISE EXCEPTION 'there are accesses: end them, and stop the agent';
   END IF;
   IF NOT (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN
-    FOR ours IN SELECT rolname FROM pg_catalog.pg_roles WHERE rolname IN ({broker_name}, {agent_name}, {reader_name}) LOOP
+    FOR ours IN SELECT rolname FROM pg_catalog.pg_roles WHERE rolname = ANY (ARRAY[{broker_name}, {agent_name}, {reader_name}] || makers) LOOP
       EXECUTE pg_catalog.format('GRANT %I TO %I', ours, current_user);
     END LOOP;
   END IF;
   DROP SCHEMA IF EXISTS p0_guard, p0, p0_evidence CASCADE;
+  FOR ours IN SELECT p.oid::regprocedure FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+              WHERE n.nspname = 'p0_makers' AND p.proname = ANY (makers) LOOP
+    EXECUTE 'DROP FUNCTION ' || ours;
+  END LOOP;
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+                 WHERE n.nspname = 'p0_makers') THEN
+    DROP SCHEMA IF EXISTS p0_makers;
+  END IF;
   SELECT pg_catalog.string_agg(pg_catalog.quote_ident(rolname), ', ') INTO ours
-  FROM pg_catalog.pg_roles WHERE rolname IN ({broker_name}, {agent_name}, {reader_name});
+  FROM pg_catalog.pg_roles WHERE rolname = ANY (ARRAY[{broker_name}, {agent_name}, {reader_name}] || makers);
   IF ours IS NOT NULL THEN
     EXECUTE 'DROP OWNED BY ' || ours;
   END IF;
