@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+from msgspec import UNSET
 
 from fix_people import CLIENT, Issuer, Person
 from p0_access.encoding import b64u, b64u_decode, decode, encode, sha256_b64u
@@ -122,6 +123,8 @@ class Peer:
         self.refused_sql: Refused | None = None
         self.written = False
         self.demanding = False
+        self.no_sign_in = NO_SIGN_IN
+        self.demands: tuple[StepUp, ...] = ()
         self.deaf = False
         self.published = True
         self.retouched = ("", "")
@@ -325,7 +328,7 @@ class Peer:
             events=(),
         )
         self.move(asked.rid, State.SUBMITTED)
-        refusal = NO_SIGN_IN if self._lacks_sign_in(request) else None
+        refusal = self.no_sign_in if self._lacks_sign_in(request) else None
         if self.online:
             self.admit(asked.rid, person.subject, refusal=refusal)
         return self._answer_to(request, asked.rid, 201)
@@ -350,7 +353,10 @@ class Peer:
         rh = jws.record_hash(view.request)
         if (refused := refusal or self.refusal) is not None:
             step, code, message = refused
-            said = Refusal(rh=rh, at=now, step=step, code=code, message=message)
+            demands = self.demands or UNSET
+            said = Refusal(
+                v=2 if self.demands else 1, rh=rh, at=now, step=step, code=code, message=message, step_up=demands
+            )
             self.move(rid, State.REFUSED, refusal=jws.sign(said, self.agent), code=code, message=message)
             return
         admission = Admission(

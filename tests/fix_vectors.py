@@ -124,6 +124,14 @@ def records() -> list[tuple[Record, SigningKey]]:
         (Collect(**act, rh=rh, ah=ah), PERSON),
         (End(**act, rh=rh, act="relinquish", comment=""), PERSON),
         (Refusal(rh=rh, at=NOW, step=9, code="own_request", message="nobody approves their own request"), AGENT),
+        (
+            Refusal(
+                v=2, rh=rh, at=NOW, step=8, code="step_up_required",
+                message="this needs a sign-in made for it (acr phr, amr hwk or swk)",
+                step_up=(StepUp(acr=("phr",), amr=("hwk", "swk")),),
+            ),
+            AGENT,
+        ),
         (Credential(rid="r-abcdefgh", rh=rh, iat=NOW, exp=NOW + 600, suite=suite, ct=sealed, log=head), AGENT),  # type: ignore[arg-type]  # a Literal
         (
             Deletion(

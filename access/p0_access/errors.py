@@ -3,6 +3,7 @@
     P0Error                 what happened, and a hint: every error a person may see
     ├── MalformedError      bytes that are not what they claim to be (shape, caps, encoding)
     ├── ProofError          a signature, token or commitment that does not hold
+    │   └── StepUpError     the act needs a sign-in of its own; carries how strong
     ├── ReadingError        SQL that is not understood; carries its place
     ├── RulesError          a rules file that cannot be used; carries its place
     └── DirectoryError      a file of groups that cannot be used
@@ -11,6 +12,11 @@ Every error has a stable `code` (snake_case) that programs and tests rely on; th
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from p0_access.routing.decision import StepUp
 
 
 class P0Error(Exception):
@@ -28,6 +34,14 @@ class MalformedError(P0Error):
 
 class ProofError(P0Error):
     """A proof that does not hold; nothing may be done in its name."""
+
+
+class StepUpError(ProofError):
+    """An act without the sign-in of its own that rules ask for; one sign-in meets every one of `demands`."""
+
+    def __init__(self, message: str, *, code: str, hint: str | None = None, demands: tuple[StepUp, ...] = ()) -> None:
+        super().__init__(message, code=code, hint=hint)
+        self.demands = demands
 
 
 class ReadingError(P0Error):

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 
-from p0_access.errors import P0Error
+from p0_access.errors import P0Error, StepUpError
+from p0_access.routing.decision import StepUp
 
 
 class Step(IntEnum):
@@ -39,11 +40,14 @@ class AgentError(P0Error):
 
 
 class RefusedError(AgentError):
-    """The agent will not, and `step` says where in the order it stopped."""
+    """The agent will not, and `step` says where in the order it stopped; `demands` which sign-ins the act lacks."""
 
-    def __init__(self, message: str, *, step: Step, code: str, hint: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, step: Step, code: str, hint: str | None = None, demands: tuple[StepUp, ...] = ()
+    ) -> None:
         super().__init__(message, code=code, hint=hint)
         self.step = step
+        self.demands = demands
 
 
 class TransientError(AgentError):
@@ -70,4 +74,5 @@ def at(step: Step) -> Iterator[None]:
     except (RefusedError, TransientError):
         raise
     except P0Error as error:
-        raise RefusedError(str(error), step=step, code=error.code, hint=error.hint) from error
+        demands = error.demands if isinstance(error, StepUpError) else ()
+        raise RefusedError(str(error), step=step, code=error.code, hint=error.hint, demands=demands) from error

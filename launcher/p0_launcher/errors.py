@@ -54,13 +54,17 @@ class UsageError(LauncherError):
 
 
 class StepUpRequiredError(UsageError):
-    """By the rules this act needs a sign-in made for it; `demands` says how strong, if anything does."""
+    """By the rules this act needs a sign-in made for it; `demands` says how strong, if anything does. `final`: the
+    agent has said no to that very act for it."""
 
     CODE: ClassVar = "step_up_required"
 
-    def __init__(self, message: str, *, hint: str | None = None, demands: tuple[StepUp, ...] = ()) -> None:
+    def __init__(
+        self, message: str, *, hint: str | None = None, demands: tuple[StepUp, ...] = (), final: bool = False
+    ) -> None:
         super().__init__(message, code=self.CODE, hint=hint)
         self.demands = demands
+        self.final = final
 
 
 class SqlRefusedError(LauncherError):

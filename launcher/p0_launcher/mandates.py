@@ -21,7 +21,7 @@ from p0_launcher.acts import new_mandate_rid
 from p0_launcher.api import MAX_WAIT
 from p0_launcher.connection import Connection
 from p0_launcher.errors import StepUpRequiredError, UsageError
-from p0_launcher.stepping_up import handed_in, lacks_sign_in
+from p0_launcher.stepping_up import handed_in, lacking
 
 Kind = Literal["statement", "grant"]
 KINDS: Final[tuple[Kind, ...]] = ("statement", "grant")
@@ -117,9 +117,11 @@ async def _handed_in(connection: Connection, sign: Callable[[], Awaitable[Signed
     async def send(act: SignedAct) -> RequestView:
         nonlocal refused
         view = await connection.api.mandate(act, wait=MAX_WAIT)
-        if lacks_sign_in(view, jws.record_hash(act.record), pins=connection.profile.agents):
+        demands = lacking(view, jws.record_hash(act.record), pins=connection.profile.agents)
+        if demands:
             refused = True
-            raise StepUpRequiredError(view.message or "this needs a sign-in of its own", hint=view.hint)
+            said = view.message or "this needs a sign-in of its own"
+            raise StepUpRequiredError(said, hint=view.hint, demands=demands, final=True)
         return view
 
     async def anew() -> SignedAct:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final, Protocol, TypeVar
 
+from msgspec import UNSET
+
 from p0_access.messages.identity import SignedAct
 from p0_access.messages.records import Refusal
 from p0_access.messages.views import RequestView, State
@@ -50,21 +52,29 @@ async def handed_in(
 
     A server that finds so has not taken the act in, and says how strong the sign-in must be: it is made for the same
     act. Where the agent alone does, its no to that act stands: `anew` signs another, and the sign-in meets `otherwise`.
-    (Its no to a request or a mandate is no error, but what became of it: `lacks_sign_in`.)
+    (Its no to a request or a mandate is no error, but what became of it: `lacking`.)
     """
     try:
         return await send(act)
     except StepUpRequiredError as error:
         if act.identity.step_up is not None:
             raise
-        again = act if error.demands or anew is None else await anew()
+        stands = error.final or not error.demands
+        again = await anew() if stands and anew is not None else act
         return await send(await sign_in_for(again, error.demands or otherwise))
 
 
-def lacks_sign_in(view: RequestView, rh: str, *, pins: Collection[str]) -> bool:
-    """Whether the agent, by its signed word, refused the record with the hash `rh` for the want of a sign-in of its
-    own. A server that shows its word on another one would have the same signed twice."""
-    if view.state is not State.REFUSED or view.refusal is None or view.code != StepUpRequiredError.CODE:
-        return False
+def lacking(view: RequestView, rh: str, *, pins: Collection[str]) -> tuple[StepUp, ...]:
+    """The sign-ins for the want of which the agent, by its signed word, refused the record with the hash `rh`; none if
+    it did not. A server that shows its word on another one would have the same signed twice."""
+    if view.state is not State.REFUSED or view.refusal is None or view.code not in _LACKING:
+        return ()
     refusal = jws.verify(view.refusal, Refusal, pinned_key(view.agent, pins)).record
-    return refusal.code == view.code and refusal.rh == rh
+    if refusal.code != view.code or refusal.rh != rh:
+        return ()
+    if refusal.step_up is not UNSET:
+        return refusal.step_up
+    return ANY if refusal.code == StepUpRequiredError.CODE else ()
+
+
+_LACKING: Final = frozenset({StepUpRequiredError.CODE, "step_up_acr", "step_up_amr"})

@@ -27,7 +27,7 @@ from p0_launcher.outcome import ended_badly, still_waiting
 from p0_launcher.progress import Changed, OnProgress, Retrying, Reused, silent
 from p0_launcher.review import admitted
 from p0_launcher.session import Session
-from p0_launcher.stepping_up import ANY, lacks_sign_in
+from p0_launcher.stepping_up import lacking
 from p0_launcher.submission import Submission, pauses
 from p0_launcher.wallet import Awaited, Held, Wallet
 
@@ -139,10 +139,11 @@ class Workflow:
     ) -> RequestView | None:
         """Another request for the same, with a sign-in made for it, if that is what the agent misses in the one with
         the hash `rh`."""
-        if not lacks_sign_in(view, rh, pins=self._pins):
+        demands = lacking(view, rh, pins=self._pins)
+        if not demands:
             return None
         await self._wallet.forget(view.rid)
-        return await self._submission.submit(intent, patience=patience, on_progress=on_progress, demands=ANY)
+        return await self._submission.submit(intent, patience=patience, on_progress=on_progress, demands=demands)
 
     async def wait(self, view: RequestView, *, patience: float, on_progress: OnProgress = silent) -> Access:
         """Follows a request of this machine until it is active, over, or `patience` seconds have passed."""

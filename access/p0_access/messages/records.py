@@ -14,7 +14,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from p0_access.permissions.permission import WRITING, Permission
 from p0_access.permissions.reading import ReadingWarning
-from p0_access.routing.decision import Decision, Requestor
+from p0_access.routing.decision import Decision, Requestor, StepUp
 from p0_access.secret import Hidden
 
 MAX_SQL_BYTES = 64 * 1024
@@ -182,15 +182,22 @@ class Admission(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Refusal(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Why the agent will not: `step` is the number in the verification order; `code` is stable."""
+    """Why the agent will not: `step` is the number in the verification order; `code` is stable. Version 2 has
+    `step_up`, the sign-ins that the act must have all at once, where the agent's rules name `acr` or `amr`."""
 
     TYP = "p0-refusal+jws"
+    v: Literal[1, 2] = 1  # type: ignore[assignment]  # read only, so a reader of 1 alone is what breaks, as it shall
     rh: Hash
     at: Seconds
     step: int
     code: str
     message: str
     hint: str | None = None
+    step_up: Annotated[tuple[StepUp, ...], Meta(min_length=1, max_length=64)] | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        if (self.v == 2) is (self.step_up is UNSET):
+            raise ValueError("step_up is what version 2 has")
 
 
 class LogHead(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -20,12 +20,12 @@ from p0_access.routing.decision import (
     Denied,
     NeedsApproval,
     Requirement,
-    StepUp,
     Traced,
 )
 from p0_access.routing.durations import spell_duration
 from p0_access.routing.matching import spell
 from p0_access.routing.naming import gathered, relation_of
+from p0_access.routing.stepping_up import strength
 
 
 def explain(decision: Decision) -> tuple[str, ...]:
@@ -43,7 +43,7 @@ def explain(decision: Decision) -> tuple[str, ...]:
         together = groupby(decision.requirements, key=lambda each: (each.rule, each.permissions, each.instead))
         lines = [f"needs approval: {_asked(tuple(each), decision.trace)}" for _, each in together]
         lines.append(f"for {_limit(decision)}")
-    signing_in = [f"who asks signs in for it{_strength(each)}" for each in decision.step_up]
+    signing_in = [f"who asks signs in for it{strength(each)}" for each in decision.step_up]
     return (*lines, *signing_in, *_emergency(decision))
 
 
@@ -58,7 +58,7 @@ def _asked(requirements: Sequence[Requirement], trace: Sequence[Traced]) -> str:
     reasons = _reasons([item for item in trace if item.rule == first.rule])
     because = f" because {spell(reasons, 'and')}" if reasons else ""
     step_up = first.step_up
-    signing_in = "" if step_up is None else f", signing in for it{_strength(step_up)}"
+    signing_in = "" if step_up is None else f", signing in for it{strength(step_up)}"
     everybody = " and ".join(who(each) for each in requirements)
     return f"{everybody} (rule {first.rule}){because}{signing_in}{_later(first)}"
 
@@ -101,11 +101,6 @@ def _reason(item: Traced, entry: Considered) -> _Reason:
     if permission.kind is Kind.COLUMN and entry.because.startswith(start):
         return _Reason(about=relation, words=entry.because.removeprefix(start), reached=item.reached)
     return _Reason(about="", words=entry.because, reached=item.reached)
-
-
-def _strength(step_up: StepUp) -> str:
-    named = [f"{claim} {spell(values)}" for claim, values in (("acr", step_up.acr), ("amr", step_up.amr)) if values]
-    return f" ({', '.join(named)})" if named else ""
 
 
 def explain_trace(trace: Sequence[Traced]) -> tuple[str, ...]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from p0_access.errors import ProofError
+from p0_access.errors import StepUpError
 from p0_access.permissions.permission import Permission
 from p0_access.routing.decision import Question, StepUp
+from p0_access.routing.matching import spell
 from p0_access.routing.rule import SteppingUp
 from p0_access.routing.rules import Defaults
 
@@ -56,23 +57,29 @@ def meets(demand: StepUp, found: StepUp | None) -> bool:
 
 
 def check_step_up(demands: Iterable[StepUp], found: StepUp | None) -> None:
-    """Raises `ProofError` unless a sign-in made for this act meets every demand. `found` is what its token says: the
+    """Raises `StepUpError` unless a sign-in made for this act meets every demand. `found` is what its token says: the
     one `acr`, all `amr`; None where there was none."""
-    for demand in demands:
+    demanded = tuple(demands)
+    for demand in demanded:
         if found is None:
-            raise ProofError(
-                "this needs a sign-in made for it",
+            raise StepUpError(
+                f"this needs a sign-in made for it{''.join(dict.fromkeys(map(strength, demanded)))}",
                 code="step_up_required",
                 hint="Sign in again when the launcher asks.",
+                demands=demanded,
             )
-        if demand.acr and set(demand.acr).isdisjoint(found.acr):
-            raise ProofError(_too_weak("acr", demand.acr, found.acr), code="step_up_acr", hint=_STRONGER)
-        if demand.amr and set(demand.amr).isdisjoint(found.amr):
-            raise ProofError(_too_weak("amr", demand.amr, found.amr), code="step_up_amr", hint=_STRONGER)
+        for claim, wanted, said in (("acr", demand.acr, found.acr), ("amr", demand.amr, found.amr)):
+            if wanted and set(wanted).isdisjoint(said):
+                message = (
+                    f"the sign-in for this was too weak: {claim} {', '.join(said) or 'missing'}, not {spell(wanted)}"
+                )
+                raise StepUpError(message, code=f"step_up_{claim}", hint=_STRONGER, demands=demanded)
+
+
+def strength(step_up: StepUp) -> str:
+    """` (acr phr, amr hwk or swk)`, for the end of a sentence; nothing where any sign-in will do."""
+    named = [f"{claim} {spell(values)}" for claim, values in (("acr", step_up.acr), ("amr", step_up.amr)) if values]
+    return f" ({', '.join(named)})" if named else ""
 
 
 _STRONGER: Final = "Sign in the way that the rules ask for, such as with a security key."
-
-
-def _too_weak(claim: str, wanted: tuple[str, ...], found: tuple[str, ...]) -> str:
-    return f"the sign-in for this was too weak: {claim} {', '.join(found) or 'missing'}, not {' or '.join(wanted)}"

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from msgspec import UNSET
+
 from p0_access.messages.job import Job, JobKind, Result
 from p0_access.messages.records import Refusal
 from p0_access.proof import jws
@@ -64,8 +66,16 @@ async def handle(job: Job, context: Context) -> Result:
 
 async def _refused(job: Job, error: RefusedError, context: Context) -> Answer:
     rh = jws.record_hash(job.request.record)
+    strong = any(demand.acr or demand.amr for demand in error.demands)  # that it takes any is what the code says
     refusal = Refusal(
-        rh=rh, at=context.now(), step=int(error.step), code=error.code, message=str(error), hint=error.hint
+        v=2 if strong else 1,
+        rh=rh,
+        at=context.now(),
+        step=int(error.step),
+        code=error.code,
+        message=str(error),
+        hint=error.hint,
+        step_up=error.demands if strong else UNSET,
     )
     signed = jws.sign(refusal, context.key)
     closed = job.kind in {"admit", "mandate"} or error.step in _FINAL_STEPS or error.code in _FINAL_CODES

@@ -79,6 +79,7 @@ class DevelopmentProvider:
             ],
             "prompt_values_supported": ["none", "login"],
             "request_uri_parameter_supported": False,
+            "claims_parameter_supported": self.behaviour.takes_claims,
             "authorization_response_iss_parameter_supported": True,
         }  # fmt: skip
 

@@ -28,7 +28,8 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
     refreshed ID token repeats the nonce (Keycloak and Google drop it), `token_on_refresh` whether there is one at all
     (OpenID Connect Core leaves that open). `token_seconds` is an ID token's lifetime.
     `algorithm` is what the next signing key is for. In an `outage` every request is answered 503. `acr` and `amr` are
-    how people sign in; with `remembers` (seconds ago) nobody is asked, whatever the client wishes.
+    how people sign in; with `remembers` (seconds ago) nobody is asked, whatever the client wishes. With `takes_claims`
+    it says that it knows the parameter `claims`.
     """
 
     auto_login: str | None = None
@@ -40,3 +41,4 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
     acr: str | None = None
     amr: tuple[str, ...] = ()
     remembers: int = 0
+    takes_claims: bool = False

@@ -44,6 +44,7 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     revocation_endpoint: str | None = None
     scopes_supported: tuple[str, ...] | None = None
     authorization_response_iss_parameter_supported: bool = False
+    claims_parameter_supported: bool = False
 
 
 class Tokens(Hidden, msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from p0_access.encoding import b64u
+from p0_access.encoding import b64u, encode
 from p0_access.errors import P0Error
 from p0_access.messages.identity import SignedAct
 from p0_access.proof import commitment, jws
@@ -52,7 +52,7 @@ async def step_up(
             wishes={
                 "prompt": "login",
                 "max_age": "0",
-                "acr_values": " ".join(dict.fromkeys(acr for each in demands for acr in each.acr)) or None,
+                **_asked_for(demands, by_claims=(await provider.metadata()).claims_parameter_supported),
                 "login_hint": _login_hint(act.identity.id_token),
             },
         )
@@ -67,6 +67,20 @@ async def step_up(
             raise UnverifiedError(str(error), code=error.code, hint=error.hint) from error
         raise NotSignedInError(str(error), code=error.code, hint=error.hint) from error
     return SignedAct(record=act.record, identity=identity)
+
+
+def _asked_for(demands: Sequence[StepUp], *, by_claims: bool) -> dict[str, str | None]:
+    """The strength that is demanded as parameters of the sign-in (OpenID Connect Core 1.0, 3.1.2.1 and 5.5). A token
+    says one `acr`: where one would meet every demand, only such are asked for."""
+    named = [each.acr for each in demands if each.acr]
+    each_acr = [acr for acrs in named for acr in acrs]
+    acrs = list(dict.fromkeys(acr for acr in each_acr if all(acr in other for other in named))) or each_acr
+    wanted = {"acr": acrs, "amr": list(dict.fromkeys(amr for each in demands for amr in each.amr))}
+    claims = {name: {"essential": True, "values": values} for name, values in wanted.items() if values}
+    return {
+        "acr_values": " ".join(acrs) or None,
+        "claims": encode({"id_token": claims}).decode() if by_claims and claims else None,
+    }
 
 
 def _login_hint(own_token: str) -> str | None:

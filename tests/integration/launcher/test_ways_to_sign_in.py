@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import shlex
 import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from urllib.parse import urlencode, urljoin
+from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 import httpx
 import msgspec
@@ -159,6 +160,26 @@ async def test_a_sign_in_for_something_or_by_somebody_else_is_not_used(
     with pytest.raises(UnverifiedError) as caught:
         await desk.stepped_up(await desk.act(), otherwise)
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize("takes_claims", [True, False])
+async def test_the_provider_is_asked_for_what_is_demanded(
+    desk: Desk, development_provider: DevelopmentProvider, *, takes_claims: bool
+) -> None:
+    """By `claims` only where it says that it knows them; of several demands, by what one token can meet."""
+    development_provider.behaviour = Behaviour(acr="phrh", amr=("hwk",), takes_claims=takes_claims)
+    seen: list[dict[str, list[str]]] = []
+
+    async def looking(url: str) -> None:
+        seen.append(parse_qs(urlsplit(url).query))
+        await as_ada(url)
+
+    demands = (StepUp(acr=("phr", "phrh")), StepUp(acr=("phrh", "mfa"), amr=("hwk",)))
+    await desk.stepped_up(await desk.act(), looking, demands)
+    assert seen[0]["acr_values"] == ["phrh"]
+    claims = [json.loads(text) for text in seen[0].get("claims", ())]
+    asked = {"acr": {"essential": True, "values": ["phrh"]}, "amr": {"essential": True, "values": ["hwk"]}}
+    assert claims == ([{"id_token": asked}] if takes_claims else [])
 
 
 async def test_the_provider_is_asked_to_ask(desk: Desk) -> None:

@@ -338,6 +338,28 @@ async def test_a_request_that_only_the_agent_wants_a_sign_in_for_is_made_again_w
     assert list((await dana.wallet.read()).awaited) == []
 
 
+STRONG = (StepUp(acr=("phr",)), StepUp(amr=("hwk",)))
+
+
+@pytest.mark.parametrize("code", ["step_up_required", "step_up_acr", "step_up_amr"])
+async def test_the_sign_in_is_as_strong_as_the_agents_signed_word_asks_for(
+    dana: Machine, peer: Peer, code: str
+) -> None:
+    """Also where the server's own demand was weaker."""
+    peer.demanding, peer.demands, peer.no_sign_in = True, STRONG, (8, code, "the sign-in")
+    access = await (await dana.workflow()).obtain(INTENT, patience=5)
+    assert (dana.signed_in_for, peer.views[access.rid].state) == ([STRONG], State.ACTIVE)
+
+
+async def test_that_a_sign_in_was_too_weak_has_nobody_sign_in_again_without_the_agents_demand(
+    dana: Machine, peer: Peer
+) -> None:
+    peer.demanding, peer.no_sign_in = True, (8, "step_up_acr", "the sign-in")
+    with pytest.raises(DeniedError) as caught:
+        await (await dana.workflow()).obtain(INTENT, patience=5)
+    assert (caught.value.code, dana.signed_in_for) == ("step_up_acr", [])
+
+
 async def test_so_is_one_whose_agent_was_away_at_first(dana: Machine, peer: Peer) -> None:
     peer.demanding, peer.online = True, False
 

@@ -12,6 +12,7 @@ from p0_access.errors import MalformedError, P0Error, ProofError
 from p0_access.messages.records import End, Refusal, Request
 from p0_access.proof import jws
 from p0_access.proof.keys import SigningKey
+from p0_access.routing.decision import StepUp
 
 KEY = SigningKey(b"\x01" * 32)
 OTHER = SigningKey(b"\x02" * 32)
@@ -42,6 +43,22 @@ def test_an_independent_library_reads_our_jws_and_we_read_its() -> None:
     assert jwt.decode(compact, key, algorithms=["EdDSA"])["code"] == "unknown_table"
     theirs = forged(GOOD_HEADER, encode(RECORD))
     assert jws.verify(theirs, Refusal, KEY.public).record == RECORD
+
+
+@pytest.mark.parametrize(
+    "members", [{"v": 2}, {"v": 2, "step_up": []}, {"v": 1, "step_up": [{"acr": ["phr"]}]}, {"v": 3}, {"v": "1"}]
+)
+def test_what_a_version_does_not_have_is_refused(members: dict[str, object]) -> None:
+    payload = json.loads(encode(RECORD)) | members
+    with pytest.raises(MalformedError) as caught:
+        jws.verify(forged(GOOD_HEADER, json.dumps(payload).encode()), Refusal, KEY.public)
+    assert caught.value.code == "malformed_record"
+
+
+def test_the_second_version_of_a_refusal_says_which_sign_ins_are_missing() -> None:
+    payload = json.loads(encode(RECORD)) | {"v": 2, "step_up": [{"acr": ["phr"]}]}
+    read = jws.verify(forged(GOOD_HEADER, json.dumps(payload).encode()), Refusal, KEY.public).record
+    assert read.step_up == (StepUp(acr=("phr",)),)
 
 
 def test_the_thumbprint_is_that_of_rfc_8037() -> None:
