@@ -220,3 +220,14 @@ async def test_a_casts_function_with_its_owners_rights_is_not_overlooked(reading
     found = await reading.read("select 1::hr.pair")
     assert found.reach_unknown
     assert "util.paired(integer)" in {each.name for each in found.objects}
+
+
+async def test_a_function_that_somebody_put_among_postgresqls_own_is_none_of_them(reading: Reading) -> None:
+    """Some extensions do. What it runs is not known, and nothing of it would be charged."""
+    await reading.execute("""
+        CREATE FUNCTION pg_catalog.all_salaries() RETURNS bigint LANGUAGE plpgsql
+            AS 'BEGIN RETURN (SELECT sum(salary) FROM hr.employees); END';
+        """)
+    with pytest.raises(P0Error) as caught:
+        await reading.read("select all_salaries()")
+    assert caught.value.code == "unknown_function"

@@ -9,7 +9,9 @@ WITH relation AS (
   WHERE o.oid = ANY(%(operators)s::bigint[]::oid[])
 ), function AS (
   SELECT p.oid, n.nspname AS schema, p.proname AS name, l.lanname AS language, p.prosecdef AS security_definer,
-         n.nspname IN ('pg_catalog', 'information_schema') AS system,
+         -- PostgreSQL's own, or an extension's that is no SQL: not what somebody wrote and put there
+         n.nspname IN ('pg_catalog', 'information_schema')
+           AND (p.oid < 16384 OR l.lanname IN ('c', 'internal')) AS system,
          pg_catalog.has_function_privilege('public', p.oid, 'EXECUTE') AS public,
          pg_catalog.array_to_string(ARRAY(
            SELECT pg_catalog.format_type(arg.type, NULL)
