@@ -37,13 +37,12 @@ class Requests:
 
     async def visible(self, person: VerifiedIdentity, rid: str) -> tuple[StoredRequest, bool]:
         """The request and whether the person may review it; not found for everybody who may not see it."""
-        who = await self.viewer(person)
-        request = await self._store.request(rid)
-        if request is not None and request.agent in self._agents:
-            keys = await self._store.reviewers(rid)
-            reviewer = not who.keys.isdisjoint(keys)
-            if reviewer or is_mine(who, request) or not who.ends.isdisjoint(keys):
-                return request, reviewer
+        who = viewer(person)
+        seen = await self._store.seen(rid, who.keys, int(self._clock()))
+        if seen is not None and seen.request.agent in self._agents:
+            reviewer = not seen.reviewers.isdisjoint(who.keys | seen.in_place_of)
+            if reviewer or is_mine(who, seen.request) or not seen.reviewers.isdisjoint(who.ends):
+                return seen.request, reviewer
         raise NotFoundError(f"there is no request {rid!r}", code="unknown_request", hint="p0 requests lists yours")
 
     async def view(

@@ -25,6 +25,7 @@ from p0_server.store.protocol import (
     NewJob,
     Remark,
     RidTakenError,
+    Seen,
     Settled,
     StaleLeaseError,
     StandIn,
@@ -142,9 +143,19 @@ async def test_what_is_kept_outlives_the_store(opened: Opened) -> None:
     await opened.store.close()
     store = await opened.open()
     assert await store.request("r-00001") == made
-    assert await store.reviewers("r-00001") == {"group privacy"}
+    seen = await store.seen("r-00001", frozenset(), NOW)
+    assert seen == Seen(request=made, reviewers=frozenset({"group privacy"}), in_place_of=frozenset())
     assert await store.claimable("agent", NOW)
     assert await store.last_seq() == made.version
+
+
+async def test_a_request_is_seen_with_those_whom_the_viewer_stands_in_for(store: Store) -> None:
+    stand_ins = (StandIn(key="sam", as_key="pat", until=NOW + 100), StandIn(key="eve", as_key="max", until=NOW + 100))
+    made = await store.create(request(), event(), job(), reviewers=frozenset(), open_limit=9, stand_ins=stand_ins)
+    for keys, now, in_place_of in (({"sam", "dba"}, NOW, {"pat"}), ({"sam"}, NOW + 100, set()), ({"dba"}, NOW, set())):
+        seen = await store.seen("r-00001", frozenset(keys), now)
+        assert seen == Seen(request=made, reviewers=frozenset(), in_place_of=frozenset(in_place_of))
+    assert await store.seen("r-99999", frozenset({"sam"}), NOW) is None
 
 
 async def test_an_id_stands_for_one_request(store: Store) -> None:

@@ -85,6 +85,14 @@ class StoredRequest(msgspec.Struct, frozen=True, kw_only=True):
         return Subject(iss=self.iss, sub=self.sub, email=self.email)
 
 
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """A request, the keys of its reviewers, and the keys of those whom the one who looks stands in for."""
+
+    request: StoredRequest
+    reviewers: frozenset[str]
+    in_place_of: frozenset[str]
+
+
 class StandIn(msgspec.Struct, frozen=True, kw_only=True):
     """A viewer with `key` sees, until then, what one with `as_key` would."""
 
@@ -294,7 +302,8 @@ class Store(Protocol):
 
     async def request_by_hash(self, rh: str) -> StoredRequest | None: ...
 
-    async def reviewers(self, rid: str) -> frozenset[str]: ...
+    async def seen(self, rid: str, keys: frozenset[str], now: int) -> Seen | None:
+        """The request as somebody with `keys` looks at it; whether they may is not looked at."""
 
     async def requests(self, kind: ListKind, viewer: Viewer, limit: int) -> tuple[tuple[StoredRequest, bool], ...]:
         """The newest first, each with whether the viewer is among its reviewers. `to-review` are the pending ones, and

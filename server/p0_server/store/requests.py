@@ -20,6 +20,7 @@ from p0_server.store.protocol import (
     NewEvent,
     NewJob,
     RidTakenError,
+    Seen,
     SelectTargets,
     StandIn,
     StoredRequest,
@@ -87,8 +88,12 @@ def by_hash(db: sqlite3.Connection, rh: str) -> StoredRequest | None:
     return None if found is None else from_row(found, StoredRequest)
 
 
-def reviewers(db: sqlite3.Connection, rid: str) -> frozenset[str]:
-    return frozenset(each["key"] for each in rows(db, "reviewers", {"rid": rid}))
+def seen(db: sqlite3.Connection, rid: str, keys: frozenset[str], now: int) -> Seen | None:
+    request = by_id(db, rid)
+    if request is None:
+        return None
+    reviewers = frozenset(each["key"] for each in rows(db, "reviewers", {"rid": rid}))
+    return Seen(request=request, reviewers=reviewers, in_place_of=stood_in_for(db, keys, now))
 
 
 def listed(

@@ -28,6 +28,7 @@ from p0_server.store.protocol import (
     NewJob,
     NoticeCount,
     Remark,
+    Seen,
     SelectTargets,
     Settled,
     StandIn,
@@ -134,8 +135,8 @@ class SqliteStore:
     async def request_by_hash(self, rh: str) -> StoredRequest | None:
         return await self._read(lambda db: requests.by_hash(db, rh))
 
-    async def reviewers(self, rid: str) -> frozenset[str]:
-        return await self._read(lambda db: requests.reviewers(db, rid))
+    async def seen(self, rid: str, keys: frozenset[str], now: int) -> Seen | None:
+        return await self._read(lambda db: requests.seen(db, rid, keys, now))
 
     async def requests(self, kind: ListKind, viewer: Viewer, limit: int) -> tuple[tuple[StoredRequest, bool], ...]:
         return await self._read(lambda db: requests.listed(db, kind, viewer, limit))
