@@ -38,12 +38,16 @@ def set_role_name(database: str, permissions: Iterable[Permission], *, lease: st
 
 def makers(broker: str) -> tuple[str, ...]:
     """The roles that make the others, for `broker`."""
-    return tuple(f"{broker}_{number:02}" for number in range(MAKERS))
+    return tuple(_maker(broker, number) for number in range(MAKERS))
 
 
 def maker_of(broker: str, role: str) -> str:
     """Which of `makers` makes the role of that name, and has to do with it from then on."""
-    return makers(broker)[hashlib.sha256(role.encode()).digest()[0] % MAKERS]
+    return _maker(broker, hashlib.sha256(role.encode()).digest()[0] % MAKERS)
+
+
+def _maker(broker: str, number: int) -> str:
+    return f"{broker}_{number:02}"
 
 
 def is_login_name(name: str) -> bool:

@@ -183,6 +183,16 @@ async def test_a_fit_account_starts(managed: Managed) -> None:
         ("DROP TABLE p0.writer", "SELECT", "bootstrap_incomplete"),
         ("REVOKE GRANT OPTION FOR USAGE ON SCHEMA ledger FROM p0_broker CASCADE", "SELECT", "bootstrap_incomplete"),
         ("ALTER TABLE ledger.entries OWNER TO p0_broker", "SELECT", "bootstrap_incomplete"),
+        ("ALTER ROLE p0_broker_07 LOGIN", "ALTER ROLE p0_broker_07 NOLOGIN", "makers_unfit"),
+        ("ALTER ROLE p0_broker_07 BYPASSRLS", "ALTER ROLE p0_broker_07 NOBYPASSRLS", "makers_unfit"),
+        ("ALTER ROLE p0_broker_63 NOCREATEROLE", "ALTER ROLE p0_broker_63 CREATEROLE", "makers_unfit"),
+        ("GRANT pg_monitor TO p0_broker_00", "REVOKE pg_monitor FROM p0_broker_00", "makers_unfit"),
+        ("DROP FUNCTION p0_makers.p0_broker_07(text)", "SELECT", "makers_unfit"),
+        ("GRANT EXECUTE ON FUNCTION p0_makers.p0_broker_07(text) TO PUBLIC", "SELECT", "makers_unfit"),
+        ("REVOKE EXECUTE ON FUNCTION p0_makers.p0_broker_07(text) FROM p0_broker", "SELECT", "makers_unfit"),
+        ("ALTER FUNCTION p0_makers.p0_broker_07(text) OWNER TO p0_broker_08", "SELECT", "makers_unfit"),
+        ("ALTER FUNCTION p0_makers.p0_broker_07(text) RESET ALL", "SELECT", "makers_unfit"),
+        ("DROP SCHEMA p0_makers CASCADE", "SELECT", "makers_unfit"),
     ],
 )
 async def test_an_unfit_account_is_refused(harm: str, undo: str, code: str, managed: Managed) -> None:

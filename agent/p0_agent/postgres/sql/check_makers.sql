@@ -21,7 +21,8 @@ SELECT what FROM (
   UNION ALL
   SELECT 4, 'there is no function p0_makers.' || name FROM maker WHERE function IS NULL
   UNION ALL
-  SELECT 5, 'p0_makers.' || name || ' is not what this version of p0 brings' FROM maker WHERE NOT coalesce(ours, true)
+  SELECT 5, 'p0_makers.' || name || ' is not what this version of p0 brings' FROM maker
+  WHERE function IS NOT NULL AND NOT coalesce(ours, false)
   UNION ALL
   SELECT 6, 'not only ' || %(broker)s || ' may execute p0_makers.' || m.name FROM maker m
   WHERE m.function IS NOT NULL AND (m.proacl IS NULL OR EXISTS (
