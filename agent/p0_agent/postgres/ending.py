@@ -26,16 +26,14 @@ from p0_agent.postgres.connections import Connection, Connections
 from p0_agent.postgres.errors import DatabaseBusyError, DatabaseUnavailableError, EndIncompleteError
 from p0_agent.postgres.messages import BRIEFLY, COMMIT, filled, send, writing
 from p0_agent.postgres.names import maker_of
-from p0_agent.postgres.roles import (
+from p0_agent.postgres.owned import (
+    DROPPED_AT_ONCE,
     UNLINKED_AT_ONCE,
-    as_login,
-    as_member,
     clear_elsewhere,
     clearing,
-    has_set_option,
-    named,
-    unlink_large_objects,
+    thin_out,
 )
+from p0_agent.postgres.roles import as_login, as_member, has_set_option, named
 
 KILL_SECONDS: Final = 10.0
 POLL_SECONDS: Final = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.05)
@@ -69,9 +67,9 @@ async def end_access(
         for _ in range(ROUNDS):
             oid, crowded = await _quieten(connections, login, set_role)
             known = {each for each in (oid, login_oid) if each is not None}
-            for each in crowded:
+            for role, each in crowded:
                 if each not in connections.keeping:
-                    await unlink_large_objects(connections, login, each)
+                    await thin_out(connections, role, each)
             async with connections.writer(database) as connection:
                 undoing = _Undoing(connections, connection, login, set_role, known, set_oid)
                 try:
@@ -107,11 +105,15 @@ async def drop_unused_set(connections: Connections, *, database: str, set_role: 
         return True
 
 
-async def _quieten(connections: Connections, login: str, set_role: str) -> tuple[int | None, list[str]]:
-    """Fences the login, and ends what it is doing; returns its OID, if it exists, and where it has very many large
-    objects."""
+async def _quieten(connections: Connections, login: str, set_role: str) -> tuple[int | None, list[tuple[str, str]]]:
+    """Fences the login, and ends what it is doing; returns its OID, if it exists, and who has very many objects where:
+    roles with databases."""
     state = filled(
-        "quiet", login=sql.Literal(login), set_role=sql.Literal(set_role), batch=sql.Literal(UNLINKED_AT_ONCE)
+        "quiet",
+        login=sql.Literal(login),
+        set_role=sql.Literal(set_role),
+        unlinked=sql.Literal(UNLINKED_AT_ONCE),
+        dropped=sql.Literal(DROPPED_AT_ONCE),
     )
     deadline = time.monotonic() + KILL_SECONDS
     newcomers: set[int] | None = None
@@ -143,7 +145,7 @@ async def _quieten(connections: Connections, login: str, set_role: str) -> tuple
             continue
         if prepared:
             await _roll_back_prepared(connections, login)
-        return None if oid is None else int(oid), crowded
+        return None if oid is None else int(oid), [(role, database) for role, database in crowded]
     raise AssertionError("it polls without an end")
 
 

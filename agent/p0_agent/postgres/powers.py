@@ -212,12 +212,7 @@ class BrokerPowers:
         )
 
     def clear(self, roles: Sequence[str]) -> sql.Composed:
-        return sql.SQL(_CLEAR).format(
-            roles=sql.Literal(list(roles)),
-            uncast=uncast_body(),
-            named=sql.SQL(", ").join(map(sql.Identifier, roles)),
-            quote=sql.SQL("$p0$"),
-        )
+        return clear_block(roles)
 
     def drop(self, roles: Sequence[str]) -> sql.Composed:
         return sql.SQL("; ").join(
@@ -242,6 +237,17 @@ def _settings(login: str, settings: Mapping[str, tuple[str, ...]]) -> list[sql.C
         )
         for name, values in settings.items()
     ]
+
+
+def clear_block(roles: Sequence[str]) -> sql.Composed:
+    """Drops what `roles` own, with the casts of their types, and revokes what they hold; whoever executes it is one of
+    them, or a member of all."""
+    return sql.SQL(_CLEAR).format(
+        roles=sql.Literal(list(roles)),
+        uncast=uncast_body(),
+        named=sql.SQL(", ").join(map(sql.Identifier, roles)),
+        quote=sql.SQL("$p0$"),
+    )
 
 
 def keep_body() -> sql.Composed:

@@ -44,8 +44,9 @@ from p0_agent.postgres.grants import (
 from p0_agent.postgres.ledger import Entry, locked, provisioned, read_entry, require, stepped
 from p0_agent.postgres.messages import COMMIT, Rows, send, writing
 from p0_agent.postgres.names import is_login_name, maker_of, set_role_name
+from p0_agent.postgres.owned import drop_owned
 from p0_agent.postgres.powers import NewLogin
-from p0_agent.postgres.roles import drop_owned, has_set_option, named
+from p0_agent.postgres.roles import has_set_option, named
 from p0_agent.postgres.settings import PARAMETERS_FROM, may_set, session_settings, wants_privileged
 
 MAX_COMMENT: Final = 1_000

@@ -101,22 +101,6 @@ async def test_what_the_login_owns_is_dropped_in_every_database(managed: Managed
                 assert await cursor.fetchone() == (0,)
 
 
-async def test_more_large_objects_than_one_transaction_can_lock_are_dropped_in_every_database(managed: Managed) -> None:
-    entry, opened = await managed.open(*MARKETS)
-    async with fresh_database(managed.server) as other:
-        for database in (managed.database, other):
-            async with await managed.login(opened, dbname=database) as connection:
-                await connection.execute("SET default_transaction_read_only = off")
-                for _ in range(10):
-                    await connection.execute("SELECT count(lo_create(0)) FROM generate_series(1, 5000)")
-        await managed.end(entry)
-        assert await managed.roles() == []
-        for database in (managed.database, other):
-            async with await managed.superuser(database) as connection:
-                cursor = await connection.execute("SELECT count(*) FROM pg_largeobject_metadata")
-                assert await cursor.fetchone() == (0,)
-
-
 async def test_settings_and_password_changed_by_the_login_do_not_matter(managed: Managed) -> None:
     entry, opened = await managed.open(*MARKETS, read_only=False)
     async with await managed.login(opened) as connection:
