@@ -29,9 +29,11 @@ from p0_server.notices import outbox
 from p0_server.notices.notice import selecting
 from p0_server.notices.outbox import Outbox
 from p0_server.preview.previewer import Previewer
+from p0_server.proofs import Proofs
 from p0_server.rules import RulesFollower
 from p0_server.services import put_together
 from p0_server.signals import Signal
+from p0_server.store.lock import only_server
 from p0_server.store.sqlite import SqliteStore
 from p0_server.upkeep import keep_up
 
@@ -65,6 +67,7 @@ def create_app(
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as stack:
+            stack.enter_context(only_server(settings.path(settings.store)))
             store = await SqliteStore.open(settings.path(settings.store), notify=selecting(settings.notices))
             stack.push_async_callback(store.close)
             store.on_commit(signal.notify)
@@ -78,6 +81,7 @@ def create_app(
                 rules=rules,
                 directory=directory,
                 store=store,
+                proofs=await Proofs.load(store, int(clock())),
                 signal=signal,
                 previewer=previewer,
                 client=client,

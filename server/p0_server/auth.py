@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 import msgspec
@@ -27,8 +27,8 @@ from p0_access.routing.directory import CurrentDirectory
 from p0_server.config import AgentSettings, Settings
 from p0_server.errors import ForbiddenError, ServerError, UnauthorizedError
 from p0_server.jwks import KeyFetcher
+from p0_server.proofs import Proofs
 from p0_server.rate import RateCap
-from p0_server.store.protocol import Store
 
 MAX_REMEMBERED: Final = 4_096
 MAX_CREDENTIAL_CHARS: Final = 160 * 1024
@@ -56,7 +56,7 @@ class Authenticator:
     def __init__(
         self,
         settings: Settings,
-        store: Store,
+        proofs: Proofs,
         keys: KeyFetcher,
         directory: CurrentDirectory,
         clock: Callable[[], float],
@@ -64,15 +64,15 @@ class Authenticator:
         self._issuers = {issuer.issuer: issuer for issuer in settings.issuers}
         self._aliases = humans(settings.aliases)
         self._agents = {agent.thumbprint: agent for agent in settings.agents}
-        self._store = store
+        self._proofs = proofs
         self._keys = keys
         self._directory = directory
         self._clock = clock
         self._rates = RateCap()
         self._remembered: OrderedDict[bytes, VerifiedIdentity] = OrderedDict()
 
-    async def person(self, call: Call) -> VerifiedIdentity:
-        """Who signed in, and holds the session key now.
+    async def person(self, call: Call) -> tuple[VerifiedIdentity, Awaitable[None]]:
+        """Who signed in, and holds the session key now; and what is awaited before they are answered.
 
         Raises `UnauthorizedError`; `UnavailableError` when the identity provider is needed and away.
         """
@@ -80,16 +80,16 @@ class Authenticator:
         try:
             identity = decode(b64u_decode(credential), Identity, max_bytes=MAX_CREDENTIAL_CHARS)
             found = await self.identity(identity)
-            await self._possession(call, found.key, credential)
-            self._rates.take(f"{found.subject.iss}#{found.subject.sub}", self._clock())
+            kept = self._possession(call, found.key, credential)
+            await self._within_rate(f"{found.subject.iss}#{found.subject.sub}", kept)
         except ServerError:
             raise
         except P0Error as error:
             raise UnauthorizedError(str(error), code=error.code, hint=error.hint) from error
-        return found
+        return found, kept
 
-    async def agent(self, call: Call) -> AgentSettings:
-        """Which configured agent calls."""
+    async def agent(self, call: Call) -> tuple[AgentSettings, Awaitable[None]]:
+        """Which configured agent calls; and what is awaited before it is answered."""
         thumbprint = _credential(call, "P0-Agent", hint=None)
         agent = self._agents.get(thumbprint)
         if agent is None:
@@ -99,13 +99,13 @@ class Authenticator:
                 hint="Add it to [[agents]] in the server's configuration.",
             )
         try:
-            await self._possession(call, agent.jwk, thumbprint)
-            self._rates.take(thumbprint, self._clock())
+            kept = self._possession(call, agent.jwk, thumbprint)
+            await self._within_rate(thumbprint, kept)
         except ServerError:
             raise
         except P0Error as error:
             raise UnauthorizedError(str(error), code=error.code, hint=error.hint) from error
-        return agent
+        return agent, kept
 
     async def identity(self, unverified: Identity) -> VerifiedIdentity:
         """The person behind an identity, verified now or a moment ago. Raises `ProofError` or `MalformedError`."""
@@ -150,13 +150,19 @@ class Authenticator:
         }
         return verify_identity(unverified, issuers=self._issuers, keys=keys, aliases=self._aliases, now=now)
 
-    async def _possession(self, call: Call, key: PublicKey, credential: str) -> None:
+    def _possession(self, call: Call, key: PublicKey, credential: str) -> Awaitable[None]:
         if call.proof is None:
             raise UnauthorizedError("the call proves no key", code="proof_missing")
         now = int(self._clock())
         proof = verify_possession(call.proof, key, method=call.method, url=call.url, credential=credential, now=now)
-        if not await self._store.use_proof(key.thumbprint, proof.jti, until=proof.iat + 2 * SKEW):
-            raise UnauthorizedError("this proof was used before", code="proof_replayed")
+        return self._proofs.use(key.thumbprint, proof.jti, until=proof.iat + 2 * SKEW, now=now)
+
+    async def _within_rate(self, who: str, kept: Awaitable[None]) -> None:
+        try:
+            self._rates.take(who, self._clock())
+        except ServerError:
+            await kept  # this is an answer, too
+            raise
 
 
 def _credential(call: Call, scheme: str, *, hint: str | None) -> str:

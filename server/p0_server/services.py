@@ -18,6 +18,7 @@ from p0_server.events import EventHub
 from p0_server.jwks import KeyFetcher
 from p0_server.mandates import Mandates
 from p0_server.preview.previewer import Previewer
+from p0_server.proofs import Proofs
 from p0_server.requests import Requests
 from p0_server.signals import Signal
 from p0_server.store.protocol import Store
@@ -44,13 +45,14 @@ def put_together(
     rules: CurrentRules,
     directory: CurrentDirectory,
     store: Store,
+    proofs: Proofs,
     signal: Signal,
     previewer: Previewer,
     client: httpx.AsyncClient,
     clock: Callable[[], float],
     random: Callable[[int], bytes],
 ) -> Services:
-    authenticator = Authenticator(settings, store, KeyFetcher(client, clock), directory, clock)
+    authenticator = Authenticator(settings, proofs, KeyFetcher(client, clock), directory, clock)
     requests = Requests(settings, store, signal, clock)
     databases = Databases(settings, store, rules, clock)
     return Services(

@@ -34,6 +34,7 @@ from p0_server.store.protocol import (
     StoredCatalog,
     StoredRequest,
     StoreError,
+    UsedProof,
     Viewer,
 )
 from p0_server.store.sqlite import SqliteStore
@@ -366,14 +367,25 @@ async def test_an_agent_is_what_it_last_said(store: Store) -> None:
     )
 
 
-async def test_a_proof_counts_once_until_it_is_too_old_anyway(store: Store) -> None:
-    assert await store.use_proof("key", "jti", until=NOW)
-    assert not await store.use_proof("key", "jti", until=NOW)
-    assert await store.use_proof("other", "jti", until=NOW)
-    await store.forget_proofs(NOW)
-    assert not await store.use_proof("key", "jti", until=NOW)
+async def test_proofs_are_known_until_they_are_too_old_anyway(opened: Opened) -> None:
+    later, sooner = UsedProof(key="key", jti="1", until=NOW + 9), UsedProof(key="other", jti="1", until=NOW)
+    for proof in (later, sooner, later):
+        await opened.store.keep_proof(proof)
+    await opened.store.close()
+    store = await opened.open()
+    assert await store.proofs(NOW) == (sooner, later)
+    assert await store.proofs(NOW + 1) == (later,)
     await store.forget_proofs(NOW + 1)
-    assert await store.use_proof("key", "jti", until=NOW)
+    assert await store.proofs(NOW) == (later,)
+
+
+async def test_a_proof_is_kept_with_whatever_is_written_next(store: Store) -> None:
+    proof = UsedProof(key="key", jti="1", until=NOW)
+    waiting = store.keep_proof(proof)
+    assert await store.proofs(NOW) == ()
+    await create(store)
+    assert await store.proofs(NOW) == (proof,)
+    await waiting
 
 
 async def test_progress_and_records_are_kept(store: Store) -> None:

@@ -84,18 +84,26 @@ class Operation:
 
     async def endpoint(self, http: Request) -> Response:
         services: Services = http.app.state.services
-        call = Call(
-            services=services,
-            http=http,
-            caller=await self._caller(http, services),
-            query=parse_query(http, self.query),
-            body=None if self.body is None else self.parse(await read_body(http, self.max_body), self.body),
-        )
-        return await self.handler(call)
+        caller, kept = await self._caller(http, services)
+        try:
+            call = Call(
+                services=services,
+                http=http,
+                caller=caller,
+                query=parse_query(http, self.query),
+                body=None if self.body is None else self.parse(await read_body(http, self.max_body), self.body),
+            )
+            return await self.handler(call)
+        finally:
+            if kept is not None:
+                await kept
 
-    async def _caller(self, http: Request, services: Services) -> VerifiedIdentity | AgentSettings | None:
+    async def _caller(
+        self, http: Request, services: Services
+    ) -> tuple[VerifiedIdentity | AgentSettings | None, Awaitable[None] | None]:
+        """Who calls, and what is awaited before they are answered."""
         if self.caller == "anyone":
-            return None
+            return None, None
         call = auth.Call(
             method=http.method,
             url=called_url(http, services),

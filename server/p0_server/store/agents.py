@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from p0_server.store.protocol import CatalogVersion, StoredAgent, StoredCatalog
+from p0_server.store.protocol import CatalogVersion, StoredAgent, StoredCatalog, UsedProof
 from p0_server.store.queries import execute, row, rows
 from p0_server.store.rows import from_row, to_row
 
@@ -30,8 +30,12 @@ def agents(db: sqlite3.Connection) -> tuple[StoredAgent, ...]:
     return tuple(from_row(each, StoredAgent) for each in rows(db, "agents", {}))
 
 
-def use_proof(db: sqlite3.Connection, key: str, jti: str, until: int) -> bool:
-    return execute(db, "use_proof", {"key": key, "jti": jti, "until": until}).rowcount == 1
+def keep_proof(db: sqlite3.Connection, proof: UsedProof) -> None:
+    execute(db, "keep_proof", to_row(proof))
+
+
+def proofs(db: sqlite3.Connection, now: int) -> tuple[UsedProof, ...]:
+    return tuple(from_row(each, UsedProof) for each in rows(db, "proofs", {"now": now}))
 
 
 def forget_proofs(db: sqlite3.Connection, now: int) -> None:

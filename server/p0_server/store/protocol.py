@@ -6,7 +6,7 @@ holds for every implementation.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -203,6 +203,14 @@ class StoredAgent(msgspec.Struct, frozen=True, kw_only=True):
     head: LogHead | None = None
 
 
+class UsedProof(msgspec.Struct, frozen=True, kw_only=True):
+    """A proof of possession that was used. `jti` is unique for its key; it need not be known after `until`."""
+
+    key: str
+    jti: str
+    until: int
+
+
 class DueNotice(msgspec.Struct, frozen=True, kw_only=True):
     """A notice to deliver. `id` is the same at each attempt; `attempts` is how many failed."""
 
@@ -355,11 +363,14 @@ class Store(Protocol):
 
     async def agents(self) -> tuple[StoredAgent, ...]: ...
 
-    async def use_proof(self, key: str, jti: str, *, until: int) -> bool:
-        """Remembers a proof until then; False when it was used before."""
+    def keep_proof(self, proof: UsedProof) -> Awaitable[None]:
+        """It is kept with, or before, whatever is written next; awaiting it makes that now."""
+
+    async def proofs(self, now: int) -> tuple[UsedProof, ...]:
+        """Those that need be known, the oldest first."""
 
     async def forget_proofs(self, now: int) -> None:
-        """Forgets the proofs that are too old to be accepted anyway."""
+        """Forgets the others."""
 
     async def due_notices(self, target: str, *, now: int, limit: int) -> tuple[DueNotice, ...]:
         """The oldest first."""

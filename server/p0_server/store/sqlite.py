@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -38,6 +38,7 @@ from p0_server.store.protocol import (
     StoredRequest,
     StoreError,
     Undelivered,
+    UsedProof,
     Viewer,
     nobody,
 )
@@ -208,8 +209,11 @@ class SqliteStore:
     async def agents(self) -> tuple[StoredAgent, ...]:
         return await self._read(agents.agents)
 
-    async def use_proof(self, key: str, jti: str, *, until: int) -> bool:
-        return await self._writer.write(lambda db: agents.use_proof(db, key, jti, until))
+    def keep_proof(self, proof: UsedProof) -> Awaitable[None]:
+        return self._writer.later(lambda db: agents.keep_proof(db, proof))
+
+    async def proofs(self, now: int) -> tuple[UsedProof, ...]:
+        return await self._read(lambda db: agents.proofs(db, now))
 
     async def forget_proofs(self, now: int) -> None:
         await self._writer.write(lambda db: agents.forget_proofs(db, now))

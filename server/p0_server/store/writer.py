@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -46,6 +46,19 @@ class _Entry:
             self.future.set_result(self.result)
 
 
+class _Later(Awaitable[T]):
+    """What was queued, and is written when somebody needs it to be."""
+
+    def __init__(self, future: asyncio.Future[T], wake: asyncio.Event) -> None:
+        self._future = future
+        self._wake = wake
+
+    def __await__(self) -> Generator[Any, None, T]:
+        if not self._future.done():
+            self._wake.set()
+        return self._future.__await__()
+
+
 class Writer:
     """Owns the connection while it runs. `committed` is called after each commit, before anybody is answered."""
 
@@ -59,14 +72,17 @@ class Writer:
 
     async def write(self, operation: Operation[T]) -> T:
         """The operation's result, once it is durable. A cancelled caller does not undo it."""
+        return await self.later(operation)
+
+    def later(self, operation: Operation[T]) -> Awaitable[T]:
+        """The same, but nobody is in a hurry: it goes with what is written next, or when it is awaited."""
         if self._closing or self._task.done():
             raise StoreError("the store is closed", code="store_closed")
         if len(self._waiting) >= MAX_WAITING:
             raise StoreError("too many writes are waiting", code="store_busy", hint="Try again in a moment.")
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Entry(operation, future))
-        self._wake.set()
-        return await future
+        return _Later(future, self._wake)
 
     async def close(self) -> None:
         """Writes what is waiting, then stops."""
@@ -76,20 +92,25 @@ class Writer:
 
     async def _run(self) -> None:
         while self._waiting or not self._closing:
-            if not self._waiting:
-                self._wake.clear()
+            if not self._closing:
                 await self._wake.wait()
-                continue
+                self._wake.clear()
             batch = [self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))]
-            try:
-                await self._connection.run(partial(_write_together, batch))
-            except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
-                for entry in batch:
-                    entry.error = entry.error or _translated(error)
-            else:
-                self._committed()
+            if self._waiting:
+                self._wake.set()
+            if batch:
+                await self._write_batch(batch)
+
+    async def _write_batch(self, batch: Sequence[_Entry]) -> None:
+        try:
+            await self._connection.run(partial(_write_together, batch))
+        except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
             for entry in batch:
-                entry.settle()
+                entry.error = entry.error or _translated(error)
+        else:
+            self._committed()
+        for entry in batch:
+            entry.settle()
 
 
 def _write_together(batch: Sequence[_Entry], db: sqlite3.Connection) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import resource
 import signal
 import socket
 import sys
@@ -20,6 +21,7 @@ from fix_identity import served_issuer
 from fix_plane import CUSTOMERS, MARKETS, Plane, code, read
 from fix_scripted_agent import by
 from p0_access.messages.views import State
+from p0_server.store.protocol import StoreError
 
 START_SECONDS = 30
 ENTRY = "from p0_server.main import app; app(prog_name='p0 server')"
@@ -117,6 +119,33 @@ async def test_everything_in_flight_survives_kill_9(tmp_path: Path) -> None:
             for secret in (plane.ada.person.id_token, plane.ada.person.bind, act.record):
                 assert secret.encode() not in errors
             assert MARKETS.encode() not in errors
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="limits another process, which Linux can")
+async def test_a_full_disk_is_told_and_nothing_that_was_kept_is_lost(tmp_path: Path) -> None:
+    """As the server sees one: its files may not grow beyond what they are."""
+    async with served_issuer() as issuer:
+        plane = Plane(directory=tmp_path, issuer=issuer)
+        async with process(plane, configuration(plane)) as server:
+            await plane.agent.publish()
+            before = read(await plane.ada.post("/v1/requests", plane.ada.request(CUSTOMERS)))
+            act = plane.ada.request(MARKETS)
+            resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+            for _ in range(2):
+                refused = await plane.ada.post("/v1/requests", act)
+                assert code(refused) == (503, "store_unavailable")
+                assert "room on its disk" in refused.json()["error"]["hint"]
+            resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+            assert (await plane.ada.post("/v1/requests", act)).status_code == 201  # without being started anew
+            assert await plane.ada.view(before.rid) == before
+
+
+async def test_a_store_has_one_server(plane: Plane) -> None:
+    with pytest.raises(StoreError) as caught:
+        async with Plane(directory=plane.directory).running():
+            pass
+    assert (caught.value.code, caught.value.hint is not None) == ("store_in_use", True)
+    assert (await plane.ada.get("/v1/me")).status_code == 200
 
 
 async def test_a_job_whose_agent_died_with_it_is_handed_out_again_after_a_restart(tmp_path: Path) -> None:

@@ -22,7 +22,10 @@ SET seen = max(seen, excluded.seen), rules_sha256 = coalesce(excluded.rules_sha2
 -- name: agents
 SELECT * FROM agents ORDER BY thumbprint;
 
--- name: use_proof
+-- name: proofs
+SELECT key, jti, until FROM proofs WHERE until >= :now ORDER BY until;
+
+-- name: keep_proof
 INSERT INTO proofs (key, jti, until) VALUES (:key, :jti, :until) ON CONFLICT DO NOTHING;
 
 -- name: forget_proofs
