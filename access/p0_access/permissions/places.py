@@ -29,6 +29,8 @@ class Places:
         return min(bisect_right(self._ends, max(byte, 0)), len(self.text))
 
     def line_and_column(self, character: int) -> tuple[int, int]:
+        if self._one_line:
+            return self._line, character + self._column
         if self._starts is None:
             self._starts = _line_starts(self.text)
         line = bisect_right(self._starts, character)

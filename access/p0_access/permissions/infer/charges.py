@@ -86,17 +86,21 @@ class Access:
     def permissions(self) -> Iterable[tuple[Permission, list[Reason]]]:
         schema, name = self.relation.schema, self.relation.name
         if self.relation.kind == "sequence":
-            for privilege, reasons in self._required.items():
-                yield Permission(_SEQUENCE, schema, name, None, privilege), reasons
-            return
-        named = {privilege for privilege, _ in self._columns}
+            return [
+                (Permission(_SEQUENCE, schema, name, None, privilege), reasons)
+                for privilege, reasons in self._required.items()
+            ]
+        found = [
+            (Permission(_COLUMN, schema, name, attribute, privilege), reasons)
+            for (privilege, attribute), reasons in self._columns.items()
+        ]
         for privilege, reasons in self._required.items():
-            if privilege not in _BY_COLUMN or (privilege not in named and not self.relation.columns):
-                yield relation(schema, name, privilege), reasons
-            elif privilege not in named:
-                yield any_column(schema, name, privilege), reasons
-        for (privilege, attribute), reasons in self._columns.items():
-            yield Permission(_COLUMN, schema, name, attribute, privilege), reasons
+            if privilege not in _BY_COLUMN:
+                found.append((relation(schema, name, privilege), reasons))
+            elif not any(each.privilege == privilege for each, _ in found):
+                any_one = any_column if self.relation.columns else relation
+                found.append((any_one(schema, name, privilege), reasons))
+        return found
 
 
 class FreeAccess(Access):
@@ -158,11 +162,12 @@ class Charges:
                     self.draw(schema, name, use, reason)
 
     def collect(self, *, sequences: bool = True) -> dict[Permission, list[Reason]]:
-        """Every permission with its reasons, without those that another one satisfies."""
-        found = {permission: reasons[:] for permission, reasons in self._others.items()}
+        """Every permission with its reasons, without those that another one satisfies. The lists are not copies."""
+        found = self._others.copy()
         for access in self._accesses:
             for permission, reasons in access.permissions():
-                _extend(found, permission, reasons)
+                known = found.get(permission)
+                found[permission] = reasons if known is None else _joined(known, reasons)
         for (schema, name), uses in self._sequences.items() if sequences else ():
             _draw(found, schema, name, uses)
         return _least(found)
@@ -200,10 +205,11 @@ def _least(found: dict[Permission, list[Reason]]) -> dict[Permission, list[Reaso
 
 def _extend(into: dict[Permission, list[Reason]], permission: Permission, reasons: list[Reason]) -> None:
     known = into.get(permission)
-    if known is None:
-        into[permission] = reasons[:]
-        return
-    known += [reason for reason in reasons if reason not in known][: MAX_REASONS - len(known)]
+    into[permission] = reasons if known is None else _joined(known, reasons)
+
+
+def _joined(known: list[Reason], more: list[Reason]) -> list[Reason]:
+    return [*known, *[reason for reason in more if reason not in known][: MAX_REASONS - len(known)]]
 
 
 Key = TypeVar("Key")
