@@ -91,5 +91,7 @@ def _on(permission: Permission) -> sql.Composable:
             return sql.SQL("ON LARGE OBJECT {}").format(sql.Literal(int(name)))
         case Kind.SEQUENCE:
             return sql.SQL("ON SEQUENCE {}").format(sql.Identifier(schema, name))
+        case Kind.TYPE:
+            return sql.SQL("ON TYPE {}").format(sql.Identifier(schema, name))
         case _:
             return sql.SQL("ON TABLE {}").format(sql.Identifier(schema, name))

@@ -127,14 +127,15 @@ class Function(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
 
 class Type(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """A type outside pg_catalog that is not a relation's row type. `columns` are those of a composite type; `checks`
-    are a domain's conditions over VALUE, as PostgreSQL prints them, and `base` is what it constrains. `public` tells
-    whether PUBLIC may use it in what it defines."""
+    are a domain's conditions over VALUE, as PostgreSQL prints them, and `base` is what it constrains; `subtype` is what
+    a range or multirange is of. `public` tells whether PUBLIC may use it in what it defines."""
 
     schema: str
     name: str
     kind: Literal["base", "composite", "domain", "enum", "range", "multirange"]
     columns: tuple[Column, ...] = ()
     base: str | None = None
+    subtype: str | None = None
     default: str | None = None
     checks: tuple[str, ...] = ()
     comment: str | None = None
@@ -153,6 +154,16 @@ class Operator(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
     function: tuple[str, str]
 
 
+class Cast(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
+    """A cast by a function, its (schema, name, identity), that is not compiled or not for everybody. `context` is what
+    it is used for without being written."""
+
+    source: str
+    target: str
+    function: tuple[str, str, str]
+    context: Literal["explicit", "assignment", "implicit"] = "explicit"
+
+
 class Catalog(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unknown_fields=True):
     """One database's snapshot. `version` is a digest of everything else; `server_version` is the major version."""
 
@@ -164,6 +175,7 @@ class Catalog(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unkno
     functions: tuple[Function, ...] = ()
     types: tuple[Type, ...] = ()
     operators: tuple[Operator, ...] = ()
+    casts: tuple[Cast, ...] = ()
 
     @cached_property
     def _by_name(self) -> dict[tuple[str, str], Relation]:

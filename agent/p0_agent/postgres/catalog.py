@@ -16,6 +16,7 @@ import msgspec
 
 from p0_access.encoding import encode, sha256_b64u
 from p0_access.permissions.catalog import (
+    Cast,
     Catalog,
     Column,
     Constraint,
@@ -54,6 +55,7 @@ async def snapshot(connection: Connection, schemas: Sequence[str]) -> Catalog:
         functions = await printing.rows("catalog_functions")
         types = await printing.rows("catalog_types")
         operators = await printing.rows("catalog_operators")
+        casts = await printing.rows("catalog_casts")
     catalog = Catalog(
         database=connection.info.dbname,
         version="",
@@ -69,6 +71,7 @@ async def snapshot(connection: Connection, schemas: Sequence[str]) -> Catalog:
         functions=tuple(_function(row) for row in functions),
         types=tuple(_type(row, columns) for row in types),
         operators=tuple(_operator(row) for row in operators),
+        casts=tuple(_cast(row) for row in casts),
     )
     return msgspec.structs.replace(catalog, version=sha256_b64u(encode(catalog)))
 
@@ -169,6 +172,15 @@ def _operator(row: Row) -> Operator:
         left=row["left"],
         right=row["right"],
         function=(row["function_schema"], row["function_name"]),
+    )
+
+
+def _cast(row: Row) -> Cast:
+    return Cast(
+        source=row["source"],
+        target=row["target"],
+        function=(row["function_schema"], row["function_name"], row["identity"]),
+        context=row["context"],
     )
 
 

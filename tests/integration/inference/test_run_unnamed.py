@@ -28,6 +28,28 @@ CREATE MATERIALIZED VIEW kept AS SELECT id, counts(id) AS n FROM base;
 CREATE TABLE indexed (a int);
 INSERT INTO indexed VALUES (1);
 CREATE INDEX by_counts ON indexed (counts(a));
+CREATE TYPE pair AS (a int);
+CREATE TYPE other AS (b text);
+CREATE FUNCTION paired(int) RETURNS pair LANGUAGE plpgsql
+  AS 'BEGIN INSERT INTO log VALUES ($1); RETURN row($1)::pair; END';
+REVOKE EXECUTE ON FUNCTION paired FROM PUBLIC;
+CREATE CAST (int AS pair) WITH FUNCTION paired(int) AS ASSIGNMENT;
+CREATE FUNCTION sealed(pair) RETURNS other LANGUAGE sql SECURITY DEFINER AS 'SELECT row(v)::other FROM base';
+CREATE CAST (pair AS other) WITH FUNCTION sealed(pair) AS IMPLICIT;
+CREATE FUNCTION as_text(other) RETURNS text LANGUAGE plpgsql STABLE AS 'BEGIN RETURN (SELECT min(a) FROM seen); END';
+CREATE CAST (other AS text) WITH FUNCTION as_text(other) AS IMPLICIT;
+CREATE TABLE pairs (p pair, o other, t text);
+INSERT INTO pairs (o) VALUES (row('x'));
+CREATE FUNCTION takes(other) RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE FUNCTION fine(int) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN EXISTS (SELECT FROM seen); END';
+CREATE DOMAIN few AS int CHECK (fine(VALUE));
+CREATE TYPE holds AS (n few);
+CREATE TYPE fews AS RANGE (subtype = few);
+CREATE TABLE many (l few[], h holds, r fews);
+CREATE TYPE private AS ENUM ('x');
+REVOKE USAGE ON TYPE private FROM PUBLIC;
+CREATE TABLE typed (p private, r int4range);
+INSERT INTO typed VALUES ('x', '[1,2]');
 """
 
 
@@ -63,3 +85,44 @@ async def test_what_maintenance_runs_is_its_owners(statement: str, reached: set[
         return
     assert judged is not None
     assert (judged.kernel.outcome, judged.combined.outcome) == ("exact", "exact")
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(
+    ("statement", "reached"),
+    [
+        ("select 1::pair", set()),
+        ("select cast(a as pair) from indexed", set()),
+        ("select array[1, 2]::pair[]", set()),
+        ("insert into pairs (p) values (1)", set()),
+        ("insert into pairs (p) select a from indexed", set()),
+        ("update pairs set p = 1", set()),
+        ("merge into pairs using indexed on a = 2 when not matched then insert (p) values (a)", set()),
+        ("select row(1)::pair::other", {"SELECT (v) on base"}),
+        ("select takes(row(1)::pair)", {"SELECT (v) on base"}),
+        ("select upper(o) from pairs", set()),
+        ("select o like 'x%' from pairs", set()),
+        ("update pairs set t = o", set()),
+        ("select '{1}'::few[]", set()),
+        ("select row(1)::holds", set()),
+        ("select '[1,2]'::fews", set()),
+        ("insert into many (l) values ('{1}')", set()),
+        ("insert into many (h.n) values (1)", set()),
+        ("insert into many (r) values ('[1,2]')", set()),
+        ("create temp table t as select p from typed", set()),
+        ("create temp table t as select array[p] as p from typed", set()),
+        ("create temp table t as select lower(r) as l, coalesce(p, 'x') as p from typed", set()),
+        ("create temp table t as select max(p) as p, (select p from typed) as q from typed", set()),
+    ],
+)
+async def test_casts_and_types_run_and_need_what_they_say(statement: str, reached: set[str], judge: Judge) -> None:
+    judged = await judge.judge(statement)
+    assert judged is not None
+    assert judged.kernel.outcome == "exact"
+    assert (
+        judged.combined.outcome == "exact" or judged.combined.code == "postgres_refuses"
+    )  # analysis would run a check
+    assert not judged.differ
+    (reading,) = read(statement, await judge.current(judge.connection.info.dbname))
+    assert isinstance(reading, StatementReading)
+    assert {str(each).replace("public.", "") for each in reading.reached} == reached

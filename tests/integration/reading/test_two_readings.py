@@ -214,12 +214,20 @@ async def test_a_casts_function_with_its_owners_rights_is_not_overlooked(reading
     await reading.execute("""
         CREATE TYPE hr.pair AS (a int);
         CREATE FUNCTION util.paired(int) RETURNS hr.pair LANGUAGE sql SECURITY DEFINER
-            AS 'SELECT row($1)::hr.pair';
+            AS 'SELECT row(head)::hr.pair FROM hr.depts';
         CREATE CAST (int AS hr.pair) WITH FUNCTION util.paired(int);
+        CREATE TYPE hr.other AS (b int);
+        CREATE FUNCTION util.paired(hr.other) RETURNS hr.pair LANGUAGE sql SECURITY DEFINER
+            AS 'SELECT row(1)::hr.pair';
+        CREATE CAST (hr.other AS hr.pair) WITH FUNCTION util.paired(hr.other) AS IMPLICIT;
         """)
     found = await reading.read("select 1::hr.pair")
-    assert found.reach_unknown
+    assert [str(each) for each in found.reached] == ["SELECT (head) on hr.depts"]
+    assert [each.code for each in found.warnings] == ["security_definer_function"]
     assert "util.paired(integer)" in {each.name for each in found.objects}
+    found = await reading.read("select row(1)::hr.other union all select row(2)::hr.pair")  # only PostgreSQL tells
+    assert found.reach_unknown
+    assert "util.paired(hr.other)" in {each.name for each in found.objects}
 
 
 async def test_a_function_that_somebody_put_among_postgresqls_own_is_none_of_them(reading: Reading) -> None:

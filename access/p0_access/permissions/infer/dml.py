@@ -8,6 +8,7 @@ from typing import Final
 from p0_access.permissions.builtin import SCHEMAS
 from p0_access.permissions.catalog import Relation
 from p0_access.permissions.infer import (
+    casts,
     ctes,
     expressions,
     from_clause,
@@ -21,7 +22,7 @@ from p0_access.permissions.infer import (
 )
 from p0_access.permissions.infer.charges import Charges, Reason
 from p0_access.permissions.infer.context import Context, RefusedError
-from p0_access.permissions.infer.scope import Columns, Item, Level, RelationColumns
+from p0_access.permissions.infer.scope import Columns, Item, Level, RelationColumns, type_of
 from p0_access.permissions.infer.tree import items, opened
 from p0_access.permissions.parse import Node
 
@@ -110,6 +111,12 @@ class Target:
             )
         self.access.column(privilege, column, Reason(clause, place))
 
+    def store(self, column: str, value: Columns | str | None, clause: str, place: int) -> None:
+        """A value becomes one of the column's type."""
+        known = self.access.known.get(column)
+        if known is not None:
+            casts.convert(self._context, value, known.type, clause, place, casts.ASSIGNMENT)
+
 
 def check_writable(found: Relation, verb: str, place: int) -> None:
     """Refuses what PostgreSQL would run more for than the statement says."""
@@ -132,7 +139,9 @@ def _insert(context: Context, level: Level, node: Node) -> Columns:
     defaulted: set[str] = set()
     width = 0
     if "selectStmt" in node:
-        width = _read_source(context, level, node["selectStmt"]["SelectStmt"], targets, defaulted, known=bool(listed))
+        width = _read_source(
+            context, level, target, node["selectStmt"]["SelectStmt"], targets, defaulted, known=bool(listed)
+        )
     if listed and "selectStmt" in node and width < len(targets):
         raise RefusedError("syntax_error", "INSERT has more target columns than expressions", target.place)
     for name, place in targets[:width]:
@@ -165,6 +174,7 @@ def charge_beneath(
 def _read_source(
     context: Context,
     level: Level,
+    target: Target,
     source: Node,
     targets: Sequence[tuple[str, int]],
     defaulted: set[str],
@@ -180,6 +190,8 @@ def _read_source(
     outside, level.items = level.items, []
     _, columns = select.read_select(context, level, source)
     level.items = outside
+    for (name, place), (_, value) in zip(targets, columns.entries() if context.catalog.casts else (), strict=False):
+        target.store(name, type_of(value), "insert column", place)
     if columns.open:
         if not known:  # only the run tells how many columns it gives: all are written, all may get their default
             defaulted.update(name for name, _ in targets)
@@ -246,7 +258,9 @@ def read_set(context: Context, level: Level, target: Target, nodes: Iterable[Nod
         if kind == "SetToDefault":
             defaulted.add(name)
         elif kind != "MultiAssignRef":
-            expressions.read_expression(context, level, each["val"])
+            value_read = expressions.read_expression(context, level, each["val"])
+            if "indirection" not in each:
+                target.store(name, value_read, "set", each.get("location", 0))
         elif value.get("colno") == 1:  # every column of (a, b) = … carries the whole source
             expressions.read_expression(context, level, value["source"])
         if kind == "MultiAssignRef" and _says_default(value):

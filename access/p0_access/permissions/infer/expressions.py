@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from p0_access.permissions.builtin import SYSTEM_TYPE
-from p0_access.permissions.infer import functions, names, operators, output, select
+from p0_access.permissions.infer import casts, functions, names, operators, output, select
 from p0_access.permissions.infer.charges import Reason
 from p0_access.permissions.infer.context import Context, RefusedError
 from p0_access.permissions.infer.scope import (
@@ -258,8 +258,7 @@ def _row_of(context: Context, type_: str | None) -> Columns | None:
 
 
 def _cast(context: Context, level: Level, node: Node) -> Value:
-    read_expression(context, level, node["arg"])
-    return functions.cast(context, level, node)
+    return casts.read(context, level, node, read_expression(context, level, node["arg"]))
 
 
 def _constant(context: Context, level: Level, node: Node) -> Value:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from p0_access.permissions.builtin import SCHEMAS
 from p0_access.permissions.catalog import Relation
-from p0_access.permissions.infer import bodies, ctes, expressions, functions, names, output, select
+from p0_access.permissions.infer import bodies, casts, ctes, expressions, functions, names, output, select
 from p0_access.permissions.infer.charges import Access, Reason
 from p0_access.permissions.infer.context import Context, RefusedError
 from p0_access.permissions.infer.scope import (
@@ -154,7 +154,7 @@ def _defined(context: Context, node: Node) -> Entry:
 
 
 def _named_type(context: Context, node: Node) -> str | None:
-    return functions.type_of(node, names.type_name(context, node, "from"))
+    return casts.type_of(node, names.type_name(context, node, "from"))
 
 
 def _join(context: Context, level: Level, node: Node) -> list[Item]:

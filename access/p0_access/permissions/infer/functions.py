@@ -7,18 +7,17 @@ DEFINER function's body is its owner's affair, and is reported.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
 from p0_access.permissions import builtin
 from p0_access.permissions.builtin import SYSTEM_TYPE
 from p0_access.permissions.catalog import Function
-from p0_access.permissions.infer import bodies, builtin_calls, expressions, names, refusals, signatures, types
+from p0_access.permissions.infer import bodies, builtin_calls, casts, expressions, names, refusals, signatures, types
 from p0_access.permissions.infer.charges import Reason
 from p0_access.permissions.infer.context import Context, RefusedError, refuse_unreadable
 from p0_access.permissions.infer.scope import MISSING, AmbiguousError, Columns, Entry, Level, read_target
-from p0_access.permissions.infer.tree import literal, opened, strings
+from p0_access.permissions.infer.tree import opened, strings
 from p0_access.permissions.infer.types import canonical, exactly, may_be
 from p0_access.permissions.parse import Node
 from p0_access.permissions.permission import Kind, Permission
@@ -27,7 +26,6 @@ from p0_access.permissions.wordlist import words
 # They yield a value of their first argument's type.
 _OF_FIRST_ARGUMENT: Final = words("any_value first_value lag last_value lead max min nth_value")
 _TEXTS: Final = frozenset({"unknown", "varchar"})
-_PLAIN: Final = re.compile(r"[a-z_][a-z0-9_]*\Z")
 
 Given = Sequence[Columns | str | None]
 """What is known of each argument."""
@@ -67,6 +65,7 @@ def call(
     context.spend(5, place)
     found = resolve(context, qualified, given, place)
     if isinstance(found, builtin.BuiltinFunction):
+        casts.pass_on(context, given, level.clause, place)
         builtin_calls.charge(context, level, qualified[-1], found, arguments, place)
         return found, _yielded(qualified[-1], found, given)
     if found:
@@ -81,6 +80,8 @@ def call(
             )
         for candidate in found:
             charge(context, candidate, level.clause, place)
+            for value, wanted in zip(given, signatures.wanted(context, candidate, len(given)), strict=False):
+                casts.convert(context, value, wanted, level.clause, place, casts.IMPLICIT)
         return found, _value(context, found[0]) if len(found) == 1 else None
     return found, _projection_or_cast(context, level, qualified, given, place)
 
@@ -186,7 +187,9 @@ def _fits(
     return all(
         (types.is_polymorphic(target) or names.fields(context, target) is not None)
         if is_row
-        else may_be(given, target) or may_be(names.base_type(context, given), target)
+        else may_be(given, target)
+        or may_be(names.base_type(context, given), target)
+        or casts.passes(context, given, target)
         for given, is_row, target in zip(passed, rows, wanted, strict=False)
     )
 
@@ -262,19 +265,20 @@ def _projection_or_cast(
         for schema in (qualifiers[-1],) if qualifiers else names.path(context):
             if names.is_type(context, schema, name):
                 context.name_schema(schema, level.clause, place)
-                _charge_type(context, (schema, name), level.clause, place)
-                return name if schema in builtin.SCHEMAS else f"{schema}.{name}"
-    wanted = ".".join(qualified)
+                wanted = name if schema in builtin.SCHEMAS else casts.printed(schema, name)
+                casts.to(context, row, wanted, level.clause, place)
+                return wanted
+    called = ".".join(qualified)
     known: Sequence[str] = [f"{each.schema}.{each.name}" for each in context.catalog.functions]
     if not qualifiers:
         known = [*context.builtin.functions["pg_catalog"], *known]
     same = [each for each in known if each.rpartition(".")[2] == name]
     hint = (
-        context.did_you_mean(wanted, known)
+        context.did_you_mean(called, known)
         if not same
         else f"No {same[0]} takes {len(given)} argument(s) of these types."
     )
-    raise RefusedError("unknown_function", f"function {wanted} does not exist", place, hint)
+    raise RefusedError("unknown_function", f"function {called} does not exist", place, hint)
 
 
 def read_procedure(context: Context, level: Level, node: Node) -> None:
@@ -282,46 +286,6 @@ def read_procedure(context: Context, level: Level, node: Node) -> None:
     found, _ = _read_call(context, level, node)
     if isinstance(found, builtin.BuiltinFunction) or not found or found[0].kind != "procedure":
         raise RefusedError("unknown_function", f"{'.'.join(strings(node['funcname']))} is not a procedure")
-
-
-def cast(context: Context, level: Level, node: Node) -> str | None:
-    """A TypeCast whose argument was read: the type it names."""
-    type_node: Node = node["typeName"]
-    place = type_node.get("location", 0)
-    found = names.type_name(context, type_node, level.clause)
-    if found is None:
-        return None
-    _charge_type(context, found, level.clause, place)
-    name = found[1]
-    if name.startswith("reg") and (text := literal(node["arg"])) is not None:
-        builtin_calls.object_in_text(context, level.clause, name, text, place)
-    return type_of(type_node, found)
-
-
-def type_of(node: Node, found: tuple[str, str] | None) -> str | None:
-    """The type that a TypeName stands for, of which `found` is the name."""
-    if found is None:
-        return None
-    schema, name = found
-    suffix = "[]" if "arrayBounds" in node else ""
-    if schema == "pg_catalog" and name.startswith("_"):
-        return f"{name.removeprefix('_')}[]"
-    return f"{name}{suffix}" if schema == "pg_catalog" else f"{_printed(schema)}.{_printed(name)}{suffix}"
-
-
-def _printed(name: str) -> str:
-    """As PostgreSQL prints a name: in quotes unless it is plain."""
-    return name if _PLAIN.match(name) else '"' + name.replace('"', '""') + '"'
-
-
-def _charge_type(context: Context, found: tuple[str, str], clause: str, place: int) -> None:
-    """A cast to a domain runs its checks, as whoever casts."""
-    domain = context.catalog.type(*found)
-    if domain is not None:
-        refuse_unreadable(domain, place)
-    value = canonical(domain.base) if domain is not None and domain.base is not None else None
-    for check in domain.checks if domain is not None else ():
-        bodies.expand_expression(context, check, None, clause, place, value=value)
 
 
 def read_table_function(context: Context, level: Level, node: Node, name: str) -> tuple[Sequence[Entry], bool]:

@@ -71,7 +71,7 @@ def _read_insert(context: Context, level: Level, target: dml.Target, when: Node)
         target.write("INSERT", name, "insert column", place)
         if "SetToDefault" not in value:
             given.add(name)
-            expressions.read_expression(context, level, value)
+            target.store(name, expressions.read_expression(context, level, value), "insert column", place)
     if target.relation.kind != "view":
         stored.charge_insert(context, target.relation, given, target.place)
     written = {name for name, _ in columns[: len(values)]}

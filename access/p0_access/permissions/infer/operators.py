@@ -8,7 +8,7 @@ from typing import Final
 
 from p0_access.permissions.builtin import SCHEMAS, SYSTEM_TYPE, BuiltinOperator, builtin
 from p0_access.permissions.catalog import Function, Operator
-from p0_access.permissions.infer import bodies, builtin_calls, functions, names, signatures
+from p0_access.permissions.infer import bodies, builtin_calls, casts, functions, names, signatures
 from p0_access.permissions.infer.context import Context, RefusedError
 from p0_access.permissions.infer.scope import Columns, Level
 from p0_access.permissions.infer.tree import items, literal, string, strings
@@ -89,6 +89,9 @@ def _use(
     if not candidates and not of_system:
         raise RefusedError("unknown_operator", f"operator {'.'.join(qualified)} does not exist", place)
     types = _types(context, operands)
+    if context.catalog.casts:
+        own = {canonical(each) for one in candidates for each in (one.left, one.right) if each is not None}
+        casts.pass_on(context, (each for each in types if each not in own), clause, place)
     if not candidates:
         return _of_system(symbol, types, prefix=prefix)
     wanted = _with_literals(types)

@@ -11,10 +11,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from p0_access.permissions.catalog import Column, Relation, Type
-from p0_access.permissions.infer import bodies, cascades, names, rules, triggers
+from p0_access.permissions.infer import bodies, cascades, casts, names, rules, triggers
 from p0_access.permissions.infer.charges import Reason
-from p0_access.permissions.infer.context import Context, refuse_unreadable
-from p0_access.permissions.infer.types import canonical
+from p0_access.permissions.infer.context import Context
 
 _DRAWS_ONE: Final = re.compile(r"nextval\('[^']*(?:''[^']*)*'::regclass\)\Z")
 """The default of a serial column, which needs no parsing: the catalog knows its sequence."""
@@ -95,16 +94,7 @@ def _charge_checks(context: Context, relation: Relation, columns: Iterable[Colum
         if constraint.kind == "check":
             bodies.expand_expression(context, constraint.definition, relation, "check constraint", place)
     for column in columns:
-        _charge_domain(context, column, place)
-
-
-def _charge_domain(context: Context, column: Column, place: int) -> None:
-    domain = _domain(context, column)
-    if domain is not None:
-        refuse_unreadable(domain, place)
-    value = canonical(domain.base) if domain is not None and domain.base is not None else None
-    for check in domain.checks if domain is not None else ():
-        bodies.expand_expression(context, check, None, "domain check", place, value=value)
+        casts.check_domains(context, column.type, "domain check", place)
 
 
 def charge_delete(context: Context, relation: Relation, place: int) -> None:

@@ -48,6 +48,9 @@ WITH place AS (
   SELECT pg_catalog.hashtextextended(pg_catalog.concat_ws(' ', y.oid, y.xmin), 13)
   FROM pg_catalog.pg_policy y JOIN relation c ON c.oid = y.polrelid
   UNION ALL
+  SELECT pg_catalog.hashtextextended(pg_catalog.concat_ws(' ', c.oid, c.castfunc, c.castcontext), 15)
+  FROM pg_catalog.pg_cast c WHERE c.oid >= 16384
+  UNION ALL
   SELECT pg_catalog.hashtextextended(i.indexrelid::text, 14)
   FROM pg_catalog.pg_index i JOIN relation c ON c.oid = i.indrelid WHERE i.indexprs IS NOT NULL OR i.indpred IS NOT NULL
   UNION ALL

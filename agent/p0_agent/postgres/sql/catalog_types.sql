@@ -3,6 +3,9 @@ SELECT t.typrelid::bigint AS relation, n.nspname::text AS schema, t.typname::tex
        CASE t.typtype WHEN 'c' THEN 'composite' WHEN 'd' THEN 'domain' WHEN 'e' THEN 'enum' WHEN 'r' THEN 'range'
                       WHEN 'm' THEN 'multirange' ELSE 'base' END AS kind,
        CASE t.typtype WHEN 'd' THEN pg_catalog.format_type(t.typbasetype, t.typtypmod) END AS base,
+       CASE WHEN t.typtype IN ('r', 'm') THEN (
+         SELECT pg_catalog.format_type(g.rngsubtype, NULL) FROM pg_catalog.pg_range g
+         WHERE t.oid IN (g.rngtypid, g.rngmultitypid)) END AS subtype,
        t.oid = ANY(%(unreadable)s::oid[]) AS unreadable,
        CASE WHEN t.typtype = 'd' AND t.oid <> ALL(%(unreadable)s::oid[])
             THEN pg_catalog.pg_get_expr(t.typdefaultbin, 0) END AS default,
