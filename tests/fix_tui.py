@@ -156,7 +156,7 @@ class World:
         self.looked_at: list[tuple[str, str, str]] = []
         self.mandated: list[Allowance | Delegating] = []
         self.standing: dict[str, RequestView] = {}
-        self.revoked: list[tuple[str, str]] = []
+        self.revoked: list[tuple[str, str, str]] = []
         self.psql_program: tuple[str, ...] = ("psql",)
         self._seq = 0
         self._listeners: set[asyncio.Queue[Event | None]] = set()
@@ -292,9 +292,9 @@ class World:
         self._reachable()
         return ending(self.views.get(rid) or self.standing[rid], pins={AGENT.public.thumbprint})
 
-    async def revoke(self, what: Ending) -> RequestView:
+    async def revoke(self, what: Ending, comment: str) -> RequestView:
         self._reachable()
-        self.revoked.append((what.rid, what.rh))
+        self.revoked.append((what.rid, what.rh, comment))
         if what.rid in self.views:
             return self.move(what.rid, State.ENDED, "ended", who=self.subject, end_cause="revoked")
         ended = msgspec.structs.replace(self.standing[what.rid], state=State.ENDED, end_cause="revoked")
@@ -478,10 +478,20 @@ class World:
         self.move(rid, State.PROVISIONING, "provisioning")
         return self.move(rid, State.ACTIVE, "active", not_after=NOW + 2472, login="p0_dana_x1", **due)
 
-    def move(self, rid: str, state: State, type_: Any, *, who: Subject | None = None, **changes: Any) -> RequestView:
+    def move(
+        self,
+        rid: str,
+        state: State,
+        type_: Any,
+        *,
+        who: Subject | None = None,
+        data: dict[str, Any] | None = None,
+        **changes: Any,
+    ) -> RequestView:
         """An event, and the request as it is after it."""
         self._seq += 1
-        event = Event(seq=self._seq, rid=rid, at=NOW - 30, type=type_, state=state, actor=who.email if who else None)
+        actor = who.email if who else None
+        event = Event(seq=self._seq, rid=rid, at=NOW - 30, type=type_, state=state, actor=actor, data=data or {})
         view = self.views[rid]
         view = msgspec.structs.replace(
             view, state=state, events=(*view.events, event), updated=view.updated + 1, **changes

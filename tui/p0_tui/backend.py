@@ -90,7 +90,7 @@ class Backend(Protocol):
     async def ending(self, rid: str) -> Ending:
         """What one's word would end: somebody's access, or a mandate of one's own, verified."""
 
-    async def revoke(self, what: Ending) -> RequestView:
+    async def revoke(self, what: Ending, comment: str) -> RequestView:
         """Signs that it ends now."""
 
     async def extend(self, rid: str, *, ttl: int, reason: str) -> RequestView:

@@ -21,6 +21,7 @@ class Facts:
         self.to_review: Sequence[RequestSummary] = ()
         self.everything: Sequence[RequestSummary] = ()
         self.arrived: Sequence[RequestSummary] = ()
+        self.moved: Sequence[RequestSummary] = ()
         self._looked_at: set[str] = set()
 
     async def refresh(self) -> None:
@@ -40,8 +41,11 @@ class Facts:
         return self.to_review != before
 
     async def refresh_others(self) -> None:
-        """My requests, and all that I may see."""
+        """My requests, and all that I may see. `moved` are then those of mine that are in another state than they
+        were."""
+        before = {item.rid: item.state for item in self.mine}
         self.mine, self.everything = await asyncio.gather(self._backend.requests("mine"), self._backend.requests("all"))
+        self.moved = [item for item in self.mine if before.get(item.rid, item.state) is not item.state]
 
     def look_at(self, rid: str) -> None:
         """`rid` was read."""

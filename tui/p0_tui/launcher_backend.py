@@ -56,13 +56,13 @@ class LauncherBackend:
         return await (await self._connected()).api.databases()
 
     async def catalog(self, database: str) -> Catalog:
-        from p0_launcher.catalogs import verified_catalog
+        from p0_launcher.catalogs import newest_catalog, verified_catalog
         from p0_launcher.errors import UnavailableError
 
-        api = (await self._connected()).api
+        connection = await self._connected()
         known, fetched = self._catalogs.get(database), False
         try:
-            view = await api.catalog(database, known_version=None if known is None else known.version)
+            view = await connection.api.catalog(database, known_version=None if known is None else known.version)
         except UnavailableError:
             view = self._cache.find(database) if known is None else None
             if known is None and view is None:
@@ -70,10 +70,13 @@ class LauncherBackend:
         else:
             fetched = view is not None
         if view is not None:
-            known = verified_catalog(view, database=database, pins=self._profile.agents)
-            self._catalogs[database] = known
+            pins = self._profile.agents
             if fetched:  # only what holds takes the place of what is there for when the server is away
+                known = await newest_catalog(view, database=database, pins=pins, wallet=connection.wallet)
                 self._cache.keep(database, view)
+            else:
+                known = verified_catalog(view, database=database, pins=pins)
+            self._catalogs[database] = known
         if known is None:
             raise TuiError(f"the server has no catalog of {database}", code="catalog_missing")
         return known
@@ -151,8 +154,8 @@ class LauncherBackend:
     async def ending(self, rid: str) -> Ending:
         return await (await self._connected()).workflow.ending(rid)
 
-    async def revoke(self, what: Ending) -> RequestView:
-        return await (await self._connected()).workflow.revoke(what)
+    async def revoke(self, what: Ending, comment: str) -> RequestView:
+        return await (await self._connected()).workflow.revoke(what, comment=comment)
 
     async def extend(self, rid: str, *, ttl: int, reason: str) -> RequestView:
         workflow = (await self._connected()).workflow

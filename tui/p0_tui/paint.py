@@ -94,6 +94,8 @@ def step_lines(steps: Iterable[Step], now: float) -> list[Content]:
         parts = [safe(f"{GLYPHS[step.kind]} ", STEP_STYLES[step.kind]), safe(step.text)]
         if step.who:
             parts.append(safe(f" by {step.who}", MUTED))
+        if step.said:
+            parts.append(safe(f": {step.said}"))
         if step.at is not None:
             parts.append(safe(f"  {ago(now - step.at)} ago", MUTED))
         lines.append(joined(parts))

@@ -37,6 +37,12 @@ _WORDS = {
     "used": "used",
 }
 _BAD = frozenset({"denied", "refused", "failed", "lapsed", "needs_changes", "needs_login"})
+_BAD_CAUSES = frozenset({"failed", "changed", "revoked"})
+"""Of an end that whoever had the access did not choose, and that did not come with its time."""
+
+_NAMED = frozenset({"submitted", "approval", "denied", "cancelled", "ending", "reviewed"})
+"""What somebody did by their own word."""
+
 _WAITING = {
     State.SUBMITTED: ("waiting for the agent", ("decision", "login")),
     State.PENDING: ("waiting for approval", ("login",)),
@@ -47,11 +53,12 @@ _WAITING = {
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """`at` is in seconds since the epoch, None for what has not come; `who` is untrusted text."""
+    """`at` is in seconds since the epoch, None for what has not come; `who` and what they `said` is untrusted text."""
 
     kind: StepKind
     text: str
     who: str | None = None
+    said: str | None = None
     at: int | None = None
 
 
@@ -59,9 +66,10 @@ def steps(request: RequestSummary, events: Sequence[Event], now: float) -> tuple
     """What happened, in order, then what is waited for, then what is to come."""
     found = [
         Step(
-            kind="bad" if event.type in _BAD else "done",
+            kind="bad" if _is_bad(event) else "done",
             text=_text(event),
             who=_who(event),
+            said=str(event.data.get("comment") or "") or None,
             at=event.at,
         )
         for event in sorted(events, key=lambda item: item.seq)
@@ -74,16 +82,24 @@ def steps(request: RequestSummary, events: Sequence[Event], now: float) -> tuple
     return tuple(found)
 
 
+def _is_bad(event: Event) -> bool:
+    return event.type in _BAD or event.data.get("decision") == "deny" or event.data.get("cause") in _BAD_CAUSES
+
+
 def _text(event: Event) -> str:
     if event.data.get("in_advance"):
         return "approved in advance"
+    if event.data.get("decision") == "deny":
+        return "denial"
+    if event.type == "ended" and event.data.get("cause"):
+        return f"ended: {str(event.data['cause']).replace('_', ' ')}"
     return _WORDS.get(event.type, event.type)
 
 
 def _who(event: Event) -> str | None:
     if event.data.get("in_advance"):
         return str(event.data["in_advance"])  # the allowance
-    return event.actor if event.type in {"submitted", "approval", "denied", "cancelled", "ending"} else None
+    return event.actor if event.type in _NAMED else None
 
 
 def _with_progress(text: str, request: RequestSummary, now: float) -> str:
@@ -101,7 +117,7 @@ def state_text(request: RequestSummary, now: float) -> tuple[StepKind, str]:
         return "done", "active"
     if state is State.ENDED:
         cause = request.end_cause or "ended"
-        return "bad" if cause in {"failed", "changed", "revoked"} else "next", cause.replace("_", " ")
+        return "bad" if cause in _BAD_CAUSES else "next", cause.replace("_", " ")
     if state.final:
         return "next" if state is State.CANCELLED else "bad", state.value.replace("_", " ")
     return "now", f"{state.value} {ago(now - request.created)}"

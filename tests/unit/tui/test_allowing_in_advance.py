@@ -126,9 +126,9 @@ async def test_a_delegation_is_signed_listed_and_withdrawn(world: World) -> None
             "in the place of who signed it, as one of privacy, dba, until",
             "Enter signs that it ends now",
         )
-        await pilot.press("enter")
+        await pilot.press(*"back early", "enter")
         signed = jws.record_hash(world.standing["m-8f210001"].request)
-        await until(pilot, lambda: world.revoked == [("m-8f210001", signed)], "it is withdrawn")
+        await until(pilot, lambda: world.revoked == [("m-8f210001", signed, "back early")], "it is withdrawn")
         await shows(pilot, "✗ revoked")
         await pilot.press("d")
         await shows(pilot, "It is over already.")

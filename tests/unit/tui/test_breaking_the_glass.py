@@ -145,7 +145,7 @@ async def test_an_emergency_is_ended_from_the_inbox_after_a_question(world: Worl
         await shows(pilot, f"You end {view.rid} on mydatabase, of mara@corp.example", "Its sessions end at once.")
         await pilot.press("escape", "X", "enter")
         await shows(pilot, f"{view.rid} is revoked.")
-        assert world.revoked == [(view.rid, jws.record_hash(view.request))]
+        assert world.revoked == [(view.rid, jws.record_hash(view.request), "")]
         assert world.looked_at == []
 
 

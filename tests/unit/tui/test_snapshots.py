@@ -177,8 +177,9 @@ async def recent(world: World, pilot: Pilot[None]) -> None:
 async def revoked(world: World, pilot: Pilot[None]) -> None:
     await ready(world, pilot)
     (rid,) = world.views
-    world.move(rid, State.ENDED, "ended", end_cause="revoked", message="revoked by mara@corp.example: not today")
-    await shows(pilot, "revoked by mara@corp.example")
+    world.move(rid, State.ENDING, "ending", who=MARA, data={"act": "revoke", "comment": "the incident is over"})
+    world.move(rid, State.ENDED, "ended", who=MARA, end_cause="revoked", data={"cause": "revoked"})
+    await shows(pilot, "✓ ending by mara@corp.example: the incident is over", "✗ ended: revoked")
 
 
 async def refused_by_a_person(world: World, pilot: Pilot[None]) -> None:

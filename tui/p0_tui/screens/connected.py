@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from typing import Final
 
 from textual import on, work
 
 from p0_access.errors import P0Error
-from p0_access.messages.views import Event
+from p0_access.messages.views import Event, RequestSummary, State
 from p0_tui.backend import Backend
 from p0_tui.facts import Facts
 from p0_tui.live import Connection, Live
@@ -20,6 +21,9 @@ from p0_tui.safe import joined, safe
 from p0_tui.screens.browser import BrowserScreen
 from p0_tui.screens.launching import Launching
 from p0_tui.screens.sign_in import SignInScreen
+
+_MY_CAUSES: Final = frozenset({"relinquished", "withdrawn", "extended"})
+"""Of an end that I asked for myself."""
 
 
 class Connected(Launching):
@@ -49,6 +53,10 @@ class Connected(Launching):
         """The lists are others than they were."""
         raise NotImplementedError
 
+    def follows(self, rid: str) -> bool:
+        """Whether what becomes of the request `rid` of mine is waited for on the screen, and told there."""
+        raise NotImplementedError
+
     def connected_again(self) -> None:
         """The server answers, after it did not."""
         raise NotImplementedError
@@ -73,7 +81,7 @@ class Connected(Launching):
 
     async def _refresh(self) -> None:
         await self._facts.refresh()
-        self._tell_arrived()
+        self._tell_news()
 
     @work(group="lists")
     async def _refresh_lists(self) -> None:
@@ -87,21 +95,25 @@ class Connected(Launching):
             while self._lists_are_old:
                 self._lists_are_old = False
                 if await self._facts.refresh_to_review():
-                    self._tell_arrived()
+                    self._tell_news()
                 await self._facts.refresh_others()
-                self.show_facts()
+                self._tell_news()
         except P0Error:
             return  # the next poll tells, and the header says that the connection is gone
         finally:
             self._refreshing = False
 
-    def _tell_arrived(self) -> None:
+    def _tell_news(self) -> None:
         self.show_facts()
         for item in self._facts.arrived:
             who = item.requestor.email or item.requestor.sub
             what = "To look at, an emergency" if item.review_due is not None else "To review"
             self.post_message(Tell(safe(f"{what}: {who} on {item.database}, {item.reason or item.summary}")))
-        self._facts.arrived = ()
+        for item in self._facts.moved:
+            news = _news(item, followed=self.follows(item.rid))
+            if news:
+                self.post_message(Tell(safe(f"{item.rid} on {item.database} {news}"), bad=item.state.final))
+        self._facts.arrived = self._facts.moved = ()
 
     @on(ListsChanged)
     def _lists_changed(self) -> None:
@@ -166,3 +178,15 @@ class Connected(Launching):
 
         self.app.push_screen(screen, ended)
         return lambda: screen.finish(True)  # noqa: FBT003 - the dialog's one result
+
+
+def _news(request: RequestSummary, *, followed: bool) -> str | None:
+    """What became of a request of mine by what others did; None for what I did, or am told anyway if it is followed."""
+    if request.state is State.ENDED:
+        cause = request.end_cause or "ended"
+        return None if cause in _MY_CAUSES else f"is over: {cause.replace('_', ' ')}."
+    if followed or request.state is State.CANCELLED:
+        return None
+    if request.state is State.APPROVED:
+        return "is approved: Enter on it in Mine opens psql."
+    return f"is {request.state.value.replace('_', ' ')}. {request.message or ''}" if request.state.final else None

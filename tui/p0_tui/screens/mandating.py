@@ -107,12 +107,14 @@ class Mandating(Connected):
     async def _revoke(self, rid: str, *causes: str) -> None:
         """Asks by what was signed under `rid`, not by what a list says, and signs the end of that very record."""
         from p0_launcher.restating import ending_lines
+        from p0_tui.screens.end import EndScreen
 
         what = await self._backend.ending(rid)
         question = _question((*ending_lines(what), *causes))
-        if not await self.app.push_screen_wait(ConfirmScreen(question, "signs that it ends now")):
+        comment = await self.app.push_screen_wait(EndScreen(question))
+        if comment is None:
             return
-        view = await self._backend.revoke(what)
+        view = await self._backend.revoke(what, comment)
         self.post_message(Tell(safe(f"{view.rid} is {(view.end_cause or view.state.value).replace('_', ' ')}.")))
         self.post_message(ListsChanged())
 

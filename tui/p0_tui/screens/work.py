@@ -156,6 +156,11 @@ class WorkScreen(Mandating):
     def show_event(self, event: Event) -> None:
         for mode in (self._request, self._mine, self._inbox):
             mode.event(event)
+        self._banner.moved(event.rid, event.state)
+
+    def follows(self, rid: str) -> bool:
+        followed = self._request.followed
+        return followed is not None and followed.rid == rid
 
     def connected_again(self) -> None:
         self._request.recheck()
@@ -172,6 +177,8 @@ class WorkScreen(Mandating):
         elif self._request.catalog_missing:
             self._request.use_database(self._request.database)
         self._request.show_databases(facts.databases)
+        for item in facts.mine:
+            self._banner.moved(item.rid, item.state)
         self._mine.show(facts.mine)
         self._inbox.show(facts.to_review, facts.unread)
         self._history.show(facts.everything)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from p0_access.messages.views import State
 from p0_tui.database_look import look_of
 from p0_tui.safe import safe
 from p0_tui.times import clock as time_left
@@ -32,6 +33,11 @@ class ReadyBanner(Prose):
     def show_access(self, access: Access | None) -> None:
         self.access = access
         self._tick()
+
+    def moved(self, rid: str, state: State) -> None:
+        """The request `rid` is in `state`: what it gave is gone with its end, whoever ended it."""
+        if self.access is not None and self.access.rid == rid and (state.final or state is State.ENDING):
+            self.show_access(None)
 
     def _tick(self) -> None:
         if self.access is not None and self.access.not_after <= self._clock():
