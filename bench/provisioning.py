@@ -1,4 +1,8 @@
-"""Opening and ending through the agent's cluster, against the same SQL run bare."""
+"""Opening and ending through the agent's cluster: against the same SQL run bare, many at once, beside many that live.
+
+Those that live beside are made by the statements of the product, many in one message; the drift watchdog and the sweep
+say that they are as an opening leaves them. `P0_BENCH_LIVE` is how many, `P0_BENCH_MODE` may be "hardened".
+"""
 
 from __future__ import annotations
 
@@ -12,20 +16,29 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import psycopg
 from psycopg import sql
 
 import p0_demo
 from bench.harness import WARM_UP, Table
-from p0_access.permissions.permission import Permission, column, connect, relation, usage
+from p0_access.encoding import encode
+from p0_access.permissions.permission import Kind, Permission, canonical, column, connect, relation, usage
+from p0_access.routing.decision import Session
 from p0_access.secret import Secret
 from p0_agent.postgres import scram
 from p0_agent.postgres.bootstrap import bootstrap_sql
 from p0_agent.postgres.cluster import Cluster
 from p0_agent.postgres.connections import Account, Connections
-from p0_agent.postgres.ledger import Entry
+from p0_agent.postgres.guard import GuardCeiling, GuardPowers
+from p0_agent.postgres.ledger import Entry, provisioned
+from p0_agent.postgres.messages import send
 from p0_agent.postgres.names import login_name, set_role_name
+from p0_agent.postgres.powers import BrokerPowers, NewLogin
 from p0_agent.postgres.provision import Opened, Order
+from p0_agent.postgres.settings import session_settings
+from p0_agent.postgres.sweep import Swept
+from p0_agent.worker import TICK_SECONDS
 from p0_demo.postgres import EmbeddedPostgres
 
 TITLE: Final = "Provisioning: an access of 10 privileges, fsync on"
@@ -41,8 +54,14 @@ RATIO: Final = 1.5
 FALL: Final = 1.1
 """How much longer each of many at once may take than one alone, for throughput not to fall."""
 
-LIVE: Final = int(os.environ.get("P0_BENCH_LIVE", "500"))
-"""Accesses that are live while another is opened and ended; 10000 takes minutes."""
+LIVE: Final = int(os.environ.get("P0_BENCH_LIVE", "10000"))
+"""Accesses that are live while another is opened and ended."""
+
+HARDENED: Final = os.environ.get("P0_BENCH_MODE") == "hardened"
+BATCH: Final = 250
+"""How many of those are made in one message."""
+
+ENDS_WITHIN: Final = 1.0
 
 LIVE_RATIO: Final = 1.3
 NOW: Final = 1_790_000_000
@@ -53,6 +72,14 @@ PERMISSIONS: Final[tuple[Permission, ...]] = (
     usage("enterprise"),
     *(relation("enterprise", "markets", privilege) for privilege in ("SELECT", "INSERT", "UPDATE", "DELETE")),
     *(column("enterprise", "customers", name, "SELECT") for name in ("id", "name", "segment", "email")),
+)
+
+CEILING: Final = GuardCeiling(
+    max_ttl=LATER,
+    max_permissions=100,
+    connections=5,
+    privileges=("CONNECT", "USAGE", "SELECT", "INSERT", "UPDATE", "DELETE"),
+    kinds=(Kind.DATABASE, Kind.SCHEMA, Kind.RELATION, Kind.COLUMN),
 )
 
 _numbers: Iterator[int] = itertools.count(1)
@@ -69,15 +96,9 @@ async def run(table: Table) -> None:
         for at_once in AT_ONCE:
             row = table.add(f"{at_once} at once, time for each", await _at_once(cluster, at_once), limit=alone)
             alone = alone or FALL * row.median
-        await _beside_many(table, cluster)
-        for _ in range(EXPIRED):
-            await cluster.open(_order(await _approved(cluster)), NOW)
-        start = time.perf_counter()
-        swept = await cluster.sweep(LATER)
-        taken = time.perf_counter() - start
-        if swept.failed or len(swept.ended) != EXPIRED:
-            raise RuntimeError(f"the sweep ended {len(swept.ended)} of {EXPIRED}: {swept.failed}")
-        table.add(f"sweep of {EXPIRED} expired, time for each", [taken / EXPIRED])
+        await _sweeping(table, cluster)
+        table.add("expiry to last session gone", [await _expiry(cluster, server)], limit=ENDS_WITHIN)
+        await _beside_many(table, cluster, server)
 
 
 async def _side_by_side(server: EmbeddedPostgres, cluster: Cluster) -> tuple[list[float], list[float], list[float]]:
@@ -118,20 +139,119 @@ async def _at_once(cluster: Cluster, at_once: int) -> list[float]:
     return [(time.perf_counter() - start) / CYCLES]
 
 
-async def _beside_many(table: Table, cluster: Cluster) -> None:
-    """One access after the other, with the same permissions as all that stay: none first, then `LIVE`."""
-    staying = await _approved(cluster)
-    held = await cluster.open(_order(staying), NOW)  # so that both find the set role
-    few = table.add("open and end beside 1 live", [await _one(cluster) for _ in range(ROUNDS)])
-    others = [await _approved(cluster) for _ in range(LIVE - 1)]
-    opened = [(each, await cluster.open(_order(each), NOW)) for each in others]
-    table.add(
-        f"open and end beside {LIVE} live",
-        [await _one(cluster) for _ in range(ROUNDS)],
-        limit=LIVE_RATIO * few.median,
+async def _sweeping(table: Table, cluster: Cluster) -> None:
+    """Many that are past their end, and how long what somebody ends meanwhile takes."""
+    await _live(cluster, EXPIRED, not_after=NOW + 60)
+    waited: list[float] = []
+    start = time.perf_counter()
+    sweeping = asyncio.create_task(cluster.sweep(NOW + 60))
+    while not sweeping.done():
+        entry = await _approved(cluster)
+        opened = await cluster.open(_order(entry), NOW)
+        begun = time.perf_counter()
+        await _end(cluster, entry, opened)
+        waited.append(time.perf_counter() - begun)
+    swept = await sweeping
+    taken = time.perf_counter() - start
+    if swept.failed or len(swept.ended) != EXPIRED:
+        raise RuntimeError(f"the sweep ended {len(swept.ended)} of {EXPIRED}: {swept.failed}")
+    for done in swept.ended:
+        await cluster.ledger.end(done.entry.rh, "receipt", NOW)
+    table.add(f"sweep of {EXPIRED} expired, time for each", [taken / EXPIRED])
+    table.add("an end asked for meanwhile", waited, limit=ENDS_WITHIN)
+
+
+async def _expiry(cluster: Cluster, server: EmbeddedPostgres) -> float:
+    """From the end of an access until its session, which runs a query, is told, by a clock that ticks as the agent's
+    does."""
+    entry, now = await _approved(cluster), int(time.time())
+    order = msgspec.structs.replace(_order(entry), not_after=now + 2)
+    opened = await cluster.open(order, now)
+    gone = asyncio.create_task(_asleep(server, opened))
+    due: tuple[Entry, ...] = ()
+    while not due:
+        await asyncio.sleep(TICK_SECONDS)
+        due = await cluster.ledger.due(int(time.time()))
+    await cluster.end(await cluster.ledger.begin_end(due[0].rh, "expired", now))
+    told = await gone
+    await cluster.ledger.end(entry.rh, "receipt", now)
+    return told - order.not_after
+
+
+async def _asleep(server: EmbeddedPostgres, opened: Opened) -> float:
+    """When the server ended it."""
+    account = server.superuser(DATABASE) | {"user": opened.login, "password": opened.password.reveal()}
+    async with await psycopg.AsyncConnection.connect(**account, autocommit=True) as connection:
+        try:
+            await connection.execute("SELECT pg_sleep(60)")
+        except psycopg.errors.AdminShutdown:
+            return time.time()
+    raise RuntimeError(f"{opened.login} slept through its end")
+
+
+async def _beside_many(table: Table, cluster: Cluster, server: EmbeddedPostgres) -> None:
+    """One access after the other, with the same permissions as all that stay: one first, then more and more."""
+    live, limit = 0, None
+    for many in sorted({1, min(1_000, LIVE), LIVE}):
+        await _live(cluster, many - live, not_after=LATER)
+        live = many
+        async with await psycopg.AsyncConnection.connect(**server.superuser(DATABASE), autocommit=True) as connection:
+            await connection.execute("VACUUM ANALYZE")  # as PostgreSQL does by itself within minutes
+        taken = [await _one(cluster) for _ in range(ROUNDS)]
+        row = table.add(f"open and end beside {live} live", taken, limit=limit)
+        limit = limit or LIVE_RATIO * row.median
+    start = time.perf_counter()
+    drift, swept = await cluster.drift(), await cluster.sweep(NOW)
+    table.add(f"a look for drift, and a sweep, at {live} live", [time.perf_counter() - start])
+    if drift or swept != Swept(ended=(), orphans=(), sets=(), failed={}):
+        raise RuntimeError(f"not as an opening leaves them: {drift[:3]} {swept}")
+
+
+async def _live(cluster: Cluster, many: int, *, not_after: int) -> None:
+    """So many more, with one set role; all but the first in few messages."""
+    entry = await _approved(cluster)
+    order = msgspec.structs.replace(_order(entry), not_after=not_after)
+    opened = await cluster.open(order, NOW)
+    for batch in range(0, many - 1, BATCH):
+        statements: list[sql.Composable] = []
+        for _ in range(min(BATCH, many - 1 - batch)):
+            statements += _statements(cluster, entry, opened)
+        async with cluster.connections.control() as connection:
+            await send(connection, *statements)
+
+
+def _statements(cluster: Cluster, like: Entry, opened: Opened) -> tuple[sql.Composable, ...]:
+    """What makes another one as `like`: its row, its login, and the step of the ledger."""
+    rh = f"bench-{next(_numbers)}"
+    verifier = opened.verifier.reveal()
+    login = NewLogin(
+        name=_order(msgspec.structs.replace(like, rh=rh)).login,
+        set_role=opened.set_role,
+        verifier=verifier,
+        not_after=opened.not_after,
+        connection_limit=5,
+        comment=f"p0 request {rh}",
+        settings=session_settings(
+            Session(), read_only=False, search_path=("public",), application_name=f"p0/{rh}", privileged=False
+        ),
     )
-    for entry, access in ((staying, held), *opened):
-        await _end(cluster, entry, access)
+    return (
+        sql.SQL(
+            "INSERT INTO p0.request (rh, rid, database, stage, request, admission, claimed_at, updated_at)"
+            " SELECT {0}, {0}, database, 'approved', request, admission, claimed_at, updated_at FROM p0.request"
+            " WHERE rh = {1}"
+        ).format(sql.Literal(rh), sql.Literal(like.rh)),
+        cluster.connections.powers.make_login(login, shared=True),
+        provisioned(
+            msgspec.structs.replace(like, rh=rh, stage="approved"),
+            login=login.name,
+            set_role=opened.set_role,
+            verifier=verifier,
+            granted=encode(canonical(PERMISSIONS)).decode(),
+            not_after=opened.not_after,
+            now=NOW,
+        ),
+    )
 
 
 async def _one(cluster: Cluster) -> float:
@@ -226,13 +346,15 @@ async def _server() -> AsyncIterator[tuple[EmbeddedPostgres, Cluster]]:
                 databases={DATABASE: SCHEMAS},
                 agent_verifier=verifiers[0],
                 reader_verifier=verifiers[1],
+                hardened=CEILING if HARDENED else None,
             ):
                 await connection.execute(script.sql.encode())
         agent, reader = (
             Account(host=server.host, port=server.port, user=user, password=password, sslmode="disable")
             for user in ("p0_agent", "p0_reader")
         )
-        connections = Connections(agent=agent, reader=reader, home=DATABASE)
+        powers = GuardPowers() if HARDENED else BrokerPowers()
+        connections = Connections(agent=agent, reader=reader, home=DATABASE, powers=powers)
         cluster = Cluster(connections, {DATABASE: SCHEMAS}, random=os.urandom, iterations=1)
         await cluster.start("A" * 43, NOW)
         try:

@@ -59,8 +59,6 @@ class _Login(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Lease(msgspec.Struct, frozen=True, kw_only=True):
-    rh: str
-    login: str
     database: str
     set_role: str
     granted: str
@@ -138,23 +136,30 @@ async def _passwords(connections: Connections) -> list[Drift]:
 async def _sets(connections: Connections) -> list[Drift]:
     async with connections.control() as connection, connection.cursor(row_factory=class_row(_Lease)) as cursor:
         await cursor.execute(
-            "SELECT rh, login, database, set_role, granted FROM p0.request"
-            " WHERE stage IN ('provisioned', 'sealed') ORDER BY rh"
+            "SELECT DISTINCT ON (set_role) database, set_role, granted FROM p0.request"
+            " WHERE stage IN ('provisioned', 'sealed') ORDER BY set_role, rh"
         )
         leases = await cursor.fetchall()
-    by_set: dict[str, list[_Lease]] = {}
-    for lease in leases:
-        by_set.setdefault(lease.set_role, []).append(lease)
     found: list[Drift] = []
-    for users in by_set.values():
+    for lease in leases:
         try:
-            changed = await _set(connections, users[0])
+            changed = await _set(connections, lease)
         except TransientError:
             continue
         if changed is not None:
             what, mended = changed
-            found += [Drift(rh=lease.rh, login=lease.login, what=what, mended=mended) for lease in users]
+            users = await _users(connections, lease.set_role)
+            found += [Drift(rh=rh, login=login, what=what, mended=mended) for rh, login in users]
     return found
+
+
+async def _users(connections: Connections, set_role: str) -> list[tuple[str, str]]:
+    async with connections.look() as connection:
+        cursor = await connection.execute(
+            "SELECT rh, login FROM p0.request WHERE stage IN ('provisioned', 'sealed') AND set_role = %s ORDER BY rh",
+            (set_role,),
+        )
+        return [(str(rh), str(login)) for rh, login in await cursor.fetchall()]
 
 
 async def _set(connections: Connections, lease: _Lease) -> tuple[str, bool] | None:

@@ -16,6 +16,11 @@ WITH live AS (
   FROM pg_catalog.pg_auth_members m
   JOIN pg_catalog.pg_roles role ON role.oid = m.roleid
   JOIN pg_catalog.pg_roles member ON member.oid = m.member
+), stranger AS ( -- each once, however many accesses have the set role
+  SELECT m.role_name, m.member_name FROM membership m
+  WHERE m.role_name IN (SELECT l.set_role FROM live l) AND m.member_name <> ALL (%(ours)s::text[] || session_user::text)
+    AND NOT EXISTS (SELECT FROM p0.request o WHERE o.login = m.member_name AND o.set_role = m.role_name
+                    AND o.stage IN ('provisioned', 'sealed', 'ending'))
 ), grave AS (
   SELECT rh, 'the login was dropped and made anew' AS what FROM live WHERE oid <> login_oid
   UNION ALL
@@ -37,11 +42,8 @@ WITH live AS (
   SELECT DISTINCT l.rh, m.member_name || ' was made a member of the login' FROM live l JOIN membership m ON m.roleid = l.oid
   WHERE m.member_name <> ALL (%(ours)s::text[] || session_user::text)
   UNION ALL
-  SELECT DISTINCT l.rh, m.member_name || ' was made a member of the set role'
-  FROM live l JOIN membership m ON m.role_name = l.set_role
-  WHERE m.member_name <> ALL (%(ours)s::text[] || session_user::text) AND NOT EXISTS (
-    SELECT FROM p0.request o WHERE o.login = m.member_name AND o.set_role = l.set_role
-      AND o.stage IN ('provisioned', 'sealed', 'ending'))
+  SELECT DISTINCT l.rh, s.member_name || ' was made a member of the set role'
+  FROM live l JOIN stranger s ON s.role_name = l.set_role
 )
 SELECT l.rh, l.login, l.not_after, l.other_end, l.other_settings, coalesce(l.settings, '{}') AS settings,
        ARRAY(SELECT d.datname::text FROM pg_catalog.pg_db_role_setting s
