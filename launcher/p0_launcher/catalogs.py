@@ -1,4 +1,4 @@
-"""Catalogs as clients use them: verified against the agent's signature, then searched."""
+"""Catalogs as clients use them: verified against the agent's signature, never older than one seen before, searched."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from p0_access.permissions.catalog import Catalog, Relation
 from p0_access.proof import jws
 from p0_launcher.access import pinned_key
 from p0_launcher.errors import UnverifiedError
+from p0_launcher.wallet import Wallet
 
 MAX_CATALOG_BYTES: Final = 64 * 1024 * 1024
 
@@ -25,6 +26,25 @@ def verified_catalog(view: CatalogView, *, database: str, pins: Collection[str])
     if record.database != database or record.sha256 != sha256_b64u(view.catalog.encode()):
         raise UnverifiedError("the catalog is not the one that its agent signed", code="catalog_mismatch")
     return decode(view.catalog, Catalog, max_bytes=MAX_CATALOG_BYTES)
+
+
+async def newest_catalog(view: CatalogView, *, database: str, pins: Collection[str], wallet: Wallet) -> Catalog:
+    """`verified_catalog`, which the server shows now; `catalog_older` if it was signed before one that it showed this
+    machine already. From now on none older than this one will do."""
+    catalog = verified_catalog(view, database=database, pins=pins)
+    agent = view.agent.thumbprint if view.agent is not None else ""
+    at = jws.unverified_record(view.record, CatalogRecord).at
+    known = (await wallet.read()).catalogs.get(agent, {}).get(database, 0)
+    if at < known:
+        raise UnverifiedError(
+            f"the server shows a catalog of {database} that is older than the one before",
+            code="catalog_older",
+            hint=f"Tell your administrators. If the agent's clock was ahead for a while: p0 audit forget {agent}",
+        )
+    if at > known:
+        async with wallet.changing() as draft:
+            draft.contents = draft.contents.with_catalog(agent, database, at)
+    return catalog
 
 
 def matching(catalog: Catalog, pattern: str | None) -> tuple[Relation, ...]:

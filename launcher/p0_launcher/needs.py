@@ -15,8 +15,9 @@ from p0_access.messages.records import What
 from p0_access.messages.views import CatalogView
 from p0_access.permissions.reading import DEFAULT_SEARCH_PATH, needed
 from p0_launcher.api import Api
-from p0_launcher.catalogs import verified_catalog
+from p0_launcher.catalogs import newest_catalog
 from p0_launcher.errors import UnavailableError
+from p0_launcher.wallet import Wallet
 
 
 class Needs(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,7 +27,7 @@ class Needs(msgspec.Struct, frozen=True, kw_only=True):
     by_server: bool = False
 
 
-async def needs_of(api: Api, database: str, what: What, *, reason: str, pins: Collection[str]) -> Needs:
+async def needs_of(api: Api, database: str, what: What, *, reason: str, pins: Collection[str], wallet: Wallet) -> Needs:
     """What the SQL of `what` needs. What is no SQL stays as it is; raises `ReadingError` for what is not understood."""
     texts = what.statement
     if texts is UNSET:
@@ -38,7 +39,8 @@ async def needs_of(api: Api, database: str, what: What, *, reason: str, pins: Co
         return Needs(what=What(grant=needed(explained.statements)), by_server=True)
     from p0_access.permissions.infer import TextReader  # here, since it brings the parser
 
-    reader = TextReader(verified_catalog(view, database=database, pins=pins), path or DEFAULT_SEARCH_PATH)
+    catalog = await newest_catalog(view, database=database, pins=pins, wallet=wallet)
+    reader = TextReader(catalog, path or DEFAULT_SEARCH_PATH)
     return Needs(what=What(grant=needed(tuple(each for text in texts for each in reader.read(text)))))
 
 

@@ -99,13 +99,15 @@ class Held(_Kept, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Contents(_Kept, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Everything. The dictionaries are by request id; `heads` is by the agent's thumbprint."""
+    """Everything. `awaited` and `held` are by request id; `heads` is by the agent's thumbprint, and so is `catalogs`:
+    of each database, when the newest catalog that was seen here was signed."""
 
     v: Literal[1] = 1
     session: StoredSession | None = None
     awaited: dict[str, Awaited] = msgspec.field(default_factory=dict)
     held: dict[str, Held] = msgspec.field(default_factory=dict)
     heads: dict[str, Seen] = msgspec.field(default_factory=dict)
+    catalogs: dict[str, dict[str, int]] = msgspec.field(default_factory=dict)
 
     def with_awaited(self, item: Awaited) -> Contents:
         return msgspec.structs.replace(self, awaited=self.awaited | {item.rid: item})
@@ -126,8 +128,17 @@ class Contents(_Kept, frozen=True, kw_only=True, forbid_unknown_fields=True):
         login = msgspec.structs.replace(item.credential, not_after=not_after)
         return msgspec.structs.replace(self, held=self.held | {rid: msgspec.structs.replace(item, credential=login)})
 
-    def without_head(self, agent: str) -> Contents:
-        return msgspec.structs.replace(self, heads={name: seen for name, seen in self.heads.items() if name != agent})
+    def with_catalog(self, agent: str, database: str, at: int) -> Contents:
+        known = self.catalogs.get(agent, {})
+        return msgspec.structs.replace(self, catalogs=self.catalogs | {agent: known | {database: at}})
+
+    def without_agent(self, agent: str) -> Contents:
+        """Nothing is known any more of how far that agent had come."""
+        return msgspec.structs.replace(
+            self,
+            heads={name: seen for name, seen in self.heads.items() if name != agent},
+            catalogs={name: seen for name, seen in self.catalogs.items() if name != agent},
+        )
 
     def without(self, rid: str) -> Contents:
         return msgspec.structs.replace(

@@ -243,7 +243,9 @@ class Workflow:
         from p0_launcher.needs import needs_of  # here: the way to psql doesn't wait for it
 
         await self.database(intent.database)  # a name that is none is told as such
-        return await needs_of(self._api, intent.database, intent.what, reason=intent.reason, pins=self._pins)
+        return await needs_of(
+            self._api, intent.database, intent.what, reason=intent.reason, pins=self._pins, wallet=self._wallet
+        )
 
     async def _collect(self, view: RequestView, hold: int) -> RequestView:
         admission = admitted(view, pins=self._pins)

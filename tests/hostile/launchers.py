@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
@@ -11,16 +14,20 @@ from fix_hostile_server import Hostile, Theme
 from p0_access.encoding import b64u
 from p0_access.messages.identity import SignedAct
 from p0_access.messages.job import Result
-from p0_access.messages.records import Admission, Credential, CredentialPlaintext, LogHead, Request
-from p0_access.messages.views import AgentView, RequestView, State
+from p0_access.messages.records import Admission, CatalogRecord, Credential, CredentialPlaintext, LogHead, Request
+from p0_access.messages.views import AgentView, CatalogView, RequestView, State
 from p0_access.proof import jws
 from p0_access.proof.keys import SigningKey
 from p0_access.proof.sealing import OpeningKey, seal
+from p0_agent.catalogs import Catalogs
 from p0_launcher.access import open_credential, reuse_key
+from p0_launcher.catalogs import newest_catalog
 from p0_launcher.review import review
-from p0_launcher.wallet import Awaited, Seen
+from p0_launcher.storage.file_store import FileStore
+from p0_launcher.wallet import Awaited, Seen, Wallet
 
 REQUESTOR = Theme("What the requestor's launcher is given")
+CATALOG = Theme("Which catalog a launcher reads SQL with")
 APPROVER = Theme("What an approver is shown")
 
 
@@ -160,6 +167,53 @@ def evidence(name: str, code: str, *, n: int, h: str | None, age: int) -> None:
 
 evidence("evidence that was cut since", "evidence_fork", n=5, h=None, age=1)
 evidence("evidence that was written anew since", "evidence_fork", n=0, h="x" * 43, age=0)
+
+
+def catalog(name: str, code: str, make: Callable[[Hostile, CatalogView, CatalogView], CatalogView]) -> None:
+    """The agent signed a catalog, and a minute later the same again; the launcher has seen the second, and is shown
+    what `make` gives."""
+
+    @CATALOG.attack(name, None, code)
+    async def _(h: Hostile) -> object:
+        (database,) = h.bench.context.cluster.databases
+        published = Catalogs(h.bench.context.cluster, h.bench.context.key, clock=h.bench.clock)
+        agent = AgentView(thumbprint=h.agent, jwk=h.bench.context.key.public)
+        views = []
+        for _ in range(2):
+            given = await published.changed(database)
+            assert given is not None
+            views.append(CatalogView(record=given.record, catalog=given.catalog, agent=agent))
+            h.bench.clock.now += 60
+        with TemporaryDirectory() as directory:
+            wallet = Wallet(FileStore(Path(directory)), name="w", directory=Path(directory), clock=h.bench.clock)
+
+            async def read(shown: CatalogView) -> object:
+                return await newest_catalog(shown, database=database, pins={h.agent}, wallet=wallet)
+
+            for honest in views:
+                await read(honest)
+            return await read(make(h, *views))
+
+
+def resigned_catalog(h: Hostile, view: CatalogView, **changes: Any) -> str:
+    return jws.sign(msgspec.structs.replace(jws.unverified_record(view.record, CatalogRecord), **changes), h.key)
+
+
+catalog("one that was signed before one it showed already", "catalog_older", lambda h, old, new: old)
+catalog(
+    "one with fewer tables than the agent signed", "catalog_mismatch",
+    lambda h, old, new: msgspec.structs.replace(new, catalog=new.catalog.replace("markets", "nothing", 1)),
+)  # fmt: skip
+catalog(
+    "the old one with a new date, signed by the server", "record_key",
+    lambda h, old, new: msgspec.structs.replace(old, record=resigned_catalog(h, old, at=h.bench.context.now())),
+)  # fmt: skip
+catalog(
+    "the same, with the server's key shown as the agent's", "agent_unpinned",
+    lambda h, old, new: msgspec.structs.replace(
+        old, record=resigned_catalog(h, old, at=h.bench.context.now()), agent=server_key(h)
+    ),
+)  # fmt: skip
 
 
 def shown(name: str, code: str, make: Any, *, later: int = 0) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from p0_access.errors import ReadingError
-from p0_launcher.commands.common import in_order, note, run, seconds, show_sign_in
+from p0_launcher.commands.common import ask, in_order, interactive, note, run, seconds, show_sign_in
 from p0_launcher.commands.sources import read_text
 from p0_launcher.completion import databases, request_ids
 from p0_launcher.errors import UsageError
@@ -155,8 +155,11 @@ def _what(
     return What(statement=tuple(source.text for source in sources), search_path=path)
 
 
-def obtain(settings: Profile, wanted: Intent | str, patience: int, *, as_grant: bool = False) -> tuple[Access, What]:
-    """The access, waited for, and what was asked for. With `as_grant` SQL only says which permissions to ask for."""
+def obtain(
+    settings: Profile, wanted: Intent | str, patience: int, *, as_grant: bool = False, yes: bool = False
+) -> tuple[Access, What]:
+    """The access, waited for, and what was asked for. With `as_grant` SQL only says which permissions to ask for; `yes`
+    takes the server's word for which those are."""
 
     async def main() -> tuple[Access, What]:
         from p0_launcher.connection import connect
@@ -166,7 +169,7 @@ def obtain(settings: Profile, wanted: Intent | str, patience: int, *, as_grant: 
             if isinstance(wanted, str):
                 access = await flow.resume(wanted, patience=patience, on_progress=teller)
                 return access, await flow.asked(access)
-            intent = await _by_name(flow, wanted) if as_grant else wanted
+            intent = await by_name(flow, wanted, yes=yes) if as_grant else wanted
             return await flow.obtain(intent, patience=patience, on_progress=teller), intent.what
 
     teller = Teller()
@@ -177,8 +180,9 @@ def obtain(settings: Profile, wanted: Intent | str, patience: int, *, as_grant: 
         raise
 
 
-async def _by_name(flow: Workflow, wanted: Intent) -> Intent:
-    """The same for the permissions that its SQL needs, which its person sees before they are signed."""
+async def by_name(flow: Workflow, wanted: Intent, *, yes: bool) -> Intent:
+    """The same for the permissions that its SQL needs, which its person sees before they are signed, and says yes to
+    where they are only the server's word."""
     import msgspec
 
     from p0_launcher.render import what_lines
@@ -188,7 +192,19 @@ async def _by_name(flow: Workflow, wanted: Intent) -> Intent:
         return wanted
     reading = "by the server's reading of its SQL" if needs.by_server else "by its SQL"
     note("\n".join([f"p0: {reading} this asks for", *what_lines(needs.what)[1:]]))
+    if needs.by_server and not yes:
+        _believed(wanted.database)
     return msgspec.structs.replace(wanted, what=needs.what, files=())
+
+
+def _believed(database: str) -> None:
+    """Raises `UsageError` unless the person says yes: without the agent's catalog a server may name what it likes."""
+    only = f"there is no catalog of {database} signed by its agent, so these permissions are only the server's word"
+    if not interactive():
+        hint = "Name them yourself with --grant, or take them as they are with --yes"
+        raise UsageError(only, code="server_reading", hint=hint)
+    if ask(f"p0: {only}.\nType y to sign:") not in {"y", "yes"}:
+        raise UsageError("nothing was signed", code="server_reading", hint="Name the permissions with --grant")
 
 
 def signed_sources(access: Access, what: What) -> Iterator[Source]:

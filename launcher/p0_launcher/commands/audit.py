@@ -142,9 +142,9 @@ def receipt(
 def forget(
     agent: Annotated[str, typer.Argument(metavar="THUMBPRINT", help="The agent whose database was restored.")],
 ) -> None:
-    """Forget how far an agent's evidence had come.
+    """Forget how far an agent's evidence and catalogs had come.
 
-    Do so after its administrators have said why it went back.
+    Do so after its administrators have said why they went back.
 
     Example: p0 audit forget Zk3…
     """
@@ -154,13 +154,15 @@ def forget(
         from p0_launcher.connection import open_wallet
 
         async with open_wallet(profile()).changing() as draft:
-            known = agent in draft.contents.heads
-            draft.contents = draft.contents.without_head(agent)
+            known = agent in draft.contents.heads or agent in draft.contents.catalogs
+            draft.contents = draft.contents.without_agent(agent)
         return known
 
     if not run(main()):
-        raise UsageError(f"no evidence of {agent} was seen from here", code="head_unknown")
-    note("p0: forgotten; its next credential says where it is now")
+        raise UsageError(
+            f"nothing of {agent} was seen from here", code="head_unknown", hint="The error that sent you here names it"
+        )
+    note("p0: forgotten; what it signs next says where it is now")
 
 
 def _trusted(agents: list[str] | None) -> frozenset[str]:

@@ -76,13 +76,15 @@ def _print_databases(found: Sequence[DatabaseView], *, json: bool) -> None:
 
 
 async def _print_relations(connection: Connection, database: str, pattern: str | None, *, json: bool) -> None:
-    from p0_launcher.catalogs import verified_catalog
+    from p0_launcher.catalogs import newest_catalog
 
     await connection.workflow.database(database)
     view = await connection.api.catalog(database)
     if view is None:
         raise UsageError(f"there is no catalog of {database} yet", code="catalog_missing", hint="Is its agent running?")
-    _print_catalog(verified_catalog(view, database=database, pins=connection.profile.agents), pattern, json=json)
+    pins, wallet = connection.profile.agents, connection.wallet
+    catalog = await newest_catalog(view, database=database, pins=pins, wallet=wallet)
+    _print_catalog(catalog, pattern, json=json)
 
 
 def _print_catalog(catalog: Catalog, pattern: str | None, *, json: bool) -> None:

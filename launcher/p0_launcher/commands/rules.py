@@ -314,7 +314,7 @@ async def _recorded(limit: int) -> list[Recorded]:
 
 async def _catalog(connection: Connection, database: str) -> list[Recorded]:
     from p0_access.errors import P0Error
-    from p0_launcher.catalogs import verified_catalog
+    from p0_launcher.catalogs import newest_catalog
     from p0_launcher.rules.replay import Recorded
 
     try:
@@ -324,7 +324,8 @@ async def _catalog(connection: Connection, database: str) -> list[Recorded]:
         return []
     if view is None:
         return []
-    return [Recorded(catalog=verified_catalog(view, database=database, pins=connection.profile.agents))]
+    pins, wallet = connection.profile.agents, connection.wallet
+    return [Recorded(catalog=await newest_catalog(view, database=database, pins=pins, wallet=wallet))]
 
 
 def _exported(path: Path) -> Iterator[Recorded]:

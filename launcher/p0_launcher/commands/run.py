@@ -106,6 +106,9 @@ def exec_(
     no_wait: NoWait = False,
     timeout: Timeout = DEFAULT_PATIENCE,
     resume: Resume = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Take the server's word for what the SQL needs, without the agent's catalog.")
+    ] = False,
 ) -> None:
     """Get access, wait for the decision, and become any program.
 
@@ -128,7 +131,7 @@ def exec_(
     patience = 0 if no_wait else seconds(timeout, "--timeout") or 0
     settings = profile()
     program = find_program(arguments[0])
-    access, what = obtain(settings, asked, patience, as_grant=True)
+    access, what = obtain(settings, asked, patience, as_grant=True, yes=yes)
     _become(prepare_program(access, program=program, what=what, arguments=arguments[1:]), access, settings)
 
 

@@ -21,7 +21,7 @@ THEMES: list[Theme] = [
     messages.CHANGED, messages.MALFORMED, messages.UNDERSTOOD, identities.TOKENS, identities.SESSIONS,
     step_ups.STEP_UPS, step_ups.PASTED, workloads.WORKLOADS, workloads.HUMANS,
     approvals.APPROVALS, approvals.COLLECTIONS, mandates.MANDATES, mandates.EMERGENCIES,
-    order.ORDER, launchers.REQUESTOR, launchers.APPROVER,
+    order.ORDER, launchers.REQUESTOR, launchers.CATALOG, launchers.APPROVER,
 ]  # fmt: skip
 BESIDE = {order.ORDER: [order.RESTORED, order.RESTORED_MANDATES]}
 """Listed after these, and run by `test_backups`."""

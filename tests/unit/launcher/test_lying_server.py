@@ -16,9 +16,11 @@ from p0_access.permissions.reading import Refused
 from p0_access.proof import jws
 from p0_access.proof.keys import SigningKey
 from p0_access.proof.sealing import OpeningKey, seal
-from p0_launcher.catalogs import matching, verified_catalog
+from p0_launcher.catalogs import matching, newest_catalog, verified_catalog
+from p0_launcher.commands import asking
+from p0_launcher.commands.asking import by_name
 from p0_launcher.ending import ending
-from p0_launcher.errors import exit_code_of
+from p0_launcher.errors import UnverifiedError, UsageError, exit_code_of
 from p0_launcher.render import request_lines
 from p0_launcher.restating import ending_lines
 from p0_launcher.review import Unanswered, admitted, as_signed, decide, review
@@ -331,6 +333,33 @@ async def test_a_catalog_that_the_agent_did_not_sign_is_not_read_with(dana: Mach
     assert caught.value.code == "catalog_mismatch"
 
 
+async def test_an_older_catalog_is_refused_from_then_on(dana: Machine, peer: Peer) -> None:
+    """As the agent signed it, before somebody took a column out of the reach of others, say."""
+    async with await dana.api() as api:
+        old = await api.catalog(DATABASE)
+        peer.clock.now += 1
+        new = await api.catalog(DATABASE)
+    assert old is not None
+    assert new is not None
+
+    async def seen(view: CatalogView) -> int:
+        wallet = dana.wallet_of_another_process()
+        return len((await newest_catalog(view, database=DATABASE, pins=dana.pins, wallet=wallet)).relations)
+
+    assert [await seen(each) for each in (old, new, new)] == [2, 2, 2]
+    with pytest.raises(UnverifiedError) as caught:
+        await seen(old)
+    assert caught.value.code == "catalog_older"
+    assert f"p0 audit forget {peer.agent.public.thumbprint}" in (caught.value.hint or "")
+    peer.clock.now -= 1
+    with pytest.raises(UnverifiedError) as caught:
+        await (await dana.workflow()).needs(BY_NAME)
+    assert caught.value.code == "catalog_older", "nothing is asked for by it"
+    async with dana.wallet.changing() as draft:
+        draft.contents = draft.contents.without_agent(peer.agent.public.thumbprint)
+    assert await seen(old) == 2
+
+
 async def test_without_a_catalog_it_is_the_servers_word_and_said_to_be(dana: Machine, peer: Peer) -> None:
     peer.published = False
     assert (await (await dana.workflow()).needs(BY_NAME)).by_server
@@ -338,3 +367,27 @@ async def test_without_a_catalog_it_is_the_servers_word_and_said_to_be(dana: Mac
     with pytest.raises(P0Error) as caught:
         await (await dana.workflow()).needs(BY_NAME)
     assert caught.value.code == "syntax_error"
+
+
+async def test_only_who_says_yes_takes_the_servers_word_for_what_sql_needs(
+    dana: Machine, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the agent's catalog the server may name whatever it would like to have."""
+    peer.published = False
+    workflow = await dana.workflow()
+    with pytest.raises(UsageError) as caught:
+        await by_name(workflow, BY_NAME, yes=False)
+    assert (caught.value.code, "--yes" in (caught.value.hint or "")) == ("server_reading", True)
+    assert (await by_name(workflow, BY_NAME, yes=True)).what.kind == "grant"
+
+    monkeypatch.setattr(asking, "interactive", lambda: True)
+    for answer in ("y", "", "n"):
+        monkeypatch.setattr(asking, "ask", lambda _, answer=answer: answer)
+        if answer == "y":
+            assert (await by_name(workflow, BY_NAME, yes=False)).what.kind == "grant"
+            continue
+        with pytest.raises(UsageError) as caught:
+            await by_name(workflow, BY_NAME, yes=False)
+        assert caught.value.code == "server_reading"
+    peer.published = True
+    assert (await by_name(workflow, BY_NAME, yes=False)).what == What(grant=PERMISSIONS), "the agent's needs no yes"
