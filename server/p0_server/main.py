@@ -123,6 +123,24 @@ def notices(
         typer.echo(f"{revived} will be tried again")
 
 
+@app.command()
+def backup(config: Config, to: Annotated[Path, typer.Argument(metavar="FILE", help="The copy to make.")]) -> None:
+    """Copy the store, whole and of this moment, while the server runs.
+
+    The copy holds sign-ins of requests that are open: keep it as safe as the store.
+
+    Example: p0 server backup --config server.toml /backups/p0.db
+    """
+    from p0_server.store.backup import back_up
+
+    try:
+        settings = load(config)
+        size = back_up(settings.path(settings.store), to)
+    except P0Error as error:
+        raise _failed(error) from error
+    typer.echo(f"{to}: {size // 1024} KiB")
+
+
 async def _notices(settings: Settings, *, retry: bool) -> tuple[tuple[Undelivered, ...], int]:
     path = settings.path(settings.store)
     if not path.exists():

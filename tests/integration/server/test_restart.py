@@ -16,11 +16,13 @@ from typing import Any
 
 import httpx
 import pytest
+from typer.testing import CliRunner, Result
 
 from fix_identity import served_issuer
 from fix_plane import CUSTOMERS, MARKETS, Plane, code, read
 from fix_scripted_agent import by
 from p0_access.messages.views import State
+from p0_server.main import EXIT_UNAVAILABLE, app
 from p0_server.store.protocol import StoreError
 
 START_SECONDS = 30
@@ -146,6 +148,41 @@ async def test_a_store_has_one_server(plane: Plane) -> None:
             pass
     assert (caught.value.code, caught.value.hint is not None) == ("store_in_use", True)
     assert (await plane.ada.get("/v1/me")).status_code == 200
+
+
+async def copied(config: Path, to: Path) -> Result:
+    arguments = ["backup", "--config", str(config), str(to)]
+    return await asyncio.to_thread(CliRunner().invoke, app, arguments)
+
+
+def restore(copy: Path, store: Path) -> None:
+    for each in store.parent.glob(f"{store.name}*"):
+        each.unlink()
+    copy.rename(store)
+
+
+async def test_a_server_goes_on_from_a_copy(tmp_path: Path) -> None:
+    plane = Plane(directory=tmp_path)
+    config, copy = configuration(plane), tmp_path / "copy.db"
+    missing = await copied(config, copy)
+    assert (missing.exit_code, "is not there" in missing.output) == (EXIT_UNAVAILABLE, True)
+    async with plane.running():
+        before = await plane.ada.submit(CUSTOMERS)
+        assert (await copied(config, copy)).exit_code == 0
+        assert copy.stat().st_mode & 0o077 == 0
+        kept = copy.read_bytes()
+        again = await copied(config, copy)
+        assert (again.exit_code, "is there already" in again.output) == (EXIT_UNAVAILABLE, True)
+        assert copy.read_bytes() == kept
+        await plane.agent.admit(await plane.agent.the_job("admit"), by("privacy"))
+        after = await plane.ada.submit(CUSTOMERS)
+    restore(copy, tmp_path / "p0.db")
+    async with plane.running():
+        assert (await plane.ada.view(before.rid)).state is State.SUBMITTED
+        assert code(await plane.ada.get(f"/v1/requests/{after.rid}")) == (404, "unknown_request")
+        job = await plane.agent.the_job("admit")  # handed out again: its agent says how far it is by now
+        assert (await plane.agent.admit(job, by("privacy"))).status_code == 200
+        assert (await plane.ada.view(before.rid)).state is State.PENDING
 
 
 async def test_a_job_whose_agent_died_with_it_is_handed_out_again_after_a_restart(tmp_path: Path) -> None:
