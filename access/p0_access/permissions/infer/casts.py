@@ -6,6 +6,7 @@ whoever casts, and what a function needs is needed. Where a value's type is not 
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -17,7 +18,7 @@ from p0_access.permissions.infer import bodies, builtin_calls, functions, names
 from p0_access.permissions.infer.context import Context, RefusedError, refuse_unreadable
 from p0_access.permissions.infer.scope import Columns, Level
 from p0_access.permissions.infer.tree import literal
-from p0_access.permissions.infer.types import canonical
+from p0_access.permissions.infer.types import canonical, common
 from p0_access.permissions.parse import Node
 
 _PLAIN: Final = re.compile(r"[a-z_][a-z0-9_]*\Z")
@@ -103,6 +104,18 @@ def pass_on(context: Context, given: Iterable[Columns | str | None], clause: str
             context.spend(1, place)
             if cast.context in IMPLICIT and canonical(cast.source) == source:
                 functions.charge(context, _function(context, cast, place), clause, place)
+
+
+def unified(context: Context, given: Iterable[str | None], clause: str) -> str | None:
+    """`types.common` of values that become one type, in a UNION or a CASE, and what making it of them may run. Of the
+    arms of a UNION PostgreSQL's own tree does not tell."""
+    if not context.catalog.casts:
+        return common(given)
+    values = tuple(dict.fromkeys(given))
+    for one, other in itertools.permutations(values, 2):
+        if one is not None and other is not None:
+            convert(context, one, other, clause, -1, IMPLICIT)
+    return common(values)
 
 
 def passes(context: Context, given: str | None, wanted: str) -> bool:

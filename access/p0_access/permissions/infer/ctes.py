@@ -71,20 +71,26 @@ def _sibling(inside: Cte | None, cte: Cte) -> Cte | None:
 
 def settle(context: Context, level: Level) -> None:
     """Charge what is used. A WITH query that only reads and that nothing run mentions is never planned."""
-    live: set[str] = set()
     found = list(level.ctes.values())
-    before = -1
-    while before != len(live):
-        before = len(live)
-        for cte in found:
-            if cte.name not in live and _runs(cte, level, live):
+    used_by: dict[str, list[Cte]] = {}
+    for cte in found:
+        for user in cte.users:
+            if user is not None:
+                used_by.setdefault(user.name, []).append(cte)
+    live = {cte.name for cte in found if _runs_anyway(cte, level)}
+    reached = list(live)
+    while reached:
+        for cte in used_by.get(reached.pop(), ()):
+            if cte.name not in live:
                 live.add(cte.name)
+                reached.append(cte.name)
     for cte in found:
         if cte.name in live:
             context.charges.absorb(cte.charges)
 
 
-def _runs(cte: Cte, level: Level, live: set[str]) -> bool:
+def _runs_anyway(cte: Cte, level: Level) -> bool:
+    """Whichever of its siblings run."""
     if cte.modifies or (cte.users and (cte.kept or len(cte.users) > 1)):
         return True
-    return any(user is None or level.ctes.get(user.name) is not user or user.name in live for user in cte.users)
+    return any(user is None or level.ctes.get(user.name) is not user for user in cte.users)

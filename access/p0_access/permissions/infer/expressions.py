@@ -20,7 +20,7 @@ from p0_access.permissions.infer.scope import (
     type_of,
 )
 from p0_access.permissions.infer.tree import location, string, strings
-from p0_access.permissions.infer.types import array_of, canonical, common, element
+from p0_access.permissions.infer.types import array_of, canonical, element
 from p0_access.permissions.parse import Node
 
 Value = Columns | str | None
@@ -301,14 +301,16 @@ def _list(context: Context, level: Level, node: Node) -> Value:
     values = read_all(context, level, node.get("items", ()))
     rows = [each for each in values if isinstance(each, Columns)]
     if not rows or len(rows) < len(values):
-        return common(map(_type, values))
+        return casts.unified(context, map(_type, values), level.clause)
     columns = zip(*([type_of(target) for _, target in row.entries()] for row in rows), strict=False)
-    return Columns([("", common(each)) for each in columns], row=all(each.row for each in rows))
+    return Columns(
+        [("", casts.unified(context, each, level.clause)) for each in columns], row=all(each.row for each in rows)
+    )
 
 
 def _alternatives(context: Context, level: Level, node: Node) -> Value:
     """COALESCE, GREATEST, LEAST."""
-    return common(map(_type, read_all(context, level, node.get("args", ()))))
+    return casts.unified(context, map(_type, read_all(context, level, node.get("args", ()))), level.clause)
 
 
 def _case(context: Context, level: Level, node: Node) -> Value:
@@ -323,11 +325,13 @@ def _case(context: Context, level: Level, node: Node) -> Value:
         results.append(_type(read_expression(context, level, members["result"])))
     if "defresult" in node:
         results.append(_type(read_expression(context, level, node["defresult"])))
-    return common(results)
+    return casts.unified(context, results, level.clause)
 
 
 def _array(context: Context, level: Level, node: Node) -> Value:
-    return array_of(common(map(_type, read_all(context, level, node.get("elements", ())))))
+    return array_of(
+        casts.unified(context, map(_type, read_all(context, level, node.get("elements", ()))), level.clause)
+    )
 
 
 def _named_argument(context: Context, level: Level, node: Node) -> Value:

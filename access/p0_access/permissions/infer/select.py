@@ -6,12 +6,11 @@ import itertools
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from p0_access.permissions.infer import ctes, expressions, from_clause, output
+from p0_access.permissions.infer import casts, ctes, expressions, from_clause, output
 from p0_access.permissions.infer.charges import Access, Reason
 from p0_access.permissions.infer.context import Context, RefusedError
 from p0_access.permissions.infer.scope import MISSING, Columns, Item, Level, type_of
 from p0_access.permissions.infer.tree import items, location, opened, string
-from p0_access.permissions.infer.types import common
 from p0_access.permissions.parse import Node
 
 FirstArm = Callable[[Columns], None]
@@ -136,7 +135,7 @@ def _values(context: Context, level: Level, node: Node) -> Columns:
         entries, open_ = output.read_row(context, level, items(row))
         rows.append([type_of(target) for _, target in entries])
         widths_known = widths_known and not open_
-    types = [common(each) for each in itertools.zip_longest(*rows)]
+    types = [casts.unified(context, each, level.clause) for each in itertools.zip_longest(*rows)]
     produced = Columns([(f"column{place}", each) for place, each in enumerate(types, 1)], open_=not widths_known)
     outside, level.items = level.items, [Item("*VALUES*", produced)]
     _order(context, level, node, produced)
@@ -156,7 +155,10 @@ def _set_operation(context: Context, level: Level, node: Node, first_arm: FirstA
         first_arm(produced)
     arms = [produced, *(read_select(context, level, arm)[1] for arm in others)]
     types = zip(*([type_of(target) for _, target in arm.entries()] for arm in arms), strict=False)
-    named = [(name, common(each)) for (name, _), each in zip(produced.entries(), types, strict=False)]
+    named = [
+        (name, casts.unified(context, each, level.clause))
+        for (name, _), each in zip(produced.entries(), types, strict=False)
+    ]
     produced = Columns([*named, *produced.entries()[len(named) :]], open_=produced.open)
     if "lockingClause" in node:
         raise RefusedError("unsupported_statement", "FOR UPDATE cannot be used with UNION, INTERSECT or EXCEPT")

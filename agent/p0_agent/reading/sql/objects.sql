@@ -62,6 +62,9 @@ WITH RECURSIVE named (oid) AS (
       a.aggdeserialfn, a.aggmtransfn, a.aggminvtransfn, a.aggmfinalfn]::oid[]) AS part (oid)
     WHERE r.kind = 'function' AND a.aggfnoid = r.oid AND part.oid >= 16384
     UNION ALL
+    SELECT 'function', i.castfunc FROM pg_catalog.pg_cast i  -- of the arms of a UNION no tree shows the casts
+    WHERE r.kind = 'type' AND i.castsource = r.oid AND i.castcontext = 'i' AND i.castfunc >= 16384
+    UNION ALL
     SELECT 'type', a.atttypid FROM pg_catalog.pg_attribute a
     WHERE r.kind = 'relation' AND a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
       AND a.atttypid >= 16384 AND r.oid IN (SELECT oid FROM written)
