@@ -125,3 +125,21 @@ def test_a_list_has_as_many_columns_as_postgresql_has(catalog: Catalog) -> None:
     for count, understood in ((MAX_COLUMNS, True), (MAX_COLUMNS + 1, False)):
         (reading,) = read(f"select {', '.join(['1'] * count)}", catalog)
         assert isinstance(reading, StatementReading) is understood
+
+
+def test_with_queries_that_use_each_other_take_as_long_as_those_that_do_not(catalog: Catalog) -> None:
+    def seconds(queries: list[str], last: str) -> float:
+        text = f"with {', '.join(queries)} select 1 from {last}"
+        best = 60.0
+        for _ in range(3):
+            begin = time.process_time()
+            (reading,) = read(text, catalog)
+            best = min(best, time.process_time() - begin)
+            assert isinstance(reading, StatementReading)
+            assert "t0" in {each.object for each in reading.permissions}
+        return best
+
+    names = [f"q{n}" for n in range(1_500)]
+    alone = seconds([f"{name} as (table t0)" for name in names], names[-1])
+    chained = seconds(["q0 as (table t0)", *(f"q{n} as (table q{n - 1})" for n in range(1, 1_500))], names[-1])
+    assert chained < 5 * alone
