@@ -30,8 +30,8 @@ from p0_agent.postgres import scram
 from p0_agent.postgres.bootstrap import bootstrap_sql
 from p0_agent.postgres.cluster import Cluster
 from p0_agent.postgres.connections import Account, Connections
+from p0_agent.postgres.entries import Entry, provisioned
 from p0_agent.postgres.guard import GuardCeiling, GuardPowers
-from p0_agent.postgres.ledger import Entry, provisioned
 from p0_agent.postgres.messages import send
 from p0_agent.postgres.names import login_name, set_role_name
 from p0_agent.postgres.powers import BrokerPowers, NewLogin

@@ -20,8 +20,8 @@ import pytest
 from p0_access.secret import Secret
 from p0_agent.postgres.cluster import Cluster
 from p0_agent.postgres.connections import Account, Connections
+from p0_agent.postgres.entries import Entry
 from p0_agent.postgres.guard import GuardPowers
-from p0_agent.postgres.ledger import Entry
 from p0_agent.postgres.powers import BrokerPowers
 from p0_agent.postgres.provision import Order
 

@@ -30,8 +30,8 @@ from p0_agent.postgres.bootstrap import bootstrap_sql
 from p0_agent.postgres.cluster import Cluster
 from p0_agent.postgres.connections import Account, Connections
 from p0_agent.postgres.ending import Ended
+from p0_agent.postgres.entries import Entry
 from p0_agent.postgres.guard import GuardCeiling, GuardPowers
-from p0_agent.postgres.ledger import Entry
 from p0_agent.postgres.names import LOGIN_PATTERN, SET_PATTERN, login_name
 from p0_agent.postgres.powers import BrokerPowers, Powers
 from p0_agent.postgres.provision import Opened, Order
@@ -74,6 +74,7 @@ async def postgres() -> AsyncIterator[EmbeddedPostgres]:
             await connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DEMO_TEMPLATE)))
         async with await superuser_connection(server, DEMO_TEMPLATE) as connection:
             await connection.execute(DEMO_SQL.read_bytes())
+            await connection.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")  # which it had before PostgreSQL 15
         yield server
 
 
@@ -297,6 +298,7 @@ async def mortal() -> AsyncIterator[Managed]:
             await superuser.execute(f"CREATE DATABASE {MORTAL}")
         async with await superuser_connection(server, MORTAL) as superuser:
             await superuser.execute(DEMO_SQL.read_bytes())
+            await superuser.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")  # as above
         async with managing(server, MORTAL, {MORTAL: ("enterprise",)}) as managed:
             yield managed
 

@@ -25,7 +25,7 @@ from p0_agent.core.extending import lengthen
 from p0_agent.core.needs import read, search_path
 from p0_agent.core.window import in_window
 from p0_agent.errors import RefusedError, Step, at
-from p0_agent.postgres.ledger import Entry
+from p0_agent.postgres.entries import Entry
 from p0_agent.postgres.names import login_name
 from p0_agent.postgres.provision import Opened, Order
 
@@ -70,7 +70,7 @@ async def provide(entry: Entry, admission: Admission, context: Context) -> Answe
     if request.extends is not None:
         return await lengthen(entry, allowed, context)
     with at(Step.CEILING):
-        live = len(await context.cluster.ledger.live())
+        live = await context.cluster.ledger.count_live()
     ceiling.check(
         allowed.permissions, context.ceiling, schemas=frozenset(context.cluster.databases[entry.database]), live=live
     )

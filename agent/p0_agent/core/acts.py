@@ -12,7 +12,7 @@ from p0_access.proof import jws
 from p0_access.proof.identity import VerifiedIdentity
 from p0_agent.core.context import Context
 from p0_agent.errors import RefusedError, Step, at
-from p0_agent.postgres.ledger import Entry
+from p0_agent.postgres.entries import Entry
 from p0_agent.verification.acts import VerifiedAct, verify
 
 ActT = TypeVar("ActT", bound=Act)

@@ -24,8 +24,8 @@ from p0_agent.core.mandates import use_allowances
 from p0_agent.core.needs import Needs, read
 from p0_agent.core.standing import stands
 from p0_agent.errors import RefusedError, Step, at
+from p0_agent.postgres.entries import Entry
 from p0_agent.postgres.errors import LedgerError
-from p0_agent.postgres.ledger import Entry
 from p0_agent.verification.acts import VerifiedAct
 
 COLLECTS_ITSELF: Final = 120

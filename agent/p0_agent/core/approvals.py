@@ -19,8 +19,9 @@ from p0_agent.core.mandates import stood_in_for
 from p0_agent.core.standing import stands
 from p0_agent.core.window import in_window
 from p0_agent.errors import RefusedError, Step, at
+from p0_agent.postgres.entries import Entry
 from p0_agent.postgres.errors import LedgerError
-from p0_agent.postgres.ledger import Approved, Entry
+from p0_agent.postgres.ledger import Approved
 
 
 async def approve(job: Job, context: Context) -> Answer:

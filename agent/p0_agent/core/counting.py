@@ -18,7 +18,8 @@ from p0_access.routing.decision import Automatic, NeedsApproval, Requestor, Step
 from p0_agent.core.acts import admission_of, request_of
 from p0_agent.core.context import Context
 from p0_agent.errors import RefusedError, Step
-from p0_agent.postgres.ledger import Approved, Entry
+from p0_agent.postgres.entries import Entry
+from p0_agent.postgres.ledger import Approved
 
 
 class Approver(Requestor, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -25,12 +25,13 @@ class Deadlines:
 
     async def look(self, context: Context) -> tuple[AgentReport, ...]:
         """Ends what the ledger's own times would still let live."""
-        live = {
-            (entry.rh, entry.not_after): entry
-            for entry in await context.cluster.ledger.live()
-            if entry.stage != "ending" and entry.not_after is not None
-        }
+        live = {(access.rh, access.not_after) for access in await context.cluster.ledger.accesses()}
         now, wall = self._steady(), context.clock()
         self._ends = {key: self._ends.get(key, now + key[1] - wall) for key in live}
-        over = [entry for key, entry in live.items() if self._ends[key] <= now]
-        return tuple([await report_of(await finish(entry, "expired", context), context) for entry in over])
+        over = [rh for (rh, _), end in self._ends.items() if end <= now]
+        return tuple(
+            [
+                await report_of(await finish(entry, "expired", context), context)
+                for entry in await context.cluster.ledger.among(over)
+            ]
+        )

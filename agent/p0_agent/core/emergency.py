@@ -18,7 +18,7 @@ from p0_agent.core.counting import asked_by
 from p0_agent.core.standing import stands
 from p0_agent.errors import RefusedError, Step, at
 from p0_agent.notice import NoticeError
-from p0_agent.postgres.ledger import Entry
+from p0_agent.postgres.entries import Entry
 
 log = logging.getLogger("p0.agent")
 

@@ -15,8 +15,8 @@ from p0_agent.core.mandates import stood_in_for
 from p0_agent.core.standing import stands
 from p0_agent.errors import RefusedError, Step, at
 from p0_agent.postgres.ending import Ended
+from p0_agent.postgres.entries import LIVE, OPEN, Entry
 from p0_agent.postgres.errors import EndIncompleteError, LedgerError, PostgresError
-from p0_agent.postgres.ledger import LIVE, OPEN, Entry
 from p0_agent.verification.acts import VerifiedAct
 
 

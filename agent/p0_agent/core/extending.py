@@ -15,7 +15,7 @@ from p0_agent.core.answer import Answer
 from p0_agent.core.context import Context
 from p0_agent.core.counting import Allowed, granted
 from p0_agent.errors import RefusedError, Step, at
-from p0_agent.postgres.ledger import Entry
+from p0_agent.postgres.entries import Entry
 
 
 async def check_extension(request: Request, subject: Subject, context: Context) -> None:

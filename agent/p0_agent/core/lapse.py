@@ -8,8 +8,8 @@ from p0_access.messages.records import Admission
 from p0_agent.core.acts import admission_of, request_of
 from p0_agent.core.context import Context
 from p0_agent.errors import RefusedError, Step
+from p0_agent.postgres.entries import Entry
 from p0_agent.postgres.errors import PostgresError
-from p0_agent.postgres.ledger import Entry
 
 log = logging.getLogger("p0.agent")
 

@@ -26,7 +26,8 @@ from p0_agent.core.answer import Answer
 from p0_agent.core.context import Context
 from p0_agent.core.counting import Approver, approver, count_of
 from p0_agent.errors import RefusedError, Step, at
-from p0_agent.postgres.ledger import Approved, Entry
+from p0_agent.postgres.entries import Entry
+from p0_agent.postgres.ledger import Approved
 from p0_agent.postgres.mandates import Standing
 from p0_agent.verification.acts import VerifiedAct
 

@@ -15,9 +15,10 @@ from p0_access.errors import P0Error
 from p0_access.messages.records import Admission
 from p0_agent.core.acts import admission_of, request_of
 from p0_agent.core.context import Context
+from p0_agent.core.watch import PAGE
 from p0_agent.errors import TransientError
 from p0_agent.postgres.drift import Drift
-from p0_agent.postgres.ledger import Entry
+from p0_agent.postgres.entries import Entry
 
 log = logging.getLogger("p0.agent")
 
@@ -34,38 +35,42 @@ class Redefinitions:
 
     async def look(self, context: Context) -> tuple[Drift, ...]:
         """Those live accesses that reach something else than was admitted; each is to be ended."""
-        live: dict[str, list[Entry]] = {}
-        for entry in await context.cluster.ledger.live():
-            if entry.stage == "sealed":
-                live.setdefault(entry.database, []).append(entry)
+        live: dict[str, list[str]] = {}
+        for access in await context.cluster.ledger.accesses():
+            if access.sealed:
+                live.setdefault(access.database, []).append(access.rh)
         found: list[Drift] = []
-        for database, entries in live.items():
+        for database, rhs in live.items():
             try:
-                found += await self._database(database, entries, context)
+                found += await self._database(database, rhs, context)
             except P0Error as error:  # whatever it is, it keeps no other change from being seen
                 log.warning("%s: not looked at for redefinitions: %s", database, error, extra={"code": error.code})
         return tuple(found)
 
-    async def _database(self, database: str, entries: list[Entry], context: Context) -> list[Drift]:
+    async def _database(self, database: str, rhs: list[str], context: Context) -> list[Drift]:
         fingerprint = await context.cluster.fingerprint(database)
         known = self._fingerprints.get(database)
-        before = self._looked_at.get(database, set()) if fingerprint == known else set()
+        done = self._looked_at.get(database, set()).intersection(rhs) if fingerprint == known else set()
+        waiting = [rh for rh in rhs if rh not in done]
         found: list[Drift] = []
-        done: set[str] = set()
         complete = True
-        for entry in entries:
-            admission = admission_of(entry, context)
-            by_role = request_of(entry).what.kind == "role"
-            if by_role or (entry.rh not in before and (admission.objects or fingerprint != known)):
-                try:
-                    what = await _redefined(entry, admission, context)
-                except TransientError:
-                    complete = False
+        for page in (waiting[at : at + PAGE] for at in range(0, len(waiting), PAGE)):
+            for entry in await context.cluster.ledger.among(page):
+                if entry.stage != "sealed":
                     continue
-                if what is not None:
-                    found.append(Drift(rh=entry.rh, login=entry.login or "", what=what, mended=False))
-                    continue
-            done.add(entry.rh)
+                admission = admission_of(entry, context)
+                by_role = request_of(entry).what.kind == "role"
+                if by_role or admission.objects or fingerprint != known:
+                    try:
+                        what = await _redefined(entry, admission, context)
+                    except TransientError:
+                        complete = False
+                        continue
+                    if what is not None:
+                        found.append(Drift(rh=entry.rh, login=entry.login or "", what=what, mended=False))
+                        continue
+                if not by_role:
+                    done.add(entry.rh)
         if complete:
             self._looked_at[database] = done
             self._fingerprints[database] = fingerprint

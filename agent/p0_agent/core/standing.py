@@ -9,7 +9,7 @@ from p0_agent.core.answer import Answer
 from p0_agent.core.context import Context
 from p0_agent.core.counting import progress
 from p0_agent.core.extending import extended
-from p0_agent.postgres.ledger import Entry, Stage
+from p0_agent.postgres.entries import Entry, Stage
 
 _OUTCOMES: Final[dict[Stage, Outcome]] = {
     "claimed": "pending",

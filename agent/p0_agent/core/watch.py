@@ -16,11 +16,14 @@ from p0_access.proof import jws
 from p0_agent.core.acts import request_of
 from p0_agent.core.context import Context
 from p0_agent.core.ending import finish, receipt
+from p0_agent.postgres.entries import Entry
 from p0_agent.postgres.errors import PostgresError
-from p0_agent.postgres.ledger import Entry
 from p0_agent.postgres.sweep import EndedEntry
 
 log = logging.getLogger("p0.agent")
+
+PAGE: Final = 200
+"""Requests that are read at once, which bounds the memory that a look takes."""
 
 UNUSED_SECONDS: Final = 60
 """A one-shot access in which no session was seen for this long has been used in a blink, or never will be."""
@@ -60,20 +63,27 @@ class OneShotWatch:
 
     def __init__(self) -> None:
         self._seen: dict[str, _Seen] = {}
+        self._one_shot: dict[str, bool] = {}
 
     async def look(self, context: Context) -> tuple[AgentReport, ...]:
         """Ends the one-shot accesses whose session has come and gone, or that nobody used in time."""
-        watched = {
-            entry.login: entry
-            for entry in await context.cluster.ledger.live()
-            if entry.stage == "sealed" and entry.login is not None and _one_shot(entry)
-        }
+        sealed = {access.rh: access.login for access in await context.cluster.ledger.accesses() if access.sealed}
+        new = [rh for rh in sealed if rh not in self._one_shot]
+        for page in (new[at : at + PAGE] for at in range(0, len(new), PAGE)):
+            self._one_shot |= {entry.rh: _one_shot(entry) for entry in await context.cluster.ledger.among(page)}
+        self._one_shot = {rh: one_shot for rh, one_shot in self._one_shot.items() if rh in sealed}
+        watched = {sealed[rh]: rh for rh, one_shot in self._one_shot.items() if one_shot}
         self._seen = {login: seen for login, seen in self._seen.items() if login in watched}
         if not watched:
             return ()
         sessions = await context.cluster.sessions(watched)
-        over = [entry for login, entry in watched.items() if self._is_over(login, sessions[login], context.now())]
-        return tuple([await report_of(await finish(entry, "one_shot", context), context) for entry in over])
+        over = [rh for login, rh in watched.items() if self._is_over(login, sessions[login], context.now())]
+        return tuple(
+            [
+                await report_of(await finish(entry, "one_shot", context), context)
+                for entry in await context.cluster.ledger.among(over)
+            ]
+        )
 
     def _is_over(self, login: str, sessions: int, now: int) -> bool:
         seen = self._seen.setdefault(login, _Seen(since=now))

@@ -18,11 +18,12 @@ from p0_agent.postgres import sweep as sweeping
 from p0_agent.postgres.connections import Connections
 from p0_agent.postgres.drift import Drift, find_drift
 from p0_agent.postgres.ending import Ended
+from p0_agent.postgres.entries import Entry
 from p0_agent.postgres.errors import PostgresError
 from p0_agent.postgres.evidence import Evidence
 from p0_agent.postgres.extending import extend
 from p0_agent.postgres.inbox import Inbox
-from p0_agent.postgres.ledger import Entry, Ledger
+from p0_agent.postgres.ledger import Ledger
 from p0_agent.postgres.mandates import Mandates
 from p0_agent.postgres.passwords import Passwords
 from p0_agent.postgres.provision import Opened, Order

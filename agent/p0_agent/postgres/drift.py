@@ -25,9 +25,9 @@ from p0_access.encoding import decode
 from p0_access.permissions.permission import Permission
 from p0_agent.errors import TransientError
 from p0_agent.postgres.connections import Connections
+from p0_agent.postgres.entries import MAX_GRANTED_BYTES
 from p0_agent.postgres.errors import GrantError, PostgresError
 from p0_agent.postgres.grants import held
-from p0_agent.postgres.ledger import MAX_GRANTED_BYTES
 from p0_agent.postgres.messages import writing
 from p0_agent.postgres.names import makers
 from p0_agent.postgres.provision import difference, put_right

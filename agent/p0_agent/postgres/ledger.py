@@ -1,17 +1,12 @@
 """The ledger: one row a request, in the schema `p0` of the home database. The agent trusts it and nothing else.
 
-    claimed → admitted → approved → provisioned → sealed → ending → ended
-    with refused, denied, cancelled, lapsed and needs_changes as other ends before `provisioned`, and extended for a
-    request that made another's login last longer
-
-Each step is one conditional UPDATE, so that of two that race one wins and the other is told where the row is. The step
-to `provisioned` is taken by `provision`, in the transaction that makes the login; the step to `ending` fences it. What
-the records say is not looked at here.
+Its stages and steps are those of `entries`. The step to `provisioned` is taken by `provision`, in the transaction that
+makes the login; the step to `ending` fences it. What the records say is not looked at here.
 """
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Collection
 from typing import Final, Literal
 
 import msgspec
@@ -20,60 +15,24 @@ from psycopg.rows import class_row
 
 from p0_access.messages.records import Cause
 from p0_agent.postgres.connections import Connection, Connections
+from p0_agent.postgres.entries import (
+    COLUMNS,
+    OPEN,
+    Closed,
+    Entry,
+    Stage,
+    advanced,
+    locked,
+    read_entry,
+    require,
+    stepped,
+)
 from p0_agent.postgres.errors import DatabaseBusyError, LedgerError
 from p0_agent.postgres.evidence import LAST, TURN, Evidence
-from p0_agent.postgres.messages import BRIEFLY, COMMIT, Rows, filled, send, transaction
+from p0_agent.postgres.messages import BRIEFLY, COMMIT, filled, send, transaction
 from p0_agent.postgres.migrations import migrate
-from p0_agent.postgres.roles import named
-
-Stage = Literal[
-    "claimed",
-    "admitted",
-    "approved",
-    "provisioned",
-    "sealed",
-    "ending",
-    "ended",
-    "refused",
-    "denied",
-    "cancelled",
-    "lapsed",
-    "needs_changes",
-    "extended",
-]
-Closed = Literal["refused", "denied", "cancelled", "lapsed", "needs_changes"]
-
-OPEN: Final[tuple[Stage, ...]] = ("claimed", "admitted", "approved")
-LIVE: Final[tuple[Stage, ...]] = ("provisioned", "sealed", "ending")
-"""A login may exist."""
 
 MAX_APPROVALS: Final = 200
-MAX_GRANTED_BYTES: Final = 4 * 1024 * 1024
-
-
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """A request's row. `not_after`, fixed when the login was first made, is set with `login` and `set_role`, and with
-    the OIDs that the two roles had when they were last seen whole; `attempt` counts how often the login was given a
-    password."""
-
-    rh: str
-    rid: str
-    database: str
-    stage: Stage
-    request: str
-    admission: str | None
-    refusal: str | None
-    credential: str | None
-    deletion: str | None
-    login: str | None
-    set_role: str | None
-    login_oid: int | None
-    set_oid: int | None
-    not_after: int | None
-    attempt: int
-    cause: Cause | None
-    claimed_at: int
-    updated_at: int
 
 
 class Approved(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +43,16 @@ class Approved(msgspec.Struct, frozen=True, kw_only=True):
     record: str
     verified: str
     at: int
+
+
+class LiveAccess(msgspec.Struct, frozen=True, kw_only=True):
+    """A live access, in short. `sealed`: its credential was handed out."""
+
+    rh: str
+    database: str
+    login: str
+    not_after: int
+    sealed: bool
 
 
 class Ledger:
@@ -203,6 +172,29 @@ class Ledger:
         """Accesses whose login may exist, the next to end first."""
         return await self._list(sql.SQL("WHERE stage IN ('provisioned', 'sealed', 'ending')"))
 
+    async def count_live(self) -> int:
+        async with self._connections.look() as connection:
+            cursor = await connection.execute(
+                "SELECT count(*) FROM p0.request WHERE stage IN ('provisioned', 'sealed', 'ending')"
+            )
+            return sum([int(str(number)) for (number,) in await cursor.fetchall()])
+
+    async def accesses(self) -> tuple[LiveAccess, ...]:
+        """Those whose end has not begun, the next to end first: as little of each as a look every moment may take."""
+        async with (
+            self._connections.look() as connection,
+            connection.cursor(row_factory=class_row(LiveAccess)) as cursor,
+        ):
+            await cursor.execute(
+                "SELECT rh, database, login, not_after, stage = 'sealed' AS sealed FROM p0.request"
+                " WHERE stage IN ('provisioned', 'sealed') ORDER BY not_after, rh"
+            )
+            return tuple(await cursor.fetchall())
+
+    async def among(self, rhs: Collection[str]) -> tuple[Entry, ...]:
+        """Those of them that there are."""
+        return await self._list(sql.SQL("WHERE rh = ANY(%s)"), list(rhs)) if rhs else ()
+
     async def ended_since(self, then: int) -> tuple[Entry, ...]:
         """Accesses that ended at `then` or later, whose receipts somebody may not have."""
         return await self._list(sql.SQL("WHERE stage = 'ended' AND updated_at >= %s"), then)
@@ -246,78 +238,7 @@ class Ledger:
             )
 
 
-def provisioned(
-    entry: Entry, *, login: str, set_role: str, verifier: str, granted: str, not_after: int, now: int
-) -> sql.Composed:
-    """The step to `provisioned` (`stepped`), for the transaction that made the login and the set role: it notes their
-    OIDs, and once the login's settings. Taken again (the credential was never sealed), it keeps login and end as they
-    were fixed the first time, and counts another attempt."""
-    first: dict[str, str | int] = {}
-    if entry.stage != "provisioned":
-        first = {"login": login, "set_role": set_role, "granted": granted, "not_after": not_after}
-    return advanced(
-        entry.rh,
-        ("approved", "provisioned"),
-        "provisioned",
-        now,
-        **first,
-        attempt=entry.attempt + 1,
-        login_oid=sql.SQL("{}::bigint").format(named(login)),
-        set_oid=sql.SQL("{}::bigint").format(named(set_role)),
-        verifier_sha256=sql.Literal(hashlib.sha256(verifier.encode()).digest()),
-        settings=sql.SQL(
-            "coalesce(settings, (SELECT setconfig FROM pg_catalog.pg_db_role_setting"
-            " WHERE setrole = {} AND setdatabase = 0))"
-        ).format(named(login)),
-    )
-
-
-_COLUMNS: Final = sql.SQL(", ").join(sql.Identifier(field) for field in Entry.__struct_fields__)
-
-
 _NOT_DURABLE: Final = sql.SQL("SET LOCAL synchronous_commit = off")
-
-
-def locked(rh: str) -> sql.Composed:
-    """The query for the row (`read_entry`), which keeps it from others until the transaction ends."""
-    return sql.SQL("SELECT {} FROM p0.request WHERE rh = {} FOR UPDATE").format(_COLUMNS, sql.Literal(rh))
-
-
-def read_entry(rows: Rows) -> Entry | None:
-    return Entry(**dict(zip(Entry.__struct_fields__, rows[0], strict=True))) if rows else None
-
-
-def advanced(
-    rh: str, allowed: tuple[Stage, ...], to: Stage, now: int, **columns: str | int | sql.Composable | None
-) -> sql.Composed:
-    """The step itself, if the row is at one of the `allowed` stages; for `stepped`. Columns that are None stay."""
-    changes: dict[str, sql.Composable] = {"stage": sql.Literal(to), "updated_at": sql.Literal(now)}
-    for name, value in columns.items():
-        if value is not None:
-            changes[name] = value if isinstance(value, sql.Composable) else sql.Literal(value)
-    if to == "ended":
-        changes["credential"] = sql.SQL("NULL")
-    return sql.SQL("UPDATE p0.request SET {} WHERE rh = {} AND stage = ANY({}) RETURNING {}").format(
-        sql.SQL(", ").join(sql.SQL("{} = {}").format(sql.Identifier(name), value) for name, value in changes.items()),
-        sql.Literal(rh),
-        sql.Literal(list(allowed)),
-        _COLUMNS,
-    )
-
-
-def stepped(rows: Rows) -> Entry:
-    entry = read_entry(rows)
-    if entry is None:
-        raise LedgerError("the request moved on meanwhile", code="ledger_conflict")
-    return entry
-
-
-def require(entry: Entry | None, allowed: tuple[Stage, ...]) -> Entry:
-    if entry is None:
-        raise LedgerError("there is no such request", code="ledger_unknown")
-    if entry.stage not in allowed:
-        raise LedgerError(f"the request is {entry.stage} already", code=f"already_{entry.stage}")
-    return entry
 
 
 async def _advance(
@@ -340,7 +261,7 @@ async def _one(connection: Connection, where: sql.Composable, *parameters: objec
 
 async def _many(connection: Connection, where: sql.Composable, *parameters: object) -> tuple[Entry, ...]:
     async with connection.cursor(row_factory=class_row(Entry)) as cursor:
-        await cursor.execute(sql.SQL("SELECT {} FROM p0.request {}").format(_COLUMNS, where), parameters)
+        await cursor.execute(sql.SQL("SELECT {} FROM p0.request {}").format(COLUMNS, where), parameters)
         return tuple(await cursor.fetchall())
 
 

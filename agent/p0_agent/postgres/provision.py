@@ -28,6 +28,7 @@ from p0_access.routing.decision import Session
 from p0_access.secret import Secret
 from p0_agent.postgres import scram
 from p0_agent.postgres.connections import Connection, Connections
+from p0_agent.postgres.entries import Entry, locked, provisioned, read_entry, require, stepped
 from p0_agent.postgres.errors import DatabaseBusyError, GrantError
 from p0_agent.postgres.grants import (
     HERE,
@@ -41,7 +42,6 @@ from p0_agent.postgres.grants import (
     read_held,
     require_room,
 )
-from p0_agent.postgres.ledger import Entry, locked, provisioned, read_entry, require, stepped
 from p0_agent.postgres.messages import COMMIT, Rows, send, writing
 from p0_agent.postgres.names import is_login_name, maker_of, set_role_name
 from p0_agent.postgres.owned import drop_owned

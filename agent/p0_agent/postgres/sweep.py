@@ -22,8 +22,9 @@ from p0_access.messages.records import Cause
 from p0_agent.errors import TransientError
 from p0_agent.postgres.connections import Connections
 from p0_agent.postgres.ending import Ended, drop_unused_set, end_access, shut_out
+from p0_agent.postgres.entries import Entry
 from p0_agent.postgres.errors import DatabaseUnavailableError, PostgresError
-from p0_agent.postgres.ledger import Entry, Ledger
+from p0_agent.postgres.ledger import Ledger
 from p0_agent.postgres.names import LOGIN_PATTERN, SET_PATTERN, makers
 from p0_agent.postgres.queries import query
 
@@ -138,15 +139,15 @@ async def shut_out_entry(connections: Connections, entry: Entry, *, because: Pos
         log.warning("could not shut %s out: %s", entry.login, error, extra={"code": error.code})
 
 
-async def _vanished(connections: Connections, ledger: Ledger) -> list[Entry]:
+async def _vanished(connections: Connections, ledger: Ledger) -> tuple[Entry, ...]:
     """Live rows, ending ones left out, whose login is not there."""
     async with connections.control() as connection:
         cursor = await connection.execute(
             "SELECT q.rh FROM p0.request q WHERE q.stage IN ('provisioned', 'sealed')"
             " AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = q.login)"
         )
-        missing = {str(rh) for (rh,) in await cursor.fetchall()}
-    return [entry for entry in await ledger.live() if entry.rh in missing]
+        missing = [str(rh) for (rh,) in await cursor.fetchall()]
+    return await ledger.among(missing)
 
 
 async def _rows(connections: Connections, name: str) -> list[tuple[str, ...]]:

@@ -10,8 +10,9 @@ from psycopg import errors as sqlstate
 
 from fix_postgres import NOW, Managed
 from p0_access.permissions.permission import relation, usage
+from p0_agent.postgres.entries import Closed, Entry
 from p0_agent.postgres.errors import LedgerError
-from p0_agent.postgres.ledger import Approved, Closed, Entry, Ledger
+from p0_agent.postgres.ledger import Approved, Ledger
 
 MARKETS = (usage("enterprise"), relation("enterprise", "markets", "SELECT"))
 

@@ -15,9 +15,9 @@ from psycopg import sql
 from fix_postgres import BOTH_MODES, LATER, NOW, Managed, Mode, fresh_database, managing, superuser_connection
 from p0_access.permissions.permission import Kind, Permission, any_column, column, relation, usage
 from p0_access.routing.decision import Session
+from p0_agent.postgres.entries import Entry
 from p0_agent.postgres.errors import DatabaseBusyError, DatabaseUnavailableError, GrantError, LedgerError
 from p0_agent.postgres.grants import ACL_ROOM
-from p0_agent.postgres.ledger import Entry
 from p0_agent.postgres.provision import Opened
 from p0_demo.postgres import EmbeddedPostgres
 
