@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from fix_stage import Ran, p0, part
-from p0_demo.stage import DANA, DATABASE, Stage
+from p0_demo.stage import DANA, DATABASE, SAM, Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -84,6 +84,29 @@ async def test_rules_change_while_everything_runs() -> None:
             denied = await ask(stage, "select 3")
             assert (denied.status, denied.out) == (77, "")
             assert "Not today." in denied.err
+
+            rules_are(
+                good.replace(
+                    "      count: 1\n      max_ttl: 30m", "      escalate: {after: 1s, to: {groups: [dba]}}", 1
+                )
+            )
+            await who_is_asked_later_is_told_of_it_and_approves(stage)
+
+
+async def who_is_asked_later_is_told_of_it_and_approves(stage: Stage) -> None:
+    await until_match(stage, match=True)
+    assert (await p0(stage, SAM, "login", "--insecure-storage")).status == 0
+    asked = await ask(stage, "select phone from enterprise.customers where id = 11")
+    assert (asked.status, "(privacy 0/1)" in asked.err or "(privacy or dba 0/1)" in asked.err) == (75, True), asked
+    (rid,) = set(re.findall(r"r-[a-z2-7]{8}", asked.err))
+    async with asyncio.timeout(30):
+        while (seen := await p0(stage, SAM, "show", rid)).status != 0:
+            assert "there is no request" in seen.err
+    assert "pending (privacy or dba 0/1)" in seen.out, seen
+    approved = await p0(stage, SAM, "approve", rid, "--yes")
+    assert approved.status == 0, approved
+    resumed = await p0(stage, DANA, "psql", "--resume", rid, "--", "-At")
+    assert resumed.status == 0, resumed
 
 
 async def test_a_requestor_sees_who_is_waited_for_and_every_rule_that_was_considered(stage: Stage) -> None:
