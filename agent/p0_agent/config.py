@@ -23,6 +23,7 @@ from p0_access.secret import Secret
 from p0_access.settings import parse_settings
 from p0_agent.errors import ConfigurationError
 from p0_agent.postgres.powers import DEFAULT_BROKER, DEFAULT_KEEPER
+from p0_agent.postgres.names import is_reserved_schema
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 
@@ -72,6 +73,11 @@ class ManagedDatabase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     schemas: Annotated[tuple[str, ...], Meta(min_length=1)]
     owned_objects: Literal["drop", "keep", "refuse"] = "drop"
 
+
+    def __post_init__(self) -> None:
+        reserved = next(filter(is_reserved_schema, self.schemas), None)
+        if reserved is not None:
+            raise ValueError(f"schemas: {reserved} is PostgreSQL's or the agent's own, and nothing in it is granted")
 
 class Ceiling(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What no rule and no approval can exceed here. TTL in seconds; `kinds` are what permissions may be on (large

@@ -17,7 +17,7 @@ from psycopg import sql
 
 from p0_agent.postgres.guard import GuardCeiling
 from p0_agent.postgres.guard_text import ceiling_parts, constants
-from p0_agent.postgres.names import LOGIN_PATTERN, MAKERS, SET_PATTERN, makers
+from p0_agent.postgres.names import LOGIN_PATTERN, MAKERS, SET_PATTERN, is_reserved_schema, makers
 from p0_agent.postgres.powers import DEFAULT_BROKER, DEFAULT_KEEPER, KEEPER_COMMENT, MAKER_BODY
 from p0_agent.postgres.queries import query
 
@@ -141,6 +141,10 @@ def _check_names(roles: Roles, home: str, databases: Mapping[str, Sequence[str]]
     for name in ours:
         if QUOTE in name:
             raise ValueError(f"not a name for a role of the agent's: {name!r}")
+    for schemas in databases.values():
+        for schema in schemas:
+            if is_reserved_schema(schema):
+                raise ValueError(f"not a schema to grant on: {schema!r} is PostgreSQL's or the agent's own")
 
 
 def _names(roles: Roles) -> dict[str, sql.Composable]:

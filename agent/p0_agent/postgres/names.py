@@ -57,6 +57,11 @@ def is_login_name(name: str) -> bool:
 def _stub(person: str) -> str:
     plain = unicodedata.normalize("NFKD", person.partition("@")[0]).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]", "", plain)[:MAX_STUB] or "user"
+def is_reserved_schema(name: str) -> bool:
+    """Whether nothing in it is ever to be granted: PostgreSQL's own, and those of the set-up."""
+    return name in OWN_SCHEMAS or name == "information_schema" or name.startswith("pg_")
+
+
 
 
 def _digest(*parts: object) -> str:

@@ -71,6 +71,7 @@ async def test_what_a_replica_brings_back_is_ended_and_what_it_forgot_is_not_don
             await superuser.execute(f"CREATE DATABASE {MORTAL}".encode())
         async with await superuser_connection(server, MORTAL) as superuser:
             await superuser.execute(DEMO_SQL.read_bytes())
+            await superuser.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")  # which it had before PostgreSQL 15
         accounts = await bootstrap(server, MORTAL, {MORTAL: ("enterprise",)}, mode)
         clock.now -= MINUTES
         async with standing_by(server) as standby:
