@@ -210,10 +210,12 @@ class _Guard:
         self._listed = self._commas.pop() + 1
 
     def _blanked(self) -> str:
-        text = self._text
+        parts: list[str] = []
+        last = 0
         for start, end, instead in self._blanks:
-            text = text[:start] + instead.ljust(end - start) + text[end:]
-        return text
+            parts += (self._text[last:start], instead.ljust(end - start))
+            last = end
+        return "".join((*parts, self._text[last:]))
 
 
 def _refuse(text: str, at: int, code: str, message: str) -> NoReturn:
