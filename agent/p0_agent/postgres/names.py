@@ -23,6 +23,9 @@ SET_PATTERN: Final = "^p0_set_[a-z2-7]{32}$"
 MAKERS: Final = 64
 """Roles that make the others, between which those are spread (docs/decisions/0011-makers.md)."""
 
+OWN_SCHEMAS: Final = frozenset({"p0", "p0_evidence", "p0_guard", "p0_makers"})
+"""Of the set-up: whoever may write in one of them is the agent, or more."""
+
 MAX_STUB: Final = 24
 
 
@@ -54,14 +57,14 @@ def is_login_name(name: str) -> bool:
     return re.match(LOGIN_PATTERN, name) is not None
 
 
-def _stub(person: str) -> str:
-    plain = unicodedata.normalize("NFKD", person.partition("@")[0]).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]", "", plain)[:MAX_STUB] or "user"
 def is_reserved_schema(name: str) -> bool:
     """Whether nothing in it is ever to be granted: PostgreSQL's own, and those of the set-up."""
     return name in OWN_SCHEMAS or name == "information_schema" or name.startswith("pg_")
 
 
+def _stub(person: str) -> str:
+    plain = unicodedata.normalize("NFKD", person.partition("@")[0]).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]", "", plain)[:MAX_STUB] or "user"
 
 
 def _digest(*parts: object) -> str:

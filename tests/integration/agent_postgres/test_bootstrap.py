@@ -157,6 +157,13 @@ def test_names_that_postgresql_would_cut_are_refused(name: str) -> None:
         bootstrap_sql(server_version=18, home="h", databases={name: ()}, agent_verifier="v", reader_verifier="v")
 
 
+@pytest.mark.parametrize("schema", ["p0", "p0_evidence", "p0_guard", "p0_makers", "pg_catalog", "information_schema"])
+def test_nothing_is_granted_on_in_postgresqls_schemas_or_the_agents_own(schema: str) -> None:
+    databases = {"d": ("enterprise", schema)}
+    with pytest.raises(ValueError, match="not a schema to grant on"):
+        bootstrap_sql(server_version=18, home="h", databases=databases, agent_verifier="v", reader_verifier="v")
+
+
 async def test_a_fit_account_starts(managed: Managed) -> None:
     async with await managed.superuser() as connection:
         old = connection.info.server_version < 160000

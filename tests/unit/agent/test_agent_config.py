@@ -61,6 +61,8 @@ def test_paths_are_relative_to_the_file_and_what_is_left_out_is_safe(tmp_path: P
         (("[advertised]", "[advertized]"), "advertized", "advertised"),
         (('server = "http', 'server = "ftp'), "server", None),
         (('schemas = ["enterprise"]', "schemas = []"), "schemas", None),
+        (('schemas = ["enterprise"]', 'schemas = ["enterprise", "p0_guard"]'), "p0_guard is PostgreSQL's or the", None),
+        (('schemas = ["enterprise"]', 'schemas = ["pg_catalog"]'), "pg_catalog is PostgreSQL's or the", None),
         (('rules = "rules.yaml"', "rules = 3"), "rules", None),
         (('client_ids = ["p0"]', 'client_ids = ["p0"]\nalgorithms = ["HS256"]'), "algorithms", None),
         (("[cluster]", "[cluster"), "not TOML", None),
