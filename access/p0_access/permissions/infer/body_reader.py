@@ -7,14 +7,14 @@ decided in `bodies`. A body that uses itself, directly or through others, needs 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, TypeVar, cast
+from typing import Final, NamedTuple, TypeVar, cast
 
 from p0_access.errors import ReadingError
 from p0_access.permissions.catalog import Function, Relation
 from p0_access.permissions.guard import guard
 from p0_access.permissions.infer import expressions, plpgsql, policies, select, signatures, statements
 from p0_access.permissions.infer.charges import Charges
-from p0_access.permissions.infer.context import Context, Fired, RefusedError, refuse_unreadable
+from p0_access.permissions.infer.context import Context, Fired, Meter, RefusedError, refuse_unreadable
 from p0_access.permissions.infer.names import find_relation, qualified
 from p0_access.permissions.infer.scope import Columns, Item, Level
 from p0_access.permissions.infer.tree import opened
@@ -26,6 +26,8 @@ from p0_access.permissions.reading import DEFAULT_SEARCH_PATH
 T = TypeVar("T")
 
 _ATOMIC: Final = "begin atomic"
+_A_BODY: Final = 40
+"""Steps that reading each takes, whatever is in it."""
 _STEP_BITS: Final = 3
 """Of the length of a text: eight characters are parsed in a step."""
 
@@ -40,6 +42,14 @@ class Body:
         self.context = context
         self.locks = locks
         self.weight = context.charges.weight() + len(context.reached) + len(locks)
+
+
+class Read(NamedTuple):
+    """What reading a body came to, the steps it took, and the keys of the bodies behind it."""
+
+    outcome: Body | RefusedError
+    steps: int
+    behind: tuple[tuple[str, ...], ...]
 
 
 def view(context: Context, relation: Relation, place: int, *, as_owner: bool) -> Body:
@@ -181,25 +191,50 @@ def _body(
 ) -> Body:
     """Reads a body in a context of its own, once for a catalog. Inside itself it is empty; what was read there then
     lacks something, and is not kept."""
-    memory = context.catalog.memory
-    found = memory.get(key, context.partial.get(key))
-    if found is None:
+    found = context.catalog.memory.get(key, context.partial.get(key))
+    if isinstance(found, Read):
+        _count(context, key, place)
+    else:
         inner = context.enter(name, place, path, as_owner=as_owner)
         if inner is None:
             return Body(Context(context.catalog, path))
-        try:
-            found = read(inner)
-        except RefusedError as error:
-            found = error
+        with Meter(context.effort) as meter:
+            inner.spend(_A_BODY, place)
+            try:
+                outcome: Body | RefusedError = read(inner)
+            except RefusedError as error:
+                outcome = error
+        found = Read(outcome, meter.steps, tuple(meter.behind))
         if context.leave(name):
-            memory[key] = found
+            context.catalog.memory[key] = found
+            meter.counted(key)
         else:
             context.partial[key] = found
-    if isinstance(found, RefusedError):
-        raise RefusedError(found.code, str(found), place, found.hint)
-    body = cast("Body", found)
-    context.spend(body.weight, place)
-    return body
+            meter.dissolved()
+    if isinstance(found.outcome, RefusedError):
+        raise RefusedError(found.outcome.code, str(found.outcome), place, found.outcome.hint)
+    context.spend(found.outcome.weight, place)
+    return found.outcome
+
+
+def _count(context: Context, key: tuple[str, ...], place: int) -> None:
+    """A body that was read for another text takes as many steps as if it were read for this one, with all that is
+    behind it: a text is refused, or not, whatever was read before it."""
+    effort, memory = context.effort, context.catalog.memory
+    if key not in memory:
+        return
+    before = effort.steps
+    queue = [] if key in effort.paid else [key]
+    while queue:
+        one = queue.pop()
+        known = memory.get(one)
+        if one not in effort.paid and isinstance(known, Read):
+            effort.paid.add(one)
+            context.spend(known.steps, place)
+            queue += known.behind
+    if effort.metering is not None:
+        effort.metering.behind.append(key)
+        effort.metering.others += before - effort.steps
 
 
 def remembered(context: Context, key: str, read: Callable[[], T]) -> T:

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 from p0_access.permissions.builtin import SCHEMAS, Builtin, builtin
 from p0_access.permissions.catalog import Catalog, Function, Relation, Type
@@ -21,8 +21,6 @@ TEMPORARY: Final = "pg_temp"
 
 MAX_DEPTH: Final = 24
 """Of views in views and functions in functions."""
-MAX_BODIES: Final = 500
-"""Read anew for one statement."""
 MAX_STEPS: Final = 40_000
 """That reading one text may take, of some two microseconds: a thousand usual statements, and an end for what hangs."""
 MAX_COLUMNS: Final = 1_664
@@ -61,21 +59,62 @@ class ExhaustedError(Exception):
 
 
 class Effort:
-    """What reading one text may still take: steps, and names to compare for hints."""
+    """What reading one text may still take: steps, and names to compare for hints. `paid` are the bodies behind it that
+    were counted, by their keys, and `metering` is what is being read."""
 
-    __slots__ = ("candidates", "steps")
+    __slots__ = ("candidates", "metering", "paid", "steps")
 
     def __init__(self) -> None:
         self.steps = MAX_STEPS
         self.candidates = _MAX_CANDIDATES
+        self.paid: set[tuple[str, ...]] = set()
+        self.metering: Meter | None = None
+
+
+class Meter:
+    """Counts the steps that reading one body takes, without the `others` of the bodies behind it: `behind` are the keys
+    of those."""
+
+    __slots__ = ("_before", "_begun", "_effort", "behind", "others")
+
+    def __init__(self, effort: Effort) -> None:
+        self._effort = effort
+        self._before = effort.metering
+        self._begun = effort.steps
+        self.others = 0
+        self.behind: list[tuple[str, ...]] = []
+
+    def __enter__(self) -> Self:
+        self._effort.metering = self
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._effort.metering = self._before
+
+    @property
+    def steps(self) -> int:
+        """Its own, so far."""
+        return self._begun - self._effort.steps - self.others
+
+    def counted(self, key: tuple[str, ...]) -> None:
+        """The body was read and is kept under that key: around it, its steps do not count."""
+        self._effort.paid.add(key)
+        if self._before is not None:
+            self._before.others += self._begun - self._effort.steps
+            self._before.behind.append(key)
+
+    def dissolved(self) -> None:
+        """The body is not kept: around it, its own steps count, and what is behind it is behind that, too."""
+        if self._before is not None:
+            self._before.others += self.others
+            self._before.behind += self.behind
 
 
 class _Expansion:
-    """What all bodies behind one statement share: how many were read, where recursion was cut short, and what was read
-    meanwhile, which lacks what is around it and must not outlive that."""
+    """What all bodies behind one statement share: where recursion was cut short, and what was read meanwhile, which
+    lacks what is around it and must not outlive that."""
 
     def __init__(self) -> None:
-        self.bodies = 0
         self.cut: set[str] = set()
         self.partial: dict[tuple[str, ...], object] = {}
 
@@ -199,8 +238,7 @@ class Context:
         if name in self._stack:
             self._expansion.cut.add(name)
             return None
-        self._expansion.bodies += 1
-        if len(self._stack) >= MAX_DEPTH or self._expansion.bodies > MAX_BODIES:
+        if len(self._stack) >= MAX_DEPTH:
             raise RefusedError("too_complex", f"more than {MAX_DEPTH} views or functions use each other", place)
         inner = Context(self.catalog, path, as_owner=as_owner, session_path=self.session_path, effort=self.effort)
         inner._stack = (*self._stack, name)

@@ -35,7 +35,7 @@ def charge(
             if timing is not None and trigger.before != (timing == "before"):
                 continue
             if event in trigger.events and (event != "update" or concerned(trigger, written)):
-                _charge(context, table, trigger, event, place)
+                _charge(context, relation, table, trigger, event, place)
 
 
 def has_instead(relation: Relation, event: str) -> bool:
@@ -55,7 +55,12 @@ def function(context: Context, trigger: Trigger) -> Function | None:
     )
 
 
-def _charge(context: Context, table: Relation, trigger: Trigger, event: str, place: int) -> None:
+def _alike(table: Relation, relation: Relation) -> bool:
+    """Whether NEW and OLD are the same rows for a function, be it the trigger of either."""
+    return [(each.name, each.type) for each in table.columns] == [(each.name, each.type) for each in relation.columns]
+
+
+def _charge(context: Context, relation: Relation, table: Relation, trigger: Trigger, event: str, place: int) -> None:
     clause = f"trigger {trigger.name}"
     if trigger.when is not None:
         bodies.expand_expression(context, trigger.when, None, clause, place)
@@ -67,6 +72,8 @@ def _charge(context: Context, table: Relation, trigger: Trigger, event: str, pla
         raise RefusedError(
             "trigger", f"the function {schema}.{name} of a trigger on {table.schema}.{table.name} is not known", place
         )
+    if table is not relation and _alike(table, relation):
+        table = relation  # its body is read once for all partitions
     transition = frozenset(each for each in (trigger.old_table, trigger.new_table) if each is not None)
     bodies.expand_trigger(context, found, Fired(event, table, transition), clause, place)
 
