@@ -113,11 +113,26 @@ async def test_everything_in_flight_survives_kill_9(tmp_path: Path) -> None:
             job = await plane.agent.the_job("approval")
             await plane.agent.answer(job, "approved")
             approved = await plane.ada.view(view.rid)
-            assert [event.type for event in approved.events] == ["submitted", "admitted", "approval", "approved"]
-            third.send_signal(signal.SIGTERM)
+            await plane.ada.post(f"/v1/requests/{view.rid}/collect", plane.ada.collection(approved))
+            third.kill()
+            await third.wait()
+        async with process(plane, config) as fourth:
+            await plane.agent.provide(await plane.agent.the_job("collect"))
+            active = await plane.ada.view(view.rid)
+            assert (active.state, active.credential is not None) == (State.ACTIVE, True)
+            await plane.ada.post(f"/v1/requests/{view.rid}/end", plane.ada.ending(active, "relinquish"))
+            fourth.kill()
+            await fourth.wait()
+        async with process(plane, config) as fifth:
+            await plane.agent.end(await plane.agent.the_job("end"), "relinquished")
+            ended = await plane.ada.view(view.rid)
+            assert [event.type for event in ended.events] == [
+                "submitted", "admitted", "approval", "approved", "collected", "active", "ending", "ended",
+            ]  # fmt: skip
+            fifth.send_signal(signal.SIGTERM)
             async with asyncio.timeout(10):
-                _, errors = await third.communicate()
-            assert third.returncode == 0
+                _, errors = await fifth.communicate()
+            assert fifth.returncode == 0
             for secret in (plane.ada.person.id_token, plane.ada.person.bind, act.record):
                 assert secret.encode() not in errors
             assert MARKETS.encode() not in errors
