@@ -1,7 +1,7 @@
 """The pull worker: claims jobs from the server, keeps time, and reports. It accepts no connections.
 
-Loops that fail alone: announcing, claiming, ending what is due, watching for drift and one-shot accesses, following the
-rules, publishing catalogs, looking into the inbox.
+Loops that fail alone: announcing, claiming, ending what is due, undoing what ended, watching for drift and one-shot
+accesses, following the rules, publishing catalogs, looking into the inbox.
 None of them believes the server: a job is only as good as the signatures in it, and the end of an access needs no job.
 """
 
@@ -107,7 +107,8 @@ class Worker:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._repeat("announce", self._announce, ANNOUNCE_SECONDS))
             group.create_task(self._repeat("claim", lambda: self._claim(group), 0.0))
-            group.create_task(self._repeat("end", self._end_due, TICK_SECONDS))
+            group.create_task(self._repeat("end", self._shut_due, TICK_SECONDS))
+            group.create_task(self._repeat("sweep", self._end_due, TICK_SECONDS))
             group.create_task(self._repeat("lapse", lambda: close_lapsed(self._context), LAPSE_SECONDS))
             group.create_task(self._repeat("drift", self._end_changed, DRIFT_SECONDS))
             group.create_task(self._repeat("watch", self._end_used, TICK_SECONDS))
@@ -248,6 +249,10 @@ class Worker:
         for report in await inbox.empty(self._context):
             self._note(report.head)
             self._reports.put_nowait(report)
+
+    async def _shut_due(self) -> None:
+        """Apart from the sweep, which may be busy with what came before."""
+        await self._context.cluster.shut_due(self._context.now())
 
     async def _end_due(self) -> None:
         """Cheap when nothing is due; the whole sweep every `SWEEP_SECONDS` all the same, for what nobody expected."""

@@ -95,6 +95,10 @@ class Cluster:
         """For an end that cannot be written down now: no session and no new one. It is ended later."""
         await sweeping.shut_out_entry(self.connections, entry, because=because)
 
+    async def shut_due(self, now: int) -> None:
+        """Before `sweep`, which may take long: no session of what is due, and no new one."""
+        await sweeping.shut_due(self.connections, self.ledger, now=now)
+
     async def sweep(self, now: int, finished: Callable[[EndedEntry], Awaitable[None]] | None = None) -> Swept:
         swept = await sweeping.sweep(self.connections, self.ledger, now=now, finished=finished)
         for done in swept.ended:

@@ -168,6 +168,10 @@ class Ledger:
             sql.SQL("WHERE stage IN ('provisioned', 'sealed', 'ending') AND (not_after <= %s OR stage = 'ending')"), now
         )
 
+    async def expired(self, now: int) -> tuple[Entry, ...]:
+        """Of those the ones whose end is not begun."""
+        return await self._list(sql.SQL("WHERE stage IN ('provisioned', 'sealed') AND not_after <= %s"), now)
+
     async def live(self) -> tuple[Entry, ...]:
         """Accesses whose login may exist, the next to end first."""
         return await self._list(sql.SQL("WHERE stage IN ('provisioned', 'sealed', 'ending')"))

@@ -27,6 +27,8 @@ from p0_agent.postgres.errors import DatabaseUnavailableError, PostgresError
 from p0_agent.postgres.ledger import Ledger
 from p0_agent.postgres.names import LOGIN_PATTERN, SET_PATTERN, makers
 from p0_agent.postgres.queries import query
+from p0_agent.postgres.roles import has_set_option
+from p0_agent.postgres.sessions import count_sessions
 
 log = logging.getLogger("p0.agent")
 
@@ -45,6 +47,29 @@ class Swept(msgspec.Struct, frozen=True, kw_only=True):
     orphans: tuple[Ended, ...]
     sets: tuple[str, ...]
     failed: dict[str, PostgresError]
+
+
+async def shut_due(connections: Connections, ledger: Ledger, *, now: int) -> None:
+    """What is past its end and not ending yet: nobody can log in any more, and its sessions are told to end. That takes
+    a moment, however many others `sweep` still has to undo, which does the rest."""
+    logins: list[str] = []
+    for due in await ledger.expired(now):
+        try:
+            entry = await ledger.begin_end(due.rh, "expired", now)
+        except PostgresError as error:
+            log.warning("could not begin the end of %s: %s", due.login, error, extra={"code": error.code})
+            await shut_out_entry(connections, due, because=error)
+        else:
+            logins += [] if entry.login is None else [entry.login]
+    if not logins:
+        return
+    counted = await count_sessions(connections, logins)
+    for login in [login for login, sessions in counted.items() if sessions]:
+        try:
+            async with connections.look() as connection:
+                await connection.execute(connections.powers.kill(login, shared=has_set_option(connection)))
+        except PostgresError as error:
+            log.warning("could not end the sessions of %s: %s", login, error, extra={"code": error.code})
 
 
 async def sweep(

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import msgspec
+import psycopg
+import pytest
 from psycopg import sql
 
 from fix_postgres import BOTH_MODES, LATER, NOW, Managed
@@ -72,4 +77,30 @@ async def test_many_at_once(managed: Managed) -> None:
     swept = await managed.cluster.sweep(LATER)
     assert {done.entry.rh for done in swept.ended} == {entry.rh for entry, _ in opened}
     assert not swept.failed
+    assert await managed.roles() == []
+
+
+async def test_what_is_due_does_not_wait_for_what_is_still_undone(managed: Managed) -> None:
+    """One is undone as soon as it gets a lock; the session of another that has come to its end waits for nothing."""
+    first, _ = await managed.open(*MARKETS)
+    entry = await managed.approved()
+    order = msgspec.structs.replace(managed.order(entry, *MARKETS), not_after=LATER - 100)
+    opened = await managed.cluster.open(order, NOW)
+    await managed.cluster.ledger.begin_end(first.rh, "revoked", NOW)
+    async with await managed.login(opened) as user, await managed.superuser() as superuser:
+        async with superuser.transaction():
+            await superuser.execute("LOCK TABLE p0.writer")
+            undoing = asyncio.create_task(managed.cluster.sweep(NOW))
+            asleep = asyncio.create_task(user.execute("SELECT pg_sleep(60)"))
+            await managed.cluster.shut_due(LATER - 100)
+            with pytest.raises(psycopg.errors.AdminShutdown):
+                await asleep
+            assert not undoing.done()
+        assert first.rh in {done.entry.rh for done in (await undoing).ended}
+    with pytest.raises(psycopg.OperationalError):
+        await managed.login(opened)
+    await managed.cluster.sweep(LATER - 100)
+    found = await managed.cluster.ledger.get(entry.rh)
+    assert found is not None
+    assert found.cause == "expired"
     assert await managed.roles() == []
