@@ -60,7 +60,7 @@ def _following(context: Context, origin: Change, place: int) -> Iterator[Change]
             acting = foreign_keys.actions(context, table, current.event)
             changed = _changed(context, table, current.columns) if acting and current.event == "update" else frozenset()
             for action in acting:
-                context.spend(2, place)
+                context.spend(20, place)
                 if current.event == "update" and changed.isdisjoint(action.watched):
                     continue
                 event: Event = "update" if action.columns else "delete"

@@ -18,7 +18,8 @@ from p0_access.permissions.places import Places
 Event = Literal["delete", "update"]
 
 _REFERENCES: Final = re.compile(r'REFERENCES ((?:"(?:[^"]|"")+"|[^\s"(])+)\(')
-_ACTS: Final = (" ON DELETE ", " ON UPDATE ")
+_ON_DELETE: Final = " ON DELETE "
+_ON_UPDATE: Final = " ON UPDATE "
 _ACTIONS: Final[dict[str, Literal["cascade", "null", "default"]]] = {"c": "cascade", "n": "null", "d": "default"}
 
 
@@ -41,9 +42,9 @@ def actions(context: Context, table: Relation, event: Event) -> tuple[Action, ..
         found: dict[tuple[str, str], list[tuple[Relation, Constraint]]] = {}
         for relation in context.catalog.relations:
             for key in relation.constraints:
-                if key.kind == "foreign" and any(each in key.definition for each in _ACTS):
+                if key.kind == "foreign" and (_ON_DELETE in key.definition or _ON_UPDATE in key.definition):
                     target = _target(relation, key)
-                    if target is not None and not _is_copy(context, relation, key):
+                    if target is not None and not (relation.inherits and _is_copy(context, relation, key)):
                         found.setdefault(target, []).append((relation, key))
         return found
 
@@ -112,6 +113,10 @@ def _references(context: Context) -> dict[tuple[str, str], list[Relation]]:
 
 def _target(relation: Relation, key: Constraint) -> tuple[str, str] | None:
     """The (schema, name) of what a foreign key refers to."""
+    if '"' not in key.definition:  # of a catalog with many tables, all keys are looked at
+        _, _, text = key.definition.partition(" REFERENCES ")
+        schema, dot, name = text.partition("(")[0].strip().partition(".")
+        return (schema, name) if dot else (relation.schema, schema)
     found = _REFERENCES.search(key.definition)
     parts = names.qualified(found.group(1)) if found else None
     return None if parts is None else (parts[-2] if len(parts) > 1 else relation.schema, parts[-1])
