@@ -162,6 +162,9 @@ def acts_on(role: str) -> Iterator[tuple[str, tuple[object, ...]]]:
     yield "fence", (LOGIN, role)
     yield "kill", (role,)
     yield "enter", (role, VERIFIER, "postgres")
+    yield "become", (role,)
+    yield "leave", (role,)
+    yield "keep", ([role],)
     yield "clear", ([role],)
     yield "clear", ([LOGIN, role],)
     yield "close", ([role],)
@@ -177,6 +180,41 @@ async def test_roles_of_others_are_not_touched(held: psycopg.AsyncConnection, lo
             with pytest.raises(psycopg.Error) as caught:
                 await call(held, function, *arguments)
             assert caught.value.sqlstate in {GUARD_REFUSED, sqlstate.DuplicateObject.sqlstate}
+
+
+AS_THE_LOGIN = [
+    "SELECT FROM enterprise.customers",
+    f"SELECT p0_guard.become('{SET}')",
+    f"SELECT p0_guard.leave('{LOGIN}')",
+    "SELECT p0_makers.p0_broker_00('SELECT 1')",
+    f"GRANT {LOGIN} TO p0_reader",
+    f"GRANT SELECT ON enterprise.markets TO {LOGIN}",
+    f"ALTER ROLE {LOGIN} CREATEROLE",
+    f"ALTER ROLE {LOGIN} VALID UNTIL 'infinity'",
+    "SET SESSION AUTHORIZATION postgres",
+    "CREATE FUNCTION enterprise.mine() RETURNS void LANGUAGE sql AS ''",
+]
+
+
+async def test_becoming_a_role_gives_what_it_has_for_as_long_as_one_is_it(
+    held: psycopg.AsyncConnection, managed: Managed
+) -> None:
+    """No more than a login of one's own making would: what it reads comes with its set role, which is the guard's."""
+    await call(held, "grant", SET, Jsonb([["schema", None, "enterprise", None, "USAGE"]]))
+    await call(held, "become", LOGIN)
+    cursor = await held.execute("SELECT has_schema_privilege('enterprise', 'USAGE')")  # without SET ROLE: nothing
+    assert await cursor.fetchone() == (False,)
+    await held.execute(f"SET ROLE {LOGIN}".encode())
+    for statement in AS_THE_LOGIN:
+        with pytest.raises(sqlstate.InsufficientPrivilege):
+            await held.execute(statement.encode())
+    await held.execute("RESET ROLE")
+    await call(held, "leave", LOGIN)
+    with pytest.raises(sqlstate.InsufficientPrivilege):
+        await held.execute(f"SET ROLE {LOGIN}".encode())
+    async with await managed.superuser() as superuser:
+        cursor = await superuser.execute("SELECT FROM pg_auth_members WHERE member = 'p0_agent'::regrole")
+        assert await cursor.fetchall() == []
 
 
 INJECTIONS = [
