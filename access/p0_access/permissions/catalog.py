@@ -67,7 +67,8 @@ class Relation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
     """`columns` are in attribute order, dropped ones left out. `serials` maps a column to the (schema, sequence) that
     its
     default draws from. The flags say that PostgreSQL will check more than the statement names: `fires`, `policies` and
-    `index_expressions` say what, and `rewrites` the definitions of enabled rules (None: not known).
+    `index_expressions` say what, and `rewrites` the definitions of enabled rules (None: not known). `partition_key` is
+    what tells the partitions of a partitioned table, as PostgreSQL prints it.
 
     `unreadable`, here and below: PostgreSQL could not print some definition of it, so that what it does is not known.
     """
@@ -89,6 +90,7 @@ class Relation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
     policies: tuple[Policy, ...] | None = None
     index_expressions: tuple[str, ...] = ()
     rewrites: tuple[str, ...] | None = None
+    partition_key: str | None = None
     unreadable: bool = False
 
 

@@ -46,6 +46,12 @@ CREATE DOMAIN few AS int CHECK (fine(VALUE));
 CREATE TYPE holds AS (n few);
 CREATE TYPE fews AS RANGE (subtype = few);
 CREATE TABLE many (l few[], h holds, r fews);
+CREATE TABLE moved (id int, k int) PARTITION BY LIST (k);
+CREATE TABLE moved_1 PARTITION OF moved FOR VALUES IN (1);
+CREATE TABLE moved_2 PARTITION OF moved (CHECK (fine(id))) FOR VALUES IN (2);
+CREATE FUNCTION logs() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO log VALUES (1); RETURN new; END';
+CREATE TRIGGER logs BEFORE INSERT ON moved_2 FOR EACH ROW EXECUTE FUNCTION logs();
+INSERT INTO moved VALUES (1, 1), (2, 2);
 CREATE TYPE private AS ENUM ('x');
 REVOKE USAGE ON TYPE private FROM PUBLIC;
 CREATE TABLE typed (p private, r int4range);
@@ -111,6 +117,9 @@ async def test_what_maintenance_runs_is_its_owners(statement: str, reached: set[
         ("insert into many (l) values ('{1}')", set()),
         ("insert into many (h.n) values (1)", set()),
         ("insert into many (r) values ('[1,2]')", set()),
+        ("insert into moved values (3, 2)", set()),
+        ("update moved set id = 3", set()),
+        ("update moved set k = 2 where id = 1", set()),
         ("create temp table t as select p from typed", set()),
         ("create temp table t as select array[p] as p from typed", set()),
         ("create temp table t as select lower(r) as l, coalesce(p, 'x') as p from typed", set()),

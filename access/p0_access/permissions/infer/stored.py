@@ -7,7 +7,7 @@ caller's to pay. (Identity columns draw from their sequence without asking.)
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Final
 
 from p0_access.permissions.catalog import Column, Relation, Type
@@ -15,6 +15,7 @@ from p0_access.permissions.infer import bodies, cascades, casts, names, rules, t
 from p0_access.permissions.infer.charges import Reason
 from p0_access.permissions.infer.context import Context
 
+_WORD: Final = re.compile(r"\w+")
 _DRAWS_ONE: Final = re.compile(r"nextval\('[^']*(?:''[^']*)*'::regclass\)\Z")
 """The default of a serial column, which needs no parsing: the catalog knows its sequence."""
 
@@ -26,10 +27,9 @@ def charge_insert(context: Context, relation: Relation, given: set[str], place: 
     for column in relation.columns:
         if column.name not in given:
             _charge_default(context, relation, column, place)
-    _charge_checks(context, relation, relation.columns, place)
     for column in relation.columns:
-        if column.generated == "stored" and column.default is not None:
-            bodies.expand_expression(context, column.default, relation, "generated column", place)
+        casts.check_domains(context, column.type, "domain check", place)
+    _charge_expressions(context, relation, "insert", None, place)
 
 
 def charge_defaults(context: Context, relation: Relation, given: set[str], place: int) -> None:
@@ -62,15 +62,48 @@ def charge_changed_row(
     for column in changed:
         if column.name in defaulted:
             _charge_default(context, relation, column, place)
-    _charge_checks(context, relation, changed, place)
-    for column in relation.columns:
-        if column.generated == "stored" and column.default is not None and _mentions(column.default, written):
-            bodies.expand_expression(context, column.default, relation, "generated column", place)
+        casts.check_domains(context, column.type, "domain check", place)
+    _charge_expressions(context, relation, "update", written, place)
+    if _may_move(context, relation, written):  # a row goes to another partition: it is deleted and inserted
+        for event in ("delete", "insert"):
+            triggers.charge(context, relation, event, frozenset(), place, timing=timing)
 
 
-def _mentions(expression: str, columns: Iterable[str]) -> bool:
-    """Whether an expression may use one of the columns: a generated column is computed anew only then."""
-    return any(each in expression for each in columns)
+def _may_move(context: Context, relation: Relation, written: set[str]) -> bool:
+    """Whether an update of those columns may change which partition a row belongs to."""
+    if relation.kind != "partitioned":
+        return False
+    for table in (relation, *triggers.beneath(context, relation, "update")):
+        key = table.partition_key or ""
+        context.spend(1)
+        if not written.isdisjoint(_WORD.findall(key)) or any(f'"{each}"' in key for each in written):
+            return True
+    return False
+
+
+def _charge_expressions(context: Context, relation: Relation, event: str, written: set[str] | None, place: int) -> None:
+    """Indexes, checks and generated columns, also those that partitions and children have of their own; of an update
+    only the generated columns that may use what was `written`."""
+    seen: set[tuple[str, str]] = set()
+    for table in (relation, *triggers.beneath(context, relation, event)):
+        own = relation if triggers.alike(table, relation) else table
+        context.spend(1 + (len(table.constraints) >> 1), place)
+        for clause, text in _expressions(table, written):
+            if (own.name, text) not in seen:
+                seen.add((own.name, text))
+                bodies.expand_expression(context, text, own, clause, place)
+
+
+def _expressions(table: Relation, written: set[str] | None) -> Iterator[tuple[str, str]]:
+    for expression in table.index_expressions:
+        yield "index expression", expression
+    for constraint in table.constraints:
+        if constraint.kind == "check":
+            yield "check constraint", constraint.definition
+    for column in table.columns:
+        text = column.default if column.generated == "stored" else None
+        if text is not None and (written is None or any(each in text for each in written)):
+            yield "generated column", text
 
 
 def _charge_default(context: Context, relation: Relation, column: Column, place: int) -> None:
@@ -85,16 +118,6 @@ def _charge_default(context: Context, relation: Relation, column: Column, place:
         bodies.expand_expression(context, column.default, None, f"default of {column.name}", place)
     elif (domain := _domain(context, column)) is not None and domain.default is not None:
         bodies.expand_expression(context, domain.default, None, f"default of {column.name}", place)
-
-
-def _charge_checks(context: Context, relation: Relation, columns: Iterable[Column], place: int) -> None:
-    for expression in relation.index_expressions:
-        bodies.expand_expression(context, expression, relation, "index expression", place)
-    for constraint in relation.constraints:
-        if constraint.kind == "check":
-            bodies.expand_expression(context, constraint.definition, relation, "check constraint", place)
-    for column in columns:
-        casts.check_domains(context, column.type, "domain check", place)
 
 
 def charge_delete(context: Context, relation: Relation, place: int) -> None:

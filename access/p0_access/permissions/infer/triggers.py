@@ -28,7 +28,7 @@ def charge(
 ) -> None:
     """What the triggers for `event` need; of UPDATE only those for the columns `written`, and only those of a `timing`
     if one is given."""
-    for table in (relation, *_beneath(context, relation, event)):
+    for table in (relation, *beneath(context, relation, event)):
         if table.fires is None and table.triggers:
             raise RefusedError("trigger", f"{table.schema}.{table.name} has triggers that are not known", place)
         for trigger in table.fires or ():
@@ -55,7 +55,7 @@ def function(context: Context, trigger: Trigger) -> Function | None:
     )
 
 
-def _alike(table: Relation, relation: Relation) -> bool:
+def alike(table: Relation, relation: Relation) -> bool:
     """Whether NEW and OLD are the same rows for a function, be it the trigger of either."""
     return [(each.name, each.type) for each in table.columns] == [(each.name, each.type) for each in relation.columns]
 
@@ -72,16 +72,16 @@ def _charge(context: Context, relation: Relation, table: Relation, trigger: Trig
         raise RefusedError(
             "trigger", f"the function {schema}.{name} of a trigger on {table.schema}.{table.name} is not known", place
         )
-    if table is not relation and _alike(table, relation):
+    if table is not relation and alike(table, relation):
         table = relation  # its body is read once for all partitions
     transition = frozenset(each for each in (trigger.old_table, trigger.new_table) if each is not None)
     bodies.expand_trigger(context, found, Fired(event, table, transition), clause, place)
 
 
-def _beneath(context: Context, relation: Relation, event: str) -> Iterator[Relation]:
+def beneath(context: Context, relation: Relation, event: str) -> Iterator[Relation]:
     """Partitions and children: an INSERT reaches partitions only."""
     if relation.kind != "partitioned" and event == "insert":
         return
     for child in bodies.children(context, relation):
         yield child
-        yield from _beneath(context, child, event)
+        yield from beneath(context, child, event)

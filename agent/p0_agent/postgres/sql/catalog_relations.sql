@@ -11,7 +11,9 @@ SELECT c.oid::bigint AS oid, n.nspname::text AS schema, c.relname::text AS name,
          SELECT FROM pg_catalog.pg_options_to_table(c.reloptions) o
          WHERE o.option_name = 'security_invoker' AND o.option_value::boolean) AS security_invoker,
        CASE WHEN c.relkind IN ('v', 'm') AND c.oid <> ALL(%(unreadable)s::oid[])
-            THEN pg_catalog.pg_get_viewdef(c.oid) END AS definition
+            THEN pg_catalog.pg_get_viewdef(c.oid) END AS definition,
+       CASE WHEN c.relkind = 'p' AND c.oid <> ALL(%(unreadable)s::oid[])
+            THEN pg_catalog.pg_get_partkeydef(c.oid) END AS partition_key
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_description d
