@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+import aiosqlite
 import httpx
 import msgspec
 import uvicorn
@@ -41,7 +42,6 @@ from p0_access.routing.decision import Automatic
 from p0_launcher.acts import Signer
 from p0_server.config import AgentSettings, Settings
 from p0_server.serving import serve
-from p0_server.store.connection import Connection
 from p0_server.store.protocol import NewEvent, StoredCatalog, StoredRequest
 from p0_server.store.rows import to_row
 from p0_server.store.sqlite import SqliteStore
@@ -107,12 +107,13 @@ Measured = tuple[int, list[list[bytes]]]
 
 @contextlib.asynccontextmanager
 async def _bare(directory: Path) -> AsyncIterator[Measured]:
-    connection = await Connection.open(directory / "bare.db")
-    await connection.run(lambda db: db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, body BLOB)"))
+    connection = await aiosqlite.connect(directory / "bare.db", isolation_level=None)
+    await connection.execute("PRAGMA journal_mode = WAL")
+    await connection.execute("PRAGMA synchronous = FULL")
+    await connection.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, body BLOB)")
 
     async def insert(call: Call) -> Response:
-        body = await call.body()
-        await connection.run(lambda db: db.execute("INSERT INTO t (body) VALUES (?)", (body,)))
+        await connection.execute("INSERT INTO t (body) VALUES (?)", (await call.body(),))
         return Response(status_code=201)
 
     app = Starlette(routes=[Route("/", insert, methods=["POST"])])

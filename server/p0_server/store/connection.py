@@ -6,14 +6,15 @@ most statements do.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
+import functools
 import os
 import sqlite3
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, TypeVar
+
+import aiosqlite
 
 from p0_server.store.protocol import StoreError
 
@@ -23,38 +24,25 @@ _CACHE_KIB: Final = 64 * 1024
 T = TypeVar("T")
 
 
-class Connection:
+class Connection(aiosqlite.Connection):
     """Pieces of work run one after another. Who is cancelled while one runs does not stop it."""
-
-    def __init__(self, thread: ThreadPoolExecutor, sqlite: sqlite3.Connection) -> None:
-        self._thread = thread
-        self._sqlite = sqlite
 
     @classmethod
     async def open(cls, path: Path) -> Connection:
         """A file that is not there is made, for its owner alone. Raises `StoreError`."""
-        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="p0-store")
+        connection = cls(functools.partial(_connect, path), iter_chunk_size=1)
         try:
-            return cls(thread, await asyncio.get_running_loop().run_in_executor(thread, _connect, path))
-        except BaseException as error:
-            thread.shutdown()
-            if isinstance(error, OSError | sqlite3.Error):
-                raise StoreError(f"cannot open the store {path}: {error}", code="store_unavailable") from error
-            raise
+            await connection
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(f"cannot open the store {path}: {error}", code="store_unavailable") from error
+        return connection
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Raises what `work` raises, and `StoreError` after `close`."""
-        try:
-            running = asyncio.get_running_loop().run_in_executor(self._thread, work, self._sqlite)
-        except RuntimeError as error:  # the executor's way to say that it was shut down
-            raise StoreError("the store is closed", code="store_closed") from error
-        return await running
-
-    async def close(self) -> None:
-        """Waits for what is running. It may be called again."""
-        with contextlib.suppress(StoreError):
-            await self.run(sqlite3.Connection.close)
-        self._thread.shutdown()
+        if not self._running or self._connection is None:
+            raise StoreError("the store is closed", code="store_closed")
+        done: T = await self._execute(work, self._connection)  # type: ignore[no-untyped-call]  # typed in public only
+        return done
 
 
 def _connect(path: Path) -> sqlite3.Connection:
