@@ -32,8 +32,10 @@ from p0_agent.core.redefined import Redefinitions
 from p0_agent.core.watch import OneShotWatch, end_due
 from p0_agent.errors import ServerUnavailableError, TransientError
 from p0_agent.link import ServerLink
+from p0_agent.loops import repeat
 from p0_agent.postgres.errors import EvidenceError
 from p0_agent.postgres.evidence import REWOUND_CODE
+from p0_agent.recovery import Recovery
 
 log = logging.getLogger("p0.agent")
 
@@ -58,9 +60,6 @@ MAX_JOBS: Final = 16
 
 TRY_AGAIN_SECONDS: Final = (0.5, 2.0, 5.0)
 """Pauses before a job that met something transient is tried again; after that its lease brings it back."""
-
-BACK_OFF_SECONDS: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
-"""Pauses of a loop that cannot reach what it needs; the last one repeats."""
 
 
 class Worker:
@@ -89,8 +88,7 @@ class Worker:
         self._announced: str | None = None
         self._other_rules: str | None = None
         self._remember = remember
-        self._recover = recover
-        self._recovering = asyncio.Lock()
+        self._recovery = Recovery(context.cluster, recover)
         self._software = software
         self._reports: asyncio.Queue[AgentReport] = asyncio.Queue()
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -104,45 +102,26 @@ class Worker:
         """Ends what is due first, so that nothing outlives its time because a server is away; then works."""
         await self._end_due()
         await self._report_again()
+        loops = {
+            "announce": (self._announce, ANNOUNCE_SECONDS),
+            "end": (self._shut_due, TICK_SECONDS),
+            "sweep": (self._end_due, TICK_SECONDS),
+            "lapse": (lambda: close_lapsed(self._context), LAPSE_SECONDS),
+            "drift": (self._end_changed, DRIFT_SECONDS),
+            "watch": (self._end_used, TICK_SECONDS),
+            "rules": (self._follow_rules, 0.0),
+            "catalog": (self._publish, CATALOG_SECONDS),
+            "report": (self._report, 0.0),
+            "inbox": (self._empty_inbox, INBOX_SECONDS),
+        }
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._repeat("announce", self._announce, ANNOUNCE_SECONDS))
-            group.create_task(self._repeat("claim", lambda: self._claim(group), 0.0))
-            group.create_task(self._repeat("end", self._shut_due, TICK_SECONDS))
-            group.create_task(self._repeat("sweep", self._end_due, TICK_SECONDS))
-            group.create_task(self._repeat("lapse", lambda: close_lapsed(self._context), LAPSE_SECONDS))
-            group.create_task(self._repeat("drift", self._end_changed, DRIFT_SECONDS))
-            group.create_task(self._repeat("watch", self._end_used, TICK_SECONDS))
-            group.create_task(self._repeat("rules", self._follow_rules, 0.0))
-            group.create_task(self._repeat("catalog", self._publish, CATALOG_SECONDS))
-            group.create_task(self._repeat("report", self._report, 0.0))
-            group.create_task(self._repeat("inbox", self._empty_inbox, INBOX_SECONDS))
+            group.create_task(repeat("claim", lambda: self._claim(group), 0.0, recovered=self._recovered))
+            for name, (step, pause) in loops.items():
+                group.create_task(repeat(name, step, pause, recovered=self._recovered))
 
     def renew_rules(self) -> None:
         """Looks at the file of rules now, not only when it is time to."""
         self._look_now.set()
-
-    async def _repeat(self, name: str, step: Callable[[], Awaitable[None]], pause: float) -> None:
-        """A loop that outlives every failure of its step, and says so once until it works again."""
-        failures = 0
-        while True:
-            try:
-                await step()
-            except P0Error as error:
-                if failures == 0:
-                    log.warning("%s: %s", name, error, extra={"code": error.code})
-                if error.code == REWOUND_CODE and await self._recovered():
-                    continue
-                await asyncio.sleep(BACK_OFF_SECONDS[min(failures, len(BACK_OFF_SECONDS) - 1)])
-                failures += 1
-                continue
-            except Exception:
-                log.exception("%s met a defect", name)
-                await asyncio.sleep(BACK_OFF_SECONDS[-1])
-                continue
-            if failures:
-                log.info("%s: works again", name)
-                failures = 0
-            await asyncio.sleep(pause)
 
     async def _announce(self) -> None:
         public = self._context.key.public
@@ -227,21 +206,10 @@ class Worker:
                 return
 
     async def _recovered(self) -> bool:
-        """Once for however many noticed it; False if it cannot be done now."""
-        async with self._recovering:
-            try:
-                await self._context.cluster.evidence.head()
-            except P0Error as error:
-                if error.code != REWOUND_CODE:
-                    return False
-            else:
-                return True
-            try:
-                self._context = dataclasses.replace(self._context, not_before=await self._recover())
-            except P0Error as error:
-                log.warning("could not put a restored database in order: %s", error, extra={"code": error.code})
-                return False
-            self._context.cluster.evidence.forget()
+        if not await self._recovery.attempt():
+            return False
+        if self._recovery.not_before is not None:
+            self._context = dataclasses.replace(self._context, not_before=self._recovery.not_before)
         self._swept_at = 0.0
         return True
 

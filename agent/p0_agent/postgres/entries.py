@@ -70,7 +70,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: int
 
 
-COLUMNS: Final = sql.SQL(", ").join(sql.Identifier(field) for field in Entry.__struct_fields__)
+COLUMNS: Final = sql.SQL(", ".join(Entry.__struct_fields__))
+"""As text once and for all: they are names of this class, and plain ones."""
 
 
 def locked(rh: str) -> sql.Composed:

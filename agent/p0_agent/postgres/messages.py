@@ -33,7 +33,7 @@ async def send(connection: Connection, *statements: sql.Composable) -> list[Rows
     cursor = await connection.execute(sql.SQL("; ").join(statements))
     results: list[Rows] = []
     while True:
-        if cursor.description is not None:
+        if cursor.pgresult is not None and cursor.pgresult.status == pq.ExecStatus.TUPLES_OK:
             results.append(await cursor.fetchall())
         if not cursor.nextset():
             return results
