@@ -21,9 +21,11 @@ from p0_access.permissions.catalog import Catalog
 from p0_agent.errors import AgentError
 from p0_agent.postgres.connections import Connection
 from p0_agent.postgres.queries import query
+from p0_agent.reading import vocabulary
 from p0_agent.reading.names import Names
 from p0_agent.reading.required import functions
 from p0_agent.reading.tree import FIRST_OWN_OID, Tree
+from p0_agent.reading.vocabulary import WORD
 
 MAX_ROUNDS: Final = 16
 """Of functions that name functions that name functions."""
@@ -33,7 +35,6 @@ _WRITES: Final = 1 | 4 | _DELETES | 16
 _EVENTS: Final = {"delete": re.compile(r"delete|merge"), "update": re.compile(r"update|merge")}
 """What foreign keys act on, by the words that bring it about."""
 _COMPILED: Final = frozenset({"c", "internal"})
-_WORD: Final = re.compile(r"\w+")
 
 
 class Definition(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +86,7 @@ class Beneath(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def mentions(self, name: str) -> bool:
         """Whether a text that no tree shows has this name in it."""
         folded = name.lower().replace('"', '""')  # as it stands within quotes
-        return folded in self._words if _WORD.fullmatch(folded) else folded in self._unseen
+        return folded in self._words if WORD.fullmatch(folded) else folded in self._unseen
 
     @cached_property
     def _unseen(self) -> str:
@@ -98,7 +99,7 @@ class Beneath(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def _words(self) -> frozenset[str]:
-        return frozenset(_WORD.findall(self._unseen))
+        return frozenset(WORD.findall(self._unseen))
 
 
 _DECODER: Final = msgspec.json.Decoder(tuple[Definition, ...])
@@ -119,13 +120,17 @@ async def beneath(
     relation_names = set(relations)
     if not (text or relation_names or _has_depth(tree, names)):
         return Beneath()
-    routine_names = set(routines) | _routines(catalog).mentioned(text)
+    routine_names = set(routines) | vocabulary.routines(catalog).mentioned(text)
     events: set[str] = set()
     for _ in range(MAX_ROUNDS):
         found = await _query(connection, catalog, tree, sorted(relation_names), sorted(routine_names), events)
-        bodies = "\n".join(each.definition for each in found if each.kind == "function" and not _compiled(each))
-        more_relations = _relations(catalog).mentioned(bodies) - relation_names
-        more_routines = _routines(catalog).mentioned(bodies) - routine_names
+        bodies = "\n".join(
+            vocabulary.without_comments(each.definition)
+            for each in found
+            if each.kind == "function" and not _compiled(each)
+        )
+        more_relations = vocabulary.relations(catalog).mentioned(bodies) - relation_names
+        more_routines = vocabulary.routines(catalog).mentioned(bodies) - routine_names
         more_events = {event for event, words in _EVENTS.items() if words.search(bodies.lower())} - events
         if not more_relations and not more_routines and not more_events:
             return _checked(Beneath(definitions=found, shown=tree.relations))
@@ -195,37 +200,3 @@ def _only_computes(found: Definition) -> bool:
     name = found.name.partition("(")[0].rpartition(".")[2]
     opaque = name in OPAQUE_EXTENSION_FUNCTIONS or name.startswith(OPAQUE_EXTENSION_PREFIXES)
     return _compiled(found) and not opaque
-
-
-class _Vocabulary(msgspec.Struct, frozen=True):
-    """Names to look for in texts: plain words by their lower case, and the few that are none."""
-
-    plain: dict[str, list[str]]
-    odd: tuple[str, ...]
-
-    def mentioned(self, text: str) -> set[str]:
-        words = set(_WORD.findall(text.lower()))
-        found = {each for word in words & self.plain.keys() for each in self.plain[word]}
-        return found | {each for each in self.odd if each in text}
-
-
-def _relations(catalog: Catalog) -> _Vocabulary:
-    return _vocabulary(catalog, "relations", (each.name for each in catalog.relations if each.kind != "sequence"))
-
-
-def _routines(catalog: Catalog) -> _Vocabulary:
-    return _vocabulary(catalog, "routines", (each.name for each in catalog.functions))
-
-
-def _vocabulary(catalog: Catalog, key: str, names: Iterable[str]) -> _Vocabulary:
-    """Made once for a catalog."""
-    found = catalog.memory.get((__name__, key))
-    if not isinstance(found, _Vocabulary):
-        plain: dict[str, list[str]] = {}
-        every = frozenset(names)
-        for each in every:
-            if _WORD.fullmatch(each):
-                plain.setdefault(each.lower(), []).append(each)
-        odd = tuple(sorted(each for each in every if not _WORD.fullmatch(each)))
-        found = catalog.memory[__name__, key] = _Vocabulary(plain, odd)
-    return found

@@ -14,7 +14,7 @@ CREATE FUNCTION util.on_tip() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN 
 CREATE TRIGGER seen BEFORE UPDATE ON hr.tip FOR EACH ROW EXECUTE FUNCTION util.on_tip();
 CREATE FUNCTION util.prunes(int) RETURNS void LANGUAGE sql SECURITY DEFINER AS 'DELETE FROM hr.root WHERE id = $1';
 CREATE FUNCTION util.reads(int) RETURNS text LANGUAGE plpgsql
-  AS 'BEGIN RETURN (SELECT note FROM hr.root WHERE id = $1); END';
+  AS 'BEGIN RETURN (SELECT note FROM hr.root WHERE id = $1); END -- to delete or update it is for others';
 CREATE SCHEMA elsewhere;
 CREATE TABLE hr.lone (id int PRIMARY KEY);
 CREATE TABLE elsewhere.follows (lone int REFERENCES hr.lone ON DELETE CASCADE);
