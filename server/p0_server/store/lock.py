@@ -21,13 +21,18 @@ def only_server(path: Path) -> Iterator[None]:
     except OSError as error:
         raise StoreError(f"cannot open {beside}: {error.strerror}", code="store_unavailable") from error
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(descriptor, path)
         yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, path: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise StoreError(
             f"another server runs on the store {path}",
             code="store_in_use",
             hint="Stop it first, or give this one a store of its own.",
         ) from error
-    finally:
-        os.close(descriptor)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -237,10 +238,10 @@ async def test_an_extension_ends_and_the_access_lasts_longer(plane: Plane) -> No
     assert (access.events[-1].type, access.events[-1].data["by"]) == ("extended", second.rid)
 
 
-async def test_who_may_end_any_access_sees_it_and_is_not_asked(plane: Plane) -> None:
-    rules = plane.directory / "rules.yaml"
+async def test_who_may_end_any_access_sees_it_and_is_not_asked(tmp_path: Path) -> None:
+    plane = Plane(directory=tmp_path)
     changed = RULES.replace("require_reason: true}", "require_reason: true, revoke: {groups: [security]}}")
-    await asyncio.to_thread(rules.write_text, changed)
+    await asyncio.to_thread((tmp_path / "rules.yaml").write_text, changed)
     async with plane.running():
         await plane.agent.announce()
         await plane.agent.publish()
