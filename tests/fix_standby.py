@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -76,6 +77,9 @@ async def standing_by(primary: EmbeddedPostgres) -> AsyncIterator[Standby]:
 
 def _base_backup(primary: EmbeddedPostgres, binaries: Path, directory: Path, user: str | None) -> None:
     access = primary.superuser()
+    identity: dict[str, Any] = (
+        {} if user is None else {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
+    )
     subprocess.run(
         [
             binaries / "pg_basebackup", "--pgdata", directory / "data", "--write-recovery-conf", "--wal-method=stream",
@@ -86,5 +90,5 @@ def _base_backup(primary: EmbeddedPostgres, binaries: Path, directory: Path, use
         capture_output=True,
         env={"LC_ALL": "C", "PATH": "/usr/bin:/bin", "PGPASSWORD": access["password"], "PGSSLMODE": "disable"},
         cwd=directory,
-        **({} if user is None else {"user": user, "group": "nogroup", "extra_groups": []}),
+        **identity,
     )  # fmt: skip

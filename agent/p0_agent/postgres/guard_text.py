@@ -14,7 +14,7 @@ from psycopg import sql
 from p0_agent.postgres.errors import GUARD_REFUSED
 from p0_agent.postgres.guard import CLOCK_SLACK, SETTINGS, GuardCeiling
 from p0_agent.postgres.names import LOGIN_PATTERN, MAKERS, SET_PATTERN
-from p0_agent.postgres.powers import keep_body, uncast_body
+from p0_agent.postgres.powers import first_body, keep_body
 from p0_agent.postgres.queries import query
 
 _FUNCTION: Final = re.compile(
@@ -33,7 +33,7 @@ def constants(broker: str) -> dict[str, sql.Composable]:
         "refused": sql.Literal(GUARD_REFUSED),
         "clock_slack": sql.Literal(CLOCK_SLACK),
         "keep": keep_body(),
-        "uncast": uncast_body(),
+        "first": first_body(),
     }
 
 

@@ -49,9 +49,13 @@ DECLARE
   roles CONSTANT text[] := {roles};
   statement text;
 BEGIN
-{uncast}  DROP OWNED BY {named};
+{first}  DROP OWNED BY {named};
 END
 {quote}"""
+
+
+_FIRST: Final[tuple[LiteralString, ...]] = ("undefault", "uncast")
+"""What has to go before anything else, each in PL/pgSQL, in `sql/`."""
 
 
 class NewLogin(Hidden, msgspec.Struct, frozen=True, kw_only=True):
@@ -189,10 +193,13 @@ class BrokerPowers:
         return fence
 
     def kill(self, login: str, *, shared: bool) -> sql.Composed:
-        return self.take([login], shared=shared) + sql.SQL(
-            "; SELECT pg_catalog.pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a"
+        terminate = sql.SQL(
+            "SELECT pg_catalog.pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a"
             " JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid WHERE r.rolname = {}"
         ).format(sql.Literal(login))
+        # Before 16 a login may grant itself, and hold up others who do: there its maker has been a member all along.
+        inherit = [membership(login, sql.SQL("CURRENT_USER"), shared=True)] if shared else []
+        return self._made(login, *inherit, terminate)
 
     def become(self, role: str, *, shared: bool) -> sql.Composed:
         options: LiteralString = " WITH SET TRUE" if shared else ""
@@ -244,7 +251,7 @@ def clear_block(roles: Sequence[str]) -> sql.Composed:
     them, or a member of all."""
     return sql.SQL(_CLEAR).format(
         roles=sql.Literal(list(roles)),
-        uncast=uncast_body(),
+        first=first_body(),
         named=sql.SQL(", ").join(map(sql.Identifier, roles)),
         quote=sql.SQL("$p0$"),
     )
@@ -252,12 +259,12 @@ def clear_block(roles: Sequence[str]) -> sql.Composed:
 
 def keep_body() -> sql.Composed:
     """What `Powers.keep` does, in PL/pgSQL: it goes by the variables that `_KEEP` declares."""
-    return uncast_body() + sql.SQL(query("keep").decode()).format(refused=sql.Literal(GUARD_REFUSED))
+    return first_body() + sql.SQL(query("keep").decode()).format(refused=sql.Literal(GUARD_REFUSED))
 
 
-def uncast_body() -> sql.Composed:
-    """What has to go before anything is dropped, by the variables that `_CLEAR` declares."""
-    return sql.Composed([sql.SQL(query("uncast").decode())])
+def first_body() -> sql.Composed:
+    """What has to go before anything is dropped or handed on, by the variables that `_CLEAR` declares."""
+    return sql.Composed([sql.SQL(query(name).decode()) for name in _FIRST])
 
 
 def until(not_after: int) -> sql.Literal:

@@ -18,6 +18,7 @@ from p0_agent.postgres.connections import Connection, Connections
 from p0_agent.postgres.grants import Held, held
 from p0_agent.postgres.names import LOGIN_PATTERN, SET_PATTERN, makers
 from p0_agent.postgres.queries import query
+from p0_agent.postgres.roles import has_set_option
 from p0_agent.reading.reader import RequestReading
 
 MAX_REACH: Final = 100
@@ -32,6 +33,7 @@ class _Role(msgspec.Struct, frozen=True, kw_only=True):
     createdb: bool
     replication: bool
     bypassrls: bool
+    login: bool
     predefined: bool
     owner: bool
     ours: bool
@@ -45,6 +47,7 @@ class _Role(msgspec.Struct, frozen=True, kw_only=True):
             "may create databases": self.createdb,
             "may replicate": self.replication,
             "bypasses row security": self.bypassrls,
+            "may log in, and before PostgreSQL 16 could be given another password by who has it": self.login,
             "is one of PostgreSQL's predefined roles": self.predefined,
             "owns objects": self.owner,
             "is the agent's own": self.ours,
@@ -57,6 +60,8 @@ async def read_role(connections: Connections, catalog: Catalog, role: str) -> Re
     async with connections.reader(catalog.database) as connection:
         roles = await _reach(connections, connection, role)
         _check(role, roles)
+        if not has_set_option(connection):
+            await _check_nothing_is_left(role, connection)
         reached: list[Permission] = []
         for each in roles:
             for item in await held(connection, each.name):
@@ -106,6 +111,18 @@ def _check(role: str, roles: list[_Role]) -> None:
             f"the agent cannot grant the role {role}",
             code="role_not_grantable",
             hint="Whoever administers the role can let it: the broker needs ADMIN OPTION on it.",
+        )
+
+
+async def _check_nothing_is_left(role: str, connection: Connection) -> None:
+    """Before PostgreSQL 16 a member can be the role, and the role's would be what it makes."""
+    places = [str(place) for (place,) in await (await connection.execute(query("creatable"), {})).fetchall()]
+    if places:
+        raise AgentError(
+            f"{role} could be left the owner of something: everybody may make objects in {places[0]}, and before"
+            " PostgreSQL 16 who has a role can make them as the role",
+            code="role_too_strong",
+            hint=" ".join(f"REVOKE CREATE ON {place} FROM PUBLIC;" for place in places),
         )
 
 

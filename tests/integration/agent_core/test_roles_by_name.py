@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import AsyncIterator
 
+import msgspec
 import psycopg
 import pytest
 
 from fix_agent_core import Bench
-from fix_postgres import BOTH_MODES, Managed, Mode
+from fix_postgres import BOTH_MODES, Managed, Mode, fresh_database
 from p0_access.messages.records import What
 from p0_access.permissions.permission import Kind, Permission, column, relation, usage
 from p0_access.routing.load import load
@@ -160,6 +161,75 @@ async def test_a_role_that_reaches_too_far_is_refused_with_the_reason(
         await reporting.execute(harm.replace("{}", desk.managed.database).encode())
         assert says in await refused(desk, "reporting")
         await reporting.execute(undo.replace("{}", desk.managed.database).encode())
+
+
+AS_THE_ROLE = """
+ALTER DEFAULT PRIVILEGES FOR ROLE reporting GRANT SELECT ON TABLES TO PUBLIC;
+ALTER DEFAULT PRIVILEGES FOR ROLE reporting IN SCHEMA public GRANT ALL ON SEQUENCES TO reporting_base;
+ALTER DEFAULT PRIVILEGES FOR ROLE reporting REVOKE ALL ON FUNCTIONS FROM PUBLIC, reporting;
+ALTER DEFAULT PRIVILEGES FOR ROLE reporting_base GRANT CREATE ON SCHEMAS TO PUBLIC
+"""
+
+
+async def test_what_is_changed_about_the_role_does_not_outlast_the_access(
+    desk: Bench, reporting: psycopg.AsyncConnection
+) -> None:
+    """Default privileges, which whoever inherits from a role may change, in every database."""
+    dana = desk.person("dana", "analysts")
+    request, opening = desk.ask(dana, what=What(role="reporting"))
+    opened = desk.open(await desk.admit(request), opening)
+    async with fresh_database(desk.managed.server) as other:
+        for database in (desk.managed.database, other):
+            async with await desk.connect(msgspec.structs.replace(opened, dbname=database)) as connection:
+                await connection.execute("SET default_transaction_read_only = off")
+                made = AS_THE_ROLE if database != other else AS_THE_ROLE[AS_THE_ROLE.rindex("ALTER") :]
+                await connection.execute(made.encode())
+        assert (await desk.end(request, dana)).outcome == "ended"
+        for database in (desk.managed.database, other):
+            async with await desk.managed.superuser(database) as superuser:
+                cursor = await superuser.execute(
+                    "SELECT defaclrole::regrole::text, defaclacl::text FROM pg_default_acl"
+                    " WHERE defaclrole IN ('reporting'::regrole, 'reporting_base'::regrole)"
+                )
+                assert await cursor.fetchall() == []
+    again, _ = desk.ask(dana, what=What(role="reporting"))
+    assert (await desk.admit(again)).outcome == "active"
+    assert (await desk.end(again, dana)).outcome == "ended"
+
+
+BEFORE_16 = [
+    (
+        "ALTER ROLE reporting_base LOGIN",
+        "ALTER ROLE reporting_base NOLOGIN",
+        "ALTER ROLE reporting_base PASSWORD 'mine'",
+        "reporting is a member of reporting_base, which may log in",
+    ),
+    (
+        "GRANT CREATE ON SCHEMA enterprise TO PUBLIC",
+        "REVOKE CREATE ON SCHEMA enterprise FROM PUBLIC",
+        "SET ROLE reporting",
+        "reporting could be left the owner of something: everybody may make objects in SCHEMA enterprise",
+    ),
+]
+
+
+async def test_before_16_nobody_gets_a_role_that_could_be_used_later(
+    desk: Bench, reporting: psycopg.AsyncConnection
+) -> None:
+    """Who can become it can give it a password, or leave a SECURITY DEFINER function of its."""
+    for harm, undo, act, says in BEFORE_16:
+        await reporting.execute(harm.encode())
+        if reporting.info.server_version < 160000:
+            assert says in await refused(desk, "reporting")
+        else:
+            dana = desk.person("dana", "analysts")
+            request, opening = desk.ask(dana, what=What(role="reporting"))
+            async with await desk.connect(desk.open(await desk.admit(request), opening)) as connection:
+                await connection.execute("SET default_transaction_read_only = off")
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    await connection.execute(act.encode())
+            assert (await desk.end(request, dana)).outcome == "ended"
+        await reporting.execute(undo.encode())
 
 
 async def test_only_roles_of_the_ceiling_and_none_of_the_agents(desk: Bench) -> None:

@@ -209,6 +209,7 @@ BEGIN
                SELECT FROM pg_roles r
                WHERE pg_has_role(p.object, r.oid, 'MEMBER') AND (r.rolsuper OR r.rolcreaterole OR r.rolcreatedb
                  OR r.rolreplication OR r.rolbypassrls OR r.rolname ~ '^pg_' OR r.rolname = current_user
+                 OR r.rolcanlogin AND p0_guard.options() = '' -- its members can give it a password
                  OR EXISTS (SELECT FROM pg_shdepend d WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = r.oid
                             AND d.deptype = 'o')))
            END AND p.object IS NOT NULL AND p.kind = ANY (c.kinds || ARRAY['role']) AND p.privilege = ANY (c.privileges || ARRAY['MEMBER']), false)) END
@@ -317,8 +318,10 @@ CREATE OR REPLACE FUNCTION p0_guard.kill(login text) RETURNS void LANGUAGE plpgs
 AS $p0$
 BEGIN
   PERFORM p0_guard.require(ARRAY[login], 'login');
-  PERFORM p0_guard.take(login);
-  PERFORM pg_terminate_backend(a.pid) FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid WHERE r.rolname = login;
+  PERFORM p0_guard.act(login, CASE p0_guard.options() WHEN '' THEN '' -- before 16, who else grants it could be held up by the login
+      ELSE format('GRANT %I TO CURRENT_USER', login) || p0_guard.options() || '; ' END
+    || format('SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid WHERE r.rolname = %L',
+              login));
 END
 $p0$;
 
@@ -389,7 +392,7 @@ DECLARE
 BEGIN
   PERFORM p0_guard.require(roles, 'login, set');
   PERFORM p0_guard.take(role) FROM unnest(roles) AS role;
-{uncast}  EXECUTE 'DROP OWNED BY ' || (SELECT string_agg(quote_ident(role), ', ') FROM unnest(roles) AS role);
+{first}  EXECUTE 'DROP OWNED BY ' || (SELECT string_agg(quote_ident(role), ', ') FROM unnest(roles) AS role);
 END
 $p0$;
 

@@ -8,6 +8,7 @@ WITH RECURSIVE reach AS (
 )
 SELECT r.rolname::text AS name, r.rolname = %(role)s AS asked,
        r.rolsuper AS superuser, r.rolcreaterole AS createrole, r.rolcreatedb AS createdb, r.rolreplication AS replication,
+       r.rolcanlogin AND pg_catalog.current_setting('server_version_num')::int < 160000 AS login,
        r.rolbypassrls AS bypassrls, r.rolname ~ '^pg_' AS predefined,
        EXISTS (SELECT FROM pg_catalog.pg_shdepend d
                WHERE d.refclassid = 'pg_catalog.pg_authid'::regclass AND d.refobjid = r.oid AND d.deptype = 'o') AS owner,
