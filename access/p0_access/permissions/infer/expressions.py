@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
-from p0_access.permissions.builtin import SYSTEM_TYPE
-from p0_access.permissions.infer import casts, functions, names, operators, output, select
-from p0_access.permissions.infer.charges import Reason
-from p0_access.permissions.infer.context import Context, RefusedError
-from p0_access.permissions.infer.scope import (
-    MISSING,
-    AmbiguousError,
-    Columns,
-    FiredColumns,
-    Item,
-    Level,
-    read_target,
-    type_of,
+from p0_access.permissions.infer import (
+    casts,
+    column_refs,
+    functions,
+    node_members,
+    operators,
+    output,
+    overloads,
+    select,
 )
+from p0_access.permissions.infer.context import Context, RefusedError
+from p0_access.permissions.infer.scope import Columns, Level, Value, type_of
 from p0_access.permissions.infer.tree import location, string, strings
-from p0_access.permissions.infer.types import array_of, canonical, element
+from p0_access.permissions.infer.types import array_of, element
 from p0_access.permissions.parse import Node
-
-Value = Columns | str | None
-"""What an expression is, as far as it matters: a row, a type by its canonical name, or None where that is not known."""
 
 
 def read_expression(context: Context, level: Level, node: Node) -> Value:
@@ -32,8 +27,8 @@ def read_expression(context: Context, level: Level, node: Node) -> Value:
     for kind, members in node.items():
         reader = _READERS.get(kind)
         if reader is None:
-            read_members(context, level, kind, members)
-            return _TYPES.get(kind)
+            node_members.read_members(context, level, kind, members)
+            return node_members.TYPES.get(kind)
         return reader(context, level, members)
     return None  # an absent member: the upper end of a slice, the start of a CASE
 
@@ -44,170 +39,6 @@ def read_all(context: Context, level: Level, nodes: Sequence[Node]) -> list[Valu
 
 def _type(value: Value) -> str | None:
     return value if isinstance(value, str) else None
-
-
-# For nodes that need no thought: which members hold expressions. `member:Type` says that the grammar leaves no choice
-# of type there, so that the member is not wrapped.
-_MEMBERS: Final[dict[str, tuple[str, ...]]] = {
-    "SetToDefault": (),
-    "CurrentOfExpr": (),
-    "MergeSupportFunc": (),
-    "BoolExpr": ("args",),
-    "NullTest": ("arg",),
-    "BooleanTest": ("arg",),
-    "A_Indices": ("lidx", "uidx"),
-    "GroupingFunc": ("args",),
-    "MultiAssignRef": ("source",),
-    "ResTarget": ("val",),
-    "SortBy": ("node",),
-    "XmlExpr": ("named_args", "args"),
-    "XmlSerialize": ("expr",),
-    "JsonIsPredicate": ("expr",),
-    "JsonValueExpr": ("raw_expr",),
-    "JsonKeyValue": ("key", "value:JsonValueExpr"),
-    "JsonObjectConstructor": ("exprs", "output:JsonOutput"),
-    "JsonArrayConstructor": ("exprs", "output:JsonOutput"),
-    "JsonArrayQueryConstructor": ("query", "output:JsonOutput"),
-    "JsonAggConstructor": ("agg_filter", "agg_order", "over:WindowDef", "output:JsonOutput"),
-    "JsonObjectAgg": ("constructor:JsonAggConstructor", "arg:JsonKeyValue"),
-    "JsonArrayAgg": ("constructor:JsonAggConstructor", "arg:JsonValueExpr"),
-    "JsonParseExpr": ("expr:JsonValueExpr", "output:JsonOutput"),
-    "JsonScalarExpr": ("expr", "output:JsonOutput"),
-    "JsonSerializeExpr": ("expr:JsonValueExpr", "output:JsonOutput"),
-    "JsonArgument": ("val:JsonValueExpr",),
-    "JsonBehavior": ("expr",),
-    "JsonFuncExpr": (
-        "context_item:JsonValueExpr",
-        "pathspec",
-        "passing",
-        "on_empty:JsonBehavior",
-        "on_error:JsonBehavior",
-        "output:JsonOutput",
-    ),
-    "JsonTable": ("context_item:JsonValueExpr", "pathspec:JsonTablePathSpec", "passing", "on_error:JsonBehavior"),
-    "JsonTablePathSpec": ("string",),
-    "JsonTableColumn": ("pathspec:JsonTablePathSpec", "on_empty:JsonBehavior", "on_error:JsonBehavior"),
-}
-
-
-# What these yield, whatever is in them.
-_TYPES: Final = {
-    "BoolExpr": "bool",
-    "NullTest": "bool",
-    "BooleanTest": "bool",
-    "JsonIsPredicate": "bool",
-    "GroupingFunc": "int4",
-    "MergeSupportFunc": "text",
-    "XmlSerialize": SYSTEM_TYPE,
-    "JsonParseExpr": SYSTEM_TYPE,
-    "JsonScalarExpr": SYSTEM_TYPE,
-}
-
-
-def read_members(context: Context, level: Level, kind: str, members: Node) -> None:
-    """All expressions in the members of a node whose type is known."""
-    if kind == "JsonOutput":
-        names.type_name(context, members["typeName"], level.clause)
-        return
-    if kind == "WindowDef":
-        read_window(context, level, members)
-        return
-    listed = _MEMBERS.get(kind)
-    if listed is None:
-        raise RefusedError("unsupported_expression", f"{kind} is not understood", members.get("location", -1))
-    for each in listed:
-        member, _, type_ = each.partition(":")
-        value: Any = members.get(member)
-        if value is None:
-            continue
-        if type_:
-            read_members(context, level, type_, value)
-        elif isinstance(value, list):
-            read_all(context, level, value)
-        else:
-            read_expression(context, level, value)
-
-
-def read_window(context: Context, level: Level, node: Node) -> None:
-    """OVER (…) and WINDOW w AS (…)."""
-    for member in ("partitionClause", "orderClause"):
-        read_all(context, level, node.get(member, ()))
-    for member in ("startOffset", "endOffset"):
-        if member in node:
-            read_expression(context, level, node[member])
-
-
-def _column(context: Context, level: Level, node: Node) -> Value:
-    """`a`, `t.a`, `s.t.a`, `db.s.t.a`, `t.*` as a value, or a table's name for its whole row (transformColumnRef)."""
-    fields = node["fields"]
-    place = node.get("location", 0)
-    context.spend(4 + level.breadth() // 3, place)
-    if "A_Star" in fields[-1]:
-        return _whole(context, level, table_named(context, level, strings(fields[:-1]), place), place)
-    if len(fields) == 1:
-        return _bare(context, level, string(fields[0]), place)
-    *qualifiers, name = strings(fields)
-    table = table_named(context, level, tuple(qualifiers), place)
-    return field(context, level, table.columns, name, place, table=table.name)
-
-
-def _bare(context: Context, level: Level, name: str, place: int) -> Value:
-    target = level.column(name, place)
-    if target is not MISSING:
-        return read_target(target, Reason(level.clause, place))
-    table = level.item(name, None, place)
-    if table is not None:
-        return _whole(context, level, table, place)
-    if name in context.parameters:
-        return context.parameters[name]
-    raise RefusedError(
-        "unknown_column", f'column "{name}" does not exist', place, context.did_you_mean(name, level.names())
-    )
-
-
-def table_named(context: Context, level: Level, qualifiers: tuple[str, ...], place: int) -> Item:
-    """What `t`, `s.t` or `db.s.t` before a column stands for."""
-    schema = qualifiers[-2] if len(qualifiers) > 1 else None
-    if len(qualifiers) > 3 or (len(qualifiers) == 3 and qualifiers[0] != context.catalog.database):
-        raise RefusedError("unknown_column", f'"{".".join(qualifiers)}" is not in this database', place)
-    found = level.item(qualifiers[-1], schema, place)
-    if found is None:
-        if qualifiers[0] in ("new", "old") and context.fired is not None:
-            return Item(qualifiers[0], FiredColumns(context.fired.table))
-        if qualifiers[0] in context.parameters:
-            row = _row_of(context, context.parameters[qualifiers[0]])
-            return Item(qualifiers[0], row or Columns(tuple(context.parameters.items()), open_=True))
-        wanted = ".".join(qualifiers)
-        hint = context.did_you_mean(wanted, (item.name for item in level.items if item.name))
-        raise RefusedError("unknown_table", f'"{wanted}" is not a table or alias in FROM', place, hint)
-    return found
-
-
-def field(context: Context, level: Level, columns: Columns, name: str, place: int, *, table: str) -> Value:
-    """One column of a row; a function of the whole row if there is no such column (`u.display_name`)."""
-    try:
-        target = columns.find(name)
-    except AmbiguousError:
-        raise RefusedError("ambiguous_column", f'"{table}" has several columns "{name}"', place) from None
-    if target is MISSING:
-        target = columns.system(name)
-    if target is not MISSING:
-        return read_target(target, Reason(level.clause, place))
-    if functions.exists(context, name, 1):
-        columns.whole(Reason(level.clause, place))
-        return functions.call(context, level, (name,), (columns,), place)[1]
-    if columns.open:
-        return None
-    known = (each for each, _ in columns.entries())
-    raise RefusedError(
-        "unknown_column", f'column "{table}.{name}" does not exist', place, context.did_you_mean(name, known)
-    )
-
-
-def _whole(context: Context, level: Level, table: Item, place: int) -> Value:
-    context.spend(table.columns.count(), place)
-    table.columns.whole(Reason(level.clause, place))
-    return table.columns
 
 
 def _operation(context: Context, level: Level, node: Node) -> Value:
@@ -230,15 +61,15 @@ def _indirection(context: Context, level: Level, node: Node) -> Value:
     value = read_expression(context, level, node["arg"])
     for each in node["indirection"]:
         if "A_Indices" in each:
-            read_members(context, level, "A_Indices", each["A_Indices"])
+            node_members.read_members(context, level, "A_Indices", each["A_Indices"])
             if not each["A_Indices"].get("is_slice"):
                 value = element(_type(value))
         elif "String" in each:
             name = string(each)
-            value = (_row_of(context, value) if isinstance(value, str) else None) or value
+            value = (column_refs.row_of(context, value) if isinstance(value, str) else None) or value
             if isinstance(value, Columns):
-                value = field(context, level, value, name, location(node["arg"]), table="row")
-            elif functions.exists(context, name, 1, user_only=True):
+                value = column_refs.field(context, level, value, name, location(node["arg"]), table="row")
+            elif overloads.exists(context, name, 1, user_only=True):
                 raise RefusedError(
                     "ambiguous_function",
                     f'".{name}" may be a field or the function {name}',
@@ -249,12 +80,6 @@ def _indirection(context: Context, level: Level, node: Node) -> Value:
         else:
             raise RefusedError("unsupported_expression", "a star cannot stand here")
     return value
-
-
-def _row_of(context: Context, type_: str | None) -> Columns | None:
-    """The fields of a value of a composite type."""
-    found = names.fields(context, type_)
-    return Columns([(each.name, canonical(each.type)) for each in found]) if found is not None else None
 
 
 def _cast(context: Context, level: Level, node: Node) -> Value:
@@ -384,7 +209,7 @@ def _query(context: Context, level: Level, node: Node) -> Value:
 
 
 _READERS: Final[dict[str, Callable[[Context, Level, Node], Value]]] = {
-    "ColumnRef": _column,
+    "ColumnRef": column_refs.read,
     "ParamRef": _parameter,
     "SQLValueFunction": _clock,
     "List": _list,

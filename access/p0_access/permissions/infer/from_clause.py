@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from p0_access.permissions.builtin import SCHEMAS
 from p0_access.permissions.catalog import Relation
-from p0_access.permissions.infer import bodies, casts, ctes, expressions, functions, names, output, select
+from p0_access.permissions.infer import bodies, casts, ctes, expressions, functions, names, node_members, output, select
 from p0_access.permissions.infer.charges import Access, Reason
 from p0_access.permissions.infer.context import Context, RefusedError
 from p0_access.permissions.infer.scope import (
@@ -250,7 +250,7 @@ def _xml_table(context: Context, level: Level, node: Node) -> Item:
 
 def _json_table(context: Context, level: Level, node: Node) -> Item:
     level.lateral = True
-    expressions.read_members(context, level, "JsonTable", node)
+    node_members.read_members(context, level, "JsonTable", node)
     level.lateral = False
     entries = _json_columns(context, level, node["columns"])
     alias = node.get("alias", {})
@@ -264,5 +264,5 @@ def _json_columns(context: Context, level: Level, nodes: list[Node]) -> list[Ent
             found += _json_columns(context, level, column["columns"])
             continue
         found.append((column["name"], _named_type(context, column["typeName"]) if "typeName" in column else "int4"))
-        expressions.read_members(context, level, "JsonTableColumn", column)
+        node_members.read_members(context, level, "JsonTableColumn", column)
     return found

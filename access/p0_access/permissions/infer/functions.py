@@ -13,12 +13,24 @@ from typing import Final
 from p0_access.permissions import builtin
 from p0_access.permissions.builtin import SYSTEM_TYPE
 from p0_access.permissions.catalog import Function
-from p0_access.permissions.infer import bodies, builtin_calls, casts, expressions, names, refusals, signatures, types
+from p0_access.permissions.infer import (
+    bodies,
+    builtin_calls,
+    casts,
+    expressions,
+    names,
+    node_members,
+    overloads,
+    refusals,
+    signatures,
+    types,
+)
 from p0_access.permissions.infer.charges import Reason
 from p0_access.permissions.infer.context import Context, RefusedError, refuse_unreadable
+from p0_access.permissions.infer.overloads import Given, Resolved
 from p0_access.permissions.infer.scope import MISSING, AmbiguousError, Columns, Entry, Level, read_target
 from p0_access.permissions.infer.tree import opened, strings
-from p0_access.permissions.infer.types import canonical, exactly, may_be
+from p0_access.permissions.infer.types import canonical
 from p0_access.permissions.parse import Node
 from p0_access.permissions.permission import Kind, Permission
 from p0_access.permissions.wordlist import words
@@ -26,12 +38,6 @@ from p0_access.permissions.wordlist import words
 # They yield a value of their first argument's type.
 _OF_FIRST_ARGUMENT: Final = words("any_value first_value lag last_value lead max min nth_value")
 _TEXTS: Final = frozenset({"unknown", "varchar"})
-
-Given = Sequence[Columns | str | None]
-"""What is known of each argument."""
-
-Resolved = builtin.BuiltinFunction | list[Function]
-"""The built-in function or the user's that a call may mean; an empty list for neither: a cast or a field."""
 
 
 def read_call(context: Context, level: Level, node: Node) -> Columns | str | None:
@@ -49,7 +55,7 @@ def _read_call(context: Context, level: Level, node: Node) -> tuple[Resolved, Co
     if "agg_filter" in node:
         expressions.read_expression(context, level, node["agg_filter"])
     if "over" in node:
-        expressions.read_window(context, level, node["over"])
+        node_members.read_window(context, level, node["over"])
     return call(context, level, strings(node["funcname"]), given, node.get("location", 0), arguments)
 
 
@@ -63,7 +69,7 @@ def call(
 ) -> tuple[Resolved, Columns | str | None]:
     """A call whose arguments were read: charges the function it stands for. That function, and what it yields."""
     context.spend(5, place)
-    found = resolve(context, qualified, given, place)
+    found = overloads.resolve(context, qualified, given, place)
     if isinstance(found, builtin.BuiltinFunction):
         casts.pass_on(context, given, level.clause, place)
         builtin_calls.charge(context, level, qualified[-1], found, arguments, place)
@@ -105,110 +111,6 @@ def _yielded(name: str, called: builtin.BuiltinFunction, given: Given) -> str | 
         return "text" if given[0] in _TEXTS else given[0]
     of_system = all(isinstance(each, str) and (each == "unknown" or types.is_system(each)) for each in given)
     return SYSTEM_TYPE if of_system or not called.polymorphic else None
-
-
-def resolve(context: Context, qualified: tuple[str, ...], given: Given, place: int) -> Resolved:
-    """The built-in function or the user's functions a call may mean; an empty list if there is none by that name."""
-    *qualifiers, name = qualified
-    if len(qualifiers) > 1 and qualifiers[0] != context.catalog.database:
-        raise RefusedError("unknown_function", f"{'.'.join(qualified)} is in another database", place)
-    schemas = (qualifiers[-1],) if qualifiers else names.path(context)
-    passed = [each if isinstance(each, str) else None for each in given]
-    rows = [isinstance(each, Columns) for each in given]
-    of_system: builtin.BuiltinFunction | None = None
-    candidates: list[Function] = []
-    for schema in schemas:
-        if schema in builtin.SCHEMAS:
-            known = context.builtin.functions.get(schema, {}).get(name)
-            of_system = of_system or (known if known is not None and known.takes(len(given)) else None)
-        else:
-            known_here = context.catalog.functions_named(schema, name)
-            candidates += [each for each in known_here if _fits(context, each, passed, rows, candidates)]
-    exact = [each for each in candidates if exactly(passed, signatures.types(each))]
-    exact = exact or _for_own_types(context, passed, rows, candidates)
-    if exact:
-        candidates = exact[:1]
-    elif len(candidates) > 1 and "unknown" in passed:
-        candidates = [each for each in candidates if _takes_literals(each, passed)] or candidates
-    if of_system is None:
-        return candidates
-    if candidates and not exact and all(harmless(each) for each in candidates):
-        for schema in dict.fromkeys(each.schema for each in candidates):
-            context.name_schema(schema, "call", place)  # one of them may be meant, and costs nothing else
-        return of_system
-    if candidates and not exact:
-        raise RefusedError(
-            "ambiguous_function",
-            f"{name} may be PostgreSQL's function or {signatures.signature(candidates[0])}",
-            place,
-            "Write the schema before the name.",
-        )
-    return candidates or of_system
-
-
-def _for_own_types(
-    context: Context, passed: Sequence[str | None], rows: Sequence[bool], candidates: Sequence[Function]
-) -> list[Function]:
-    """The one that takes just the types of all arguments but bare literals, a user's type among them: no other takes
-    as many as they are (func_select_candidate)."""
-    based = [names.base_type(context, each) for each in passed]
-    if None in based or any(rows) or all(each == "unknown" or types.is_system(each) for each in based):
-        return []
-    found = [
-        each
-        for each in candidates
-        if all(
-            given in ("unknown", target)
-            for given, target in zip(based, signatures.wanted(context, each, len(passed)), strict=False)
-        )
-    ]
-    return found if len(found) == 1 else []
-
-
-def _takes_literals(function: Function, passed: Sequence[str | None]) -> bool:
-    """Whether every bare literal would be passed as text: of several, PostgreSQL prefers that."""
-    pairs = zip(passed, signatures.types(function), strict=False)
-    return all(canonical(target) == "text" for given, target in pairs if given == "unknown")
-
-
-def _fits(
-    context: Context,
-    function: Function,
-    passed: Sequence[str | None],
-    rows: Sequence[bool],
-    earlier: Sequence[Function],
-) -> bool:
-    """Whether a call with these types may mean `function`, which is not hidden by an equal one earlier in the path.
-    `rows` tells which arguments are rows: those pass for composite types only."""
-    own = signatures.types(function)
-    if not takes(function, len(passed)) or any(signatures.types(each) == own for each in earlier):
-        return False
-    wanted = signatures.wanted(context, function, len(passed))
-    return all(
-        (types.is_polymorphic(target) or names.fields(context, target) is not None)
-        if is_row
-        else may_be(given, target)
-        or may_be(names.base_type(context, given), target)
-        or casts.passes(context, given, target)
-        for given, is_row, target in zip(passed, rows, wanted, strict=False)
-    )
-
-
-def takes(function: Function, count: int) -> bool:
-    least, most = signatures.arity(function)
-    return least <= count and (most is None or count <= most)
-
-
-def exists(context: Context, name: str, count: int, *, user_only: bool = False) -> bool:
-    """Whether an unqualified call with so many arguments would find a function."""
-    for schema in names.path(context):
-        if schema in builtin.SCHEMAS:
-            known = None if user_only else context.builtin.functions.get(schema, {}).get(name)
-            if known is not None and known.takes(count):
-                return True
-        elif any(takes(each, count) for each in context.catalog.functions_named(schema, name)):
-            return True
-    return False
 
 
 def harmless(function: Function) -> bool:

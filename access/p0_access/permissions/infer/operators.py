@@ -8,7 +8,7 @@ from typing import Final
 
 from p0_access.permissions.builtin import SCHEMAS, SYSTEM_TYPE, BuiltinOperator, builtin
 from p0_access.permissions.catalog import Function, Operator
-from p0_access.permissions.infer import bodies, builtin_calls, casts, functions, names, signatures
+from p0_access.permissions.infer import bodies, builtin_calls, casts, functions, names, overloads, signatures
 from p0_access.permissions.infer.context import Context, RefusedError
 from p0_access.permissions.infer.scope import Columns, Level
 from p0_access.permissions.infer.tree import items, literal, string, strings
@@ -231,7 +231,7 @@ def _behind(context: Context, operator: Operator, place: int) -> tuple[Function,
     if schema in SCHEMAS:
         return ()
     count = 1 if operator.left is None else 2
-    found = tuple(each for each in context.catalog.functions_named(schema, name) if functions.takes(each, count))
+    found = tuple(each for each in context.catalog.functions_named(schema, name) if overloads.takes(each, count))
     if not found:
         raise RefusedError("unknown_function", f"the function {schema}.{name} of an operator is not known", place)
     operands = tuple(each for each in (operator.left, operator.right) if each is not None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from p0_access.permissions.infer import expressions
+from p0_access.permissions.infer import column_refs, expressions
 from p0_access.permissions.infer.charges import Reason
 from p0_access.permissions.infer.context import Context, RefusedError
 from p0_access.permissions.infer.scope import Columns, Entry, Level
@@ -58,7 +58,7 @@ def _read_star(context: Context, level: Level, value: Node) -> Columns | None:
         place = members.get("location", 0)
         if len(members["fields"]) == 1:
             return _everything(context, level, place)
-        columns = expressions.table_named(context, level, strings(members["fields"][:-1]), place).columns
+        columns = column_refs.table_named(context, level, strings(members["fields"][:-1]), place).columns
         context.has_columns(columns.count(), place)
         columns.each(Reason(level.clause, place))
         return columns

@@ -95,6 +95,10 @@ class Columns:
             read_target(target, reason)
 
 
+Value = Columns | str | None
+"""What an expression is, as far as it matters: a row, a type by its canonical name, or None where that is not known."""
+
+
 class FiredColumns(Columns):
     """NEW, OLD and transition tables: the columns of a trigger's table. A function may serve several tables, so that a
     name which this one does not have is no error."""

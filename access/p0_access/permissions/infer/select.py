@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from p0_access.permissions.infer import casts, ctes, expressions, from_clause, output
+from p0_access.permissions.infer import casts, ctes, expressions, from_clause, node_members, output
 from p0_access.permissions.infer.charges import Access, Reason
 from p0_access.permissions.infer.context import Context, RefusedError
 from p0_access.permissions.infer.scope import MISSING, Columns, Item, Level, type_of
@@ -76,7 +76,7 @@ def _after_where(context: Context, level: Level, node: Node, produced: Columns) 
             _by_output(context, level, each, produced)
     level.clause = "window"
     for each in node.get("windowClause", ()):
-        expressions.read_window(context, level, each["WindowDef"])
+        node_members.read_window(context, level, each["WindowDef"])
     _limit(context, level, node)
     for each in node.get("lockingClause", ()):
         _lock(context, level, each["LockingClause"])
