@@ -59,7 +59,9 @@ def _approval(request: StoredRequest, who: Actor, act: Approval, now: int) -> Ta
             "the agent has not admitted this request yet", code="not_admitted", hint="Try again in a moment."
         )
     if request.state is not State.PENDING:
-        raise ConflictError(f"the request is {request.state} already", code="not_pending")
+        state = request.state.value
+        hint = None if request.state.final else f"p0 revoke {request.rid} ends the access"
+        raise ConflictError(f"the request is {state.replace('_', ' ')} already", code=f"already_{state}", hint=hint)
     _same_admission(request, act.ah)
     if act.decision == "deny" and not act.comment.strip():
         raise UnprocessableError("a denial says why", code="comment_required", hint="--comment TEXT")

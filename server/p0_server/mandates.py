@@ -25,6 +25,9 @@ from p0_server.store.protocol import NewEvent, NewJob, RidTakenError, StandIn, S
 from p0_server.visibility import named_key, viewer
 
 MAX_OPEN: Final = 200
+NAMED: Final = 3
+"""Permissions of an allowance that a list names."""
+
 EVERY_DATABASE: Final = "*"
 """What is shown as the database of a delegation."""
 
@@ -131,7 +134,7 @@ def _stand_ins(person: VerifiedIdentity, act: Delegation, key: str) -> tuple[Sta
 def _headline(act: Allow | Delegation) -> str:
     if isinstance(act, Delegation):
         return f"{act.to} stands in" + ("" if act.groups is None else f" as one of {', '.join(act.groups)}")
-    asked = ", ".join(str(permission) for permission in act.permissions[:3])
-    more = len(act.permissions) - 3
-    extra = f" and {more} more" if more > 0 else ""
-    return f"{act.subject} may {act.uses} times for {spell_duration(act.ttl)}: {asked}{extra}"
+    carrying = [str(each) for each in act.permissions if not each.implied] or [str(each) for each in act.permissions]
+    extra = f" and {len(carrying) - NAMED} more" if len(carrying) > NAMED else ""
+    often = "once" if act.uses == 1 else f"{act.uses} times"
+    return f"{act.subject} may {often}, for {spell_duration(act.ttl)}: {', '.join(carrying[:NAMED])}{extra}"

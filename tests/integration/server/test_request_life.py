@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Literal
 
 import pytest
 
@@ -72,6 +73,23 @@ async def test_two_people_take_a_request_to_its_end(plane: Plane) -> None:
         "submitted", "admitted", "approval", "approved", "collected", "active", "ending", "ended",
     ]  # fmt: skip
     assert [event.actor for event in ended.events if event.type == "approval"] == ["pat@corp.example"]
+
+
+@pytest.mark.parametrize(("first", "outcome"), [("deny", "denied"), ("approve", "approved")])
+async def test_what_people_decided_stands(
+    plane: Plane, first: Literal["approve", "deny"], outcome: Literal["approved", "denied"]
+) -> None:
+    view = await plane.ada.submit(CUSTOMERS)
+    await plane.agent.admit(await plane.agent.the_job("admit"), by("privacy"))
+    path, seen = f"/v1/requests/{view.rid}/approvals", await plane.pat.view(view.rid)
+    await plane.pat.post(path, plane.pat.approval(seen, first, comment="seen"))
+    await plane.agent.answer(await plane.agent.the_job("approval"), outcome)
+    acts = [plane.quinn.approval(seen, "approve"), plane.quinn.approval(seen, "deny", comment="late")]
+    told = [await plane.quinn.post(path, act) for act in acts]
+    assert [code(each) for each in told] == [(409, f"already_{outcome}")] * 2
+    revoke = None if outcome == "denied" else f"p0 revoke {view.rid} ends the access"
+    assert [each.json()["error"].get("hint") for each in told] == [revoke] * 2
+    assert await plane.agent.claim() == []
 
 
 async def test_a_denial_by_rules_says_why(plane: Plane) -> None:
