@@ -123,6 +123,7 @@ class Peer:
         self.refused_sql: Refused | None = None
         self.written = False
         self.demanding = False
+        self.lists = True
         self.no_sign_in = NO_SIGN_IN
         self.demands: tuple[StepUp, ...] = ()
         self.deaf = False
@@ -190,6 +191,8 @@ class Peer:
         match request.method, request.url.path.removeprefix("/v1").strip("/").split("/"):
             case "GET", ["me"]:
                 return _json(Me(subject=person.subject, groups=person.groups, exp=person.current_until))
+            case "GET", ["databases"] if not self.lists:
+                return _error(503, "busy", "not now")
             case "GET", ["databases"]:
                 return _json({"databases": [self._database()]})
             case "GET", ["databases", "mydatabase", "catalog"]:

@@ -21,9 +21,10 @@ from p0_access.proof.issuers import Alias, TrustedIssuer, check_people
 from p0_access.proof.keys import SigningKey
 from p0_access.secret import Secret
 from p0_access.settings import parse_settings
+from p0_access.unreadable import hint_for
 from p0_agent.errors import ConfigurationError
-from p0_agent.postgres.powers import DEFAULT_BROKER, DEFAULT_KEEPER
 from p0_agent.postgres.names import is_reserved_schema
+from p0_agent.postgres.powers import DEFAULT_BROKER, DEFAULT_KEEPER
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 
@@ -73,11 +74,11 @@ class ManagedDatabase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     schemas: Annotated[tuple[str, ...], Meta(min_length=1)]
     owned_objects: Literal["drop", "keep", "refuse"] = "drop"
 
-
     def __post_init__(self) -> None:
         reserved = next(filter(is_reserved_schema, self.schemas), None)
         if reserved is not None:
             raise ValueError(f"schemas: {reserved} is PostgreSQL's or the agent's own, and nothing in it is granted")
+
 
 class Ceiling(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What no rule and no approval can exceed here. TTL in seconds; `kinds` are what permissions may be on (large
@@ -184,4 +185,6 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ConfigurationError(f"cannot read {path}: {error.strerror}", code="config_unreadable") from error
+        raise ConfigurationError(
+            f"cannot read {path}: {error.strerror}", code="config_unreadable", hint=hint_for(error)
+        ) from error

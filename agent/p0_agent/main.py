@@ -203,5 +203,5 @@ async def _run(settings: Settings) -> None:
 
 def _fail(error: P0Error) -> NoReturn:
     """One error on standard error, and the exit status that says what kind it is (sysexits.h)."""
-    sys.stderr.write(f"p0 agent: {error}\n" + (f"  {error.hint}\n" if error.hint else ""))
+    sys.stderr.write(f"p0 agent: {error}\n" + (f"hint: {error.hint}\n" if error.hint else ""))
     raise SystemExit(EX_UNAVAILABLE if isinstance(error, TransientError) else EX_CONFIG)

@@ -14,6 +14,7 @@ from p0_access.proof.issuers import humans, workload_issuers
 from p0_access.routing.current import CurrentRules
 from p0_access.routing.directory import CurrentDirectory
 from p0_access.secret import Secret
+from p0_access.unreadable import hint_for
 from p0_agent.catalogs import Catalogs
 from p0_agent.config import Settings, agent_key
 from p0_agent.core.context import Context
@@ -223,4 +224,6 @@ def read_file(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ConfigurationError(f"cannot read {path}: {error.strerror}", code="config_unreadable") from error
+        raise ConfigurationError(
+            f"cannot read {path}: {error.strerror}", code="config_unreadable", hint=hint_for(error)
+        ) from error

@@ -45,7 +45,11 @@ def afterwards(view: RequestView, *, pins: Collection[str]) -> Afterwards:
     as_signed(view, admission.record)
     decision: Decision = admission.record.rules.decision
     if isinstance(decision, Denied) or decision.emergency is None:
-        raise UsageError(f"{view.rid} broke no glass: there is nothing to review afterwards", code="no_emergency")
+        raise UsageError(
+            f"{view.rid} broke no glass: there is nothing to review afterwards",
+            code="no_emergency",
+            hint="p0 requests --to-review lists what waits for you",
+        )
     return Afterwards(
         rid=view.rid,
         agent=view.agent.thumbprint,

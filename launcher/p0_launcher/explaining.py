@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from p0_access.errors import MalformedError, P0Error
+from p0_access.unreadable import hint_for
 from p0_launcher.commands.parts import load
 from p0_launcher.commands.sources import read_text
 from p0_launcher.errors import ConfigurationError, SqlRefusedError, UnavailableError, UsageError
@@ -69,7 +70,9 @@ def files(names: Iterable[str]) -> Iterator[str]:
             continue
         found = sorted(str(each) for each in Path(name).rglob("*.sql"))
         if not found:
-            raise UsageError(f"no file in {name} ends in .sql", code="file_unreadable")
+            raise UsageError(
+                f"no file in {name} ends in .sql", code="file_unreadable", hint="Name the files themselves"
+            )
         yield from found
 
 
@@ -126,7 +129,9 @@ def _opened(name: str) -> BufferedReader:
     try:
         return os.fdopen(sys.stdin.fileno(), "rb", closefd=False) if name == STDIN else Path(name).open("rb")
     except OSError as error:
-        raise UsageError(f"cannot read {name}: {error.strerror}", code="file_unreadable") from error
+        raise UsageError(
+            f"cannot read {name}: {error.strerror}", code="file_unreadable", hint=hint_for(error)
+        ) from error
 
 
 def _text(stream: BufferedReader, name: str) -> Iterator[str]:
@@ -193,7 +198,10 @@ async def _database(dsn: str) -> AsyncIterator[Any]:
             yield reader
     except P0Error as error:
         if error.code == "database_unavailable":
-            raise UnavailableError(str(error), code=error.code, hint=error.hint) from error
+            hint = (
+                error.hint or "Are the host, the port and the database of --dsn right, and does PostgreSQL run there?"
+            )
+            raise UnavailableError(str(error), code=error.code, hint=hint) from error
         if error.code == "dsn_malformed":
             raise UsageError(str(error), code=error.code, hint=error.hint) from error
         raise

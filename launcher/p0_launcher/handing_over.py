@@ -49,4 +49,6 @@ def write(path: Path, handed: HandedOver) -> None:
         with os.fdopen(descriptor, "wb") as file:
             file.write(encode(handed) + b"\n")
     except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}", code="file_unwritable") from error
+        raise UsageError(
+            f"cannot write {path}: {error.strerror}", code="file_unwritable", hint="Name a file in a folder of yours"
+        ) from error

@@ -86,7 +86,11 @@ async def agents_to_delegate_at(connection: Connection) -> Sequence[str]:
     trusted = connection.profile.agents
     agents = sorted({view.agent for view in await connection.api.databases() if view.agent in trusted})
     if not agents:
-        raise UsageError("there is no database that you could approve for", code="nothing_found")
+        raise UsageError(
+            "there is no database that you could approve for",
+            code="nothing_found",
+            hint="p0 ls lists the databases; their agents must be trusted: p0 login --agent",
+        )
     return agents
 
 

@@ -31,6 +31,7 @@ from p0_access.settings import parse_settings
 from p0_launcher.errors import ConfigurationError
 
 DEFAULT: Final = "default"
+URL_HINT: Final = "Such as https://p0.corp.example: no query, no fragment"
 
 Url = Annotated[str, Meta(pattern=r"^https?://[^\s/?#]+[^\s?#]*$", max_length=2_000)]
 Thumbprint = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{43}$")]
@@ -112,12 +113,20 @@ def load(name: str | None = None, environ: Mapping[str, str] = os.environ) -> Pr
     return in_use(chosen, table, environ)
 
 
+def is_url(text: str) -> bool:
+    """Whether a server or an issuer may be named so."""
+    try:
+        msgspec.convert(text, Url)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
 def in_use(name: str, table: ProfileTable, environ: Mapping[str, str] = os.environ) -> Profile:
     """`table` as a profile, whether or not it is written yet."""
-    try:
-        server = msgspec.convert(environ.get("P0_SERVER") or table.server, Url)
-    except msgspec.ValidationError as error:
-        raise ConfigurationError("P0_SERVER is not an http or https URL", code="config_invalid") from error
+    server = environ.get("P0_SERVER") or table.server
+    if not is_url(server):
+        raise ConfigurationError("P0_SERVER is not an http or https URL", code="config_invalid", hint=URL_HINT)
     return Profile(
         name=name,
         path=config_path(environ),
@@ -139,7 +148,9 @@ def _port(text: str) -> int:
     if not text:
         return 0
     if not text.isascii() or not text.isdigit() or int(text) > 65_535:
-        raise ConfigurationError("P0_LOGIN_PORT is not a port", code="config_invalid")
+        raise ConfigurationError(
+            "P0_LOGIN_PORT is not a port", code="config_invalid", hint="A number up to 65535, such as 8765"
+        )
     return int(text)
 
 
@@ -164,9 +175,15 @@ def save(name: str, table: ProfileTable, environ: Mapping[str, str] = os.environ
         unfinished.write_text(text)
         unfinished.replace(path)
     except OSError as error:
-        raise ConfigurationError(f"cannot write {path}: {error.strerror}", code="config_unwritable") from error
+        raise ConfigurationError(
+            f"cannot write {path}: {error.strerror}", code="config_unwritable", hint="P0_CONFIG names another file"
+        ) from error
     except tomlkit.exceptions.ParseError as error:
-        raise ConfigurationError(f"{path} is not TOML: {error}", code="config_malformed") from error
+        raise ConfigurationError(
+            f"{path} is not TOML: {error}",
+            code="config_malformed",
+            hint="Put it right, or move it away: p0 login makes another",
+        ) from error
     return in_use(name, table, environ)
 
 
@@ -196,7 +213,9 @@ def _read(path: Path) -> _File:
             hint="p0 login --server URL --issuer URL --client-id ID --agent THUMBPRINT makes one; try p0 demo first",
         ) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"cannot read {path}: {error}", code="config_unreadable") from error
+        raise ConfigurationError(
+            f"cannot read {path}: {error}", code="config_unreadable", hint="P0_CONFIG names another file"
+        ) from error
 
 
 def _parse(text: str, path: Path) -> _File:

@@ -23,7 +23,7 @@ from p0_access.routing.decision import Denied, NeedsApproval, StepUp
 from p0_launcher.access import pinned_key
 from p0_launcher.acts import audience
 from p0_launcher.api import Api
-from p0_launcher.errors import UnverifiedError, UsageError
+from p0_launcher.errors import LauncherError, UnverifiedError, UsageError
 from p0_launcher.session import Session, own_claims
 from p0_launcher.stepping_up import ANY, handed_in
 
@@ -104,9 +104,15 @@ def review(view: RequestView, *, pins: Collection[str], now: int) -> Review:
         raise UsageError(f"{view.rid} has lapsed", code="admission_ended", hint="It has to be asked for again")
     decision = admission.record.rules.decision
     if isinstance(decision, Denied):
-        raise UsageError(f"{view.rid} is denied by the rules: {'; '.join(decision.reasons)}", code="denied_by_rules")
+        raise UsageError(
+            f"{view.rid} is denied by the rules: {'; '.join(decision.reasons)}",
+            code="denied_by_rules",
+            hint="Nobody is asked; the rules would have to change",
+        )
     if not isinstance(decision, NeedsApproval):
-        raise UsageError(f"{view.rid} needs no approval: the rules grant it", code="automatic")
+        raise UsageError(
+            f"{view.rid} needs no approval: the rules grant it", code="automatic", hint="p0 show ID tells how it stands"
+        )
     return Review(
         rid=request.rid,
         agent=view.agent.thumbprint,
@@ -135,7 +141,7 @@ async def decide(
     then waited for, one that is away is not."""
     granted = reviewed.admission.permissions if permissions is None else tuple(permissions)
     if not set(granted) <= set(reviewed.admission.permissions):
-        raise UsageError("an approval cannot add permissions", code="approval_wider")
+        raise UsageError("an approval cannot add permissions", code="approval_wider", hint="Narrow it, or deny it")
 
     async def signed() -> SignedAct:
         signer = await session.signer()
@@ -165,8 +171,12 @@ async def decide(
 
 
 async def _agent_online(api: Api, database: str) -> bool:
-    """By the server's word, which may be half a minute old. A database that it does not list counts as served."""
-    return all(view.online for view in await api.databases() if view.name == database)
+    """By the server's word, which may be half a minute old. A database that it does not list counts as served, and so
+    does every one where it gives no list: it has taken the decision all the same."""
+    try:
+        return all(view.online for view in await api.databases() if view.name == database)
+    except LauncherError:
+        return True
 
 
 def _counts_until(act: SignedAct) -> int:

@@ -106,7 +106,7 @@ class Session:
         async with self._wallet.changing() as draft:
             kept = draft.contents.session
             if kept is None or kept.bind != self._stored.bind:
-                raise NotSignedInError("you have signed out, or in again, meanwhile")
+                raise NotSignedInError("you have signed out, or in again, meanwhile", hint="Try again")
             if not self._current(kept, now):
                 got = await self._refresher.refresh(kept)
                 kept = msgspec.structs.replace(

@@ -221,7 +221,9 @@ class Wallet:
             descriptor = os.open(self._directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise ConfigurationError(
-                f"cannot use {self._directory}: {error.strerror}", code="storage_unusable"
+                f"cannot use {self._directory}: {error.strerror}",
+                code="storage_unusable",
+                hint="It must be yours, and writable: ls -ld",
             ) from error
         try:
             yield descriptor

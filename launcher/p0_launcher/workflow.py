@@ -22,7 +22,7 @@ from p0_launcher.access import Access, open_credential, pinned_key, reuse_key
 from p0_launcher.acts import COLLECT_LIFETIME
 from p0_launcher.api import MAX_WAIT, Api
 from p0_launcher.ending import Ending, ending
-from p0_launcher.errors import UnavailableError, UnverifiedError, UsageError
+from p0_launcher.errors import DeniedError, LauncherError, UnavailableError, UnverifiedError, UsageError
 from p0_launcher.outcome import ended_badly, still_waiting
 from p0_launcher.progress import Changed, OnProgress, Retrying, Reused, silent
 from p0_launcher.review import admitted
@@ -153,8 +153,19 @@ class Workflow:
         """The access of a request that was followed, or why there is none."""
         if view.state is not State.ACTIVE:
             await self._wallet.forget(view.rid)
-            raise ended_badly(view)
+            raise await self.why_not(view)
         return await self._open(view)
+
+    async def why_not(self, view: RequestView) -> LauncherError:
+        """What to tell of a request that gives no access. What misspelt permissions should be called is its hint."""
+        error = ended_badly(view)
+        what = jws.unverified_record(view.request, Request).what
+        if what.kind == "grant" and isinstance(error, DeniedError):
+            from p0_launcher.misspelt import misspelt  # here: the way to psql doesn't wait for it
+
+            hint = await misspelt(self._api, self._wallet, view.database, what, pins=self._pins)
+            error.hint = hint or error.hint
+        return error
 
     async def extend(
         self, rid: str, *, ttl: int, reason: str, patience: float, on_progress: OnProgress = silent
@@ -230,7 +241,11 @@ class Workflow:
 
     def _not_over(self, view: RequestView) -> Ending:
         if view.state.final:
-            raise UsageError(f"{view.rid} is over already: {view.end_cause or view.state}", code="already_ended")
+            raise UsageError(
+                f"{view.rid} is over already: {view.end_cause or view.state}",
+                code="already_ended",
+                hint=f"p0 show {view.rid} tells what became of it",
+            )
         return ending(view, pins=self._pins)
 
     async def _end(self, what: Ending, act: Literal["cancel", "relinquish", "revoke"], comment: str) -> RequestView:
@@ -259,7 +274,11 @@ class Workflow:
         if held is None:
             awaited = contents.awaited.get(view.rid)
             if awaited is None:
-                raise UsageError(f"{view.rid} was not requested from here", code="not_awaited")
+                raise UsageError(
+                    f"{view.rid} was not requested from here",
+                    code="not_awaited",
+                    hint="Its credential opens only on the machine that asked for it",
+                )
             seen = contents.heads.get(awaited.agent)
             held = open_credential(
                 view,

@@ -19,6 +19,7 @@ from p0_access.messages.records import Hash, Name
 from p0_access.proof.issuers import Alias, TrustedIssuer, check_people
 from p0_access.proof.keys import PublicKey
 from p0_access.settings import parse_settings
+from p0_access.unreadable import hint_for
 from p0_server.errors import ConfigurationError
 from p0_server.notices.settings import AnyTarget
 
@@ -102,7 +103,9 @@ def load(path: Path) -> Settings:
     try:
         file = parse_settings(path.read_text(encoding="utf-8"), Settings, source=str(path))
     except OSError as error:
-        raise ConfigurationError(f"cannot read {path}: {error.strerror}", code="config_unreadable") from error
+        raise ConfigurationError(
+            f"cannot read {path}: {error.strerror}", code="config_unreadable", hint=hint_for(error)
+        ) from error
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{path} is not UTF-8", code="config_malformed") from error
     except MalformedError as error:

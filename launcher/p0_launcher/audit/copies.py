@@ -16,6 +16,7 @@ from p0_access.encoding import MAX_RECORD_BYTES, b64u_decode, decode
 from p0_access.errors import MalformedError
 from p0_access.proof.evidence import LogEntry
 from p0_access.proof.keys import PublicKey
+from p0_access.unreadable import hint_for
 from p0_launcher.access import unpinned
 from p0_launcher.errors import UsageError
 
@@ -47,7 +48,9 @@ def read_copy(path: Path, *, trusted: Collection[str]) -> Copy:
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}", code="file_unreadable") from error
+        raise UsageError(
+            f"cannot read {path}: {error.strerror}", code="file_unreadable", hint=hint_for(error)
+        ) from error
     if not lines:
         raise UsageError(f"{path} is empty", code="not_evidence", hint="p0 agent audit writes such a file")
     try:
@@ -70,5 +73,9 @@ def _entries(lines: Sequence[bytes], path: Path) -> list[LogEntry]:
             line = decode(text, _Line, max_bytes=MAX_LINE_BYTES)
             found.append(LogEntry(n=line.n, at=line.at, kind=line.kind, body=line.body, h=b64u_decode(line.h)))
         except MalformedError as error:
-            raise UsageError(f"{path}, line {number}: {error}", code="not_evidence") from error
+            raise UsageError(
+                f"{path}, line {number}: {error}",
+                code="not_evidence",
+                hint="p0 agent audit writes such a file; has this one been edited, or cut?",
+            ) from error
     return found

@@ -10,6 +10,7 @@ import msgspec
 from p0_access.messages.records import Deletion
 from p0_access.messages.views import AgentView
 from p0_access.proof import jws
+from p0_access.unreadable import hint_for
 from p0_launcher.access import pinned_key
 from p0_launcher.errors import UnverifiedError, UsageError
 
@@ -27,14 +28,20 @@ def read_receipt(path: Path, *, trusted: Collection[str]) -> Deletion:
     try:
         shown = msgspec.json.decode(path.read_bytes(), type=_Shown)
     except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}", code="file_unreadable") from error
+        raise UsageError(
+            f"cannot read {path}: {error.strerror}", code="file_unreadable", hint=hint_for(error)
+        ) from error
     except msgspec.DecodeError as error:
         raise UsageError(
             f"{path} is no request: {error}", code="not_a_receipt", hint="p0 show ID --json prints one"
         ) from error
     key = pinned_key(shown.agent, trusted)
     if shown.deletion is None:
-        raise UsageError("there is no receipt: the access has not ended", code="not_ended")
+        raise UsageError(
+            "there is no receipt: the access has not ended",
+            code="not_ended",
+            hint="p0 show ID tells how it stands; p0 relinquish ID ends one's own",
+        )
     verified = jws.verify(shown.deletion, Deletion, key)
     if verified.record.rh != jws.record_hash(shown.request):
         raise UnverifiedError("the receipt is of another request", code="receipt_request")

@@ -102,11 +102,17 @@ def wanted(
     from p0_launcher.workflow import Intent
 
     if one_shot and keep:
-        raise UsageError("--one-shot and --keep exclude each other", code="usage")
+        raise UsageError(
+            "--one-shot and --keep exclude each other",
+            code="usage",
+            hint="Without either, SQL that writes is for one use",
+        )
     if resume is not None:
         if sources or role or grant:
             raise UsageError(
-                "--resume goes on with what was asked for; leave out -c, -f, --role, --grant", code="usage"
+                "--resume goes on with what was asked for; leave out -c, -f, --role, --grant",
+                code="usage",
+                hint="p0 psql --resume ID, alone",
             )
         return resume
     if break_glass and not (reason or "").strip():
@@ -118,7 +124,11 @@ def wanted(
         what = _what(database, sources, role=role, grant=grant, search_path=search_path)
         what = msgspec.convert(msgspec.to_builtins(what), What)
     except msgspec.ValidationError as error:
-        raise UsageError(f"that cannot be asked for: {error}", code="usage") from error
+        raise UsageError(
+            f"that cannot be asked for: {error}",
+            code="usage",
+            hint="At most 64 statements of 64 KiB, and a role by its name",
+        ) from error
     return Intent(
         database=database,
         what=what,
@@ -144,7 +154,7 @@ def _what(
             hint="p0 psql -d NAME -c 'select …', or --grant 'SELECT on schema.table', for an interactive psql",
         )
     if search_path is not None and not sources:
-        raise UsageError("--search-path goes with SQL", code="usage")
+        raise UsageError("--search-path goes with SQL", code="usage", hint="Leave it out, or give SQL by -c or -f")
     if role is not None:
         return What(role=role)
     if grant:

@@ -94,7 +94,7 @@ def seconds(text: str | None, option: str) -> int | None:
     try:
         return parse_duration(text)
     except ValueError as error:
-        raise UsageError(f"{option}: {error}", code="duration_malformed") from error
+        raise UsageError(f"{option}: {error}", code="duration_malformed", hint=f"{option} 30m") from error
 
 
 def show_sign_in(url: str, port: int) -> None:

@@ -55,7 +55,11 @@ def sync(
 
     by = next((each for each in PERSON_BY if each == person), None)
     if by is None:
-        raise UsageError(f"--person is one of: {', '.join(PERSON_BY)}", code="usage")
+        raise UsageError(
+            f"--person is one of: {', '.join(PERSON_BY)}",
+            code="usage",
+            hint="It says by which of these the issuer's tokens name people",
+        )
     if file.suffix.lower() == ".csv":
         raise UsageError(f"{file} would be read as CSV, and TOML is written", code="usage", hint="groups.toml")
     try:
@@ -71,7 +75,7 @@ def sync(
     made = membership(found.users, found.groups, issuer=issuer, by=by, only=asked.only)
     data = kept.toml(made.groups, asked)
     changed = kept.write(file, data)
-    kept.keep_state(file, kept.State(asked=asked, sha256=sha256_b64u(data), marks=found.marks))
+    kept.keep_state(file, kept.State(v=1, asked=asked, sha256=sha256_b64u(data), marks=found.marks))
     people = {each for members in made.groups.values() for each in members}
     out(f"{file}: {'' if changed else 'unchanged, '}{len(made.groups)} groups, {len(people)} people")
     _tell(made.left_out)
@@ -94,9 +98,15 @@ def _token(path: Path) -> Secret:
         with path.open("rb") as opened:
             text = opened.read(MAX_TOKEN_BYTES).decode("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"cannot read a token from {path}", code="directory_token") from error
+        raise ConfigurationError(
+            f"cannot read a token from {path}",
+            code="directory_token",
+            hint="It must be there, and readable for whoever runs this",
+        ) from error
     if len(text.split()) != 1 or not text.isprintable():  # one that no header can hold would be told in full
-        raise ConfigurationError(f"{path} does not hold one token", code="directory_token")
+        raise ConfigurationError(
+            f"{path} does not hold one token", code="directory_token", hint="One line, the token alone"
+        )
     return Secret(text)
 
 

@@ -86,9 +86,11 @@ def explain(
     Example: p0 explain --dsn "$DATABASE_URL" -o sql --grantee ci migrations/
     """
     if output not in FORMATS or lines not in INPUTS:
-        raise UsageError("-o is table, json or sql; -i is sql or jsonl", code="usage")
+        raise UsageError("-o is table, json or sql; -i is sql or jsonl", code="usage", hint="p0 explain --help")
     if dsn is not None and catalog is not None:
-        raise UsageError("--dsn or --catalog, not both", code="usage")
+        raise UsageError(
+            "--dsn or --catalog, not both", code="usage", hint="A database is read as it is now, a catalog as it was"
+        )
     path = None if search_path is None else tuple(part.strip() for part in search_path.split(","))
     given = [*in_order(ctx, command=command, file=file), *(("file", each) for each in sql_files(files or ()))]
     if not given:

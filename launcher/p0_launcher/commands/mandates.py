@@ -145,7 +145,7 @@ def _other_ways(user: str | None, *, listing: bool, withdraw: str | None, kind: 
     if not listing and withdraw is None:
         return False
     if (listing, withdraw is not None, user is not None).count(True) > 1:
-        raise UsageError("--list, --revoke and USER exclude each other", code="usage")
+        raise UsageError("--list, --revoke and USER exclude each other", code="usage", hint="One thing at a time")
 
     async def main() -> tuple[RequestSummary, ...] | RequestView:
         from p0_launcher import restating
@@ -177,7 +177,7 @@ def _kinds(text: str) -> tuple[Kind, ...]:
 
     found = {part.strip() for part in text.split(",")}
     if not found <= set(KINDS):
-        raise UsageError(f"--kinds: one or more of {', '.join(KINDS)}", code="usage")
+        raise UsageError(f"--kinds: one or more of {', '.join(KINDS)}", code="usage", hint="--kinds statement,grant")
     return tuple(kind for kind in KINDS if kind in found)
 
 
@@ -186,7 +186,7 @@ def _lifetime(text: str) -> int:
 
     lifetime = seconds(text, "--for") or 0
     if lifetime > MAX_TTL:
-        raise UsageError("--for: at most 7d", code="usage")
+        raise UsageError("--for: at most 7d", code="usage", hint="Sign anew when it is over")
     return lifetime
 
 

@@ -58,7 +58,11 @@ def demo(ctx: typer.Context) -> None:
 
 def load(part: str, module: str, name: str, *, needs: str) -> Any:
     """`module.name` of an optional part, or one line that says how to install it. `needs` is a package of its extra."""
-    missing = ConfigurationError(f"p0 {part} needs: pip install 'p0[{part}]'", code="part_missing")
+    missing = ConfigurationError(
+        f"p0 {part} needs: pip install 'p0[{part}]'",
+        code="part_missing",
+        hint="Into the environment that this p0 runs in",
+    )
     if importlib.util.find_spec(needs) is None:
         raise missing
     try:

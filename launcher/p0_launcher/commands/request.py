@@ -25,6 +25,7 @@ from p0_launcher.commands.common import Json, note, out, out_json, profile, run,
 
 if TYPE_CHECKING:
     from p0_access.messages.views import RequestView
+    from p0_launcher.errors import LauncherError
 
 
 def request(
@@ -49,7 +50,6 @@ def request(
 
     Example: p0 request -d mydatabase -c "select email from enterprise.customers" --reason "INC-4411"
     """
-    from p0_launcher.outcome import ended_badly
     from p0_launcher.render import state_of, waits_for
     from p0_launcher.workflow import Intent
 
@@ -58,20 +58,21 @@ def request(
         reason=reason, ttl=ttl, one_shot=one_shot, keep=keep, break_glass=break_glass,
     )  # fmt: skip
 
-    async def main(intent: Intent) -> RequestView:
+    async def main(intent: Intent) -> tuple[RequestView, LauncherError | None]:
         from p0_launcher.connection import connect
 
         async with connect(profile(), show_url=show_sign_in) as connection:
-            return await connection.workflow.submit(intent)
+            view = await connection.workflow.submit(intent)
+            return view, await connection.workflow.why_not(view) if view.state.final else None
 
     assert isinstance(asked, Intent)  # nothing was resumed
-    view = run(main(asked))
+    view, problem = run(main(asked))
     if json:
         out_json(view)
     else:
         out(view.rid)
-    if view.state.final:
-        raise ended_badly(view)
+    if problem is not None:
+        raise problem
     note(f"p0: {view.rid} is {state_of(view)}")
     for who in waits_for(view):
         note(f"  waits for {who}")

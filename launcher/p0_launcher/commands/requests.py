@@ -37,7 +37,11 @@ def requests(
     Example: p0 requests --to-review
     """
     if (mine, to_review, everything).count(True) > 1:
-        raise UsageError("--mine, --to-review and --all exclude each other", code="usage")
+        raise UsageError(
+            "--mine, --to-review and --all exclude each other",
+            code="usage",
+            hint="One at a time; without any, your own",
+        )
     view: View = "to-review" if to_review else "all" if everything else "mine"
 
     async def main() -> None:

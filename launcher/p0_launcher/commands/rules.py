@@ -145,7 +145,9 @@ def explain(
     """
     if rid is not None:
         if rules is not None or command or grant or break_glass or directory is not None:
-            raise UsageError("a request is explained as it was decided; leave out the rest", code="usage")
+            raise UsageError(
+                "a request is explained as it was decided; leave out the rest", code="usage", hint="p0 rules explain ID"
+            )
         run(_explain_request(rid))
         return
     if rules is None or catalog is None or bool(command) == bool(grant):
@@ -193,9 +195,13 @@ def replay(
     from p0_launcher.rules.files import read_rules
 
     if fail_on not in FAIL_ON:
-        raise UsageError("--fail-on is wider, any or never", code="usage")
+        raise UsageError(
+            "--fail-on is wider, any or never", code="usage", hint="--fail-on wider fails when anybody gets more"
+        )
     if source is not None and save is not None:
-        raise UsageError("--save keeps what the server told; with --from it is not asked", code="usage")
+        raise UsageError(
+            "--save keeps what the server told; with --from it is not asked", code="usage", hint="Leave one of them out"
+        )
     rules = read_rules(file)
     recorded = run(_recorded(limit)) if source is None else list(_exported(source))
     if save is not None:

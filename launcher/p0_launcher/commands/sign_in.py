@@ -62,6 +62,7 @@ def login(
         p0 login --server https://p0.example --issuer https://id.example --client-id p0 --agent THUMBPRINT
     """
     from p0_launcher.profile import in_use, save, stored
+    from p0_launcher.render import clock
 
     name, existing = stored()
     given = {"server": server, "issuer": issuer, "client_id": client_id, "paste_client_id": paste_client_id}
@@ -83,7 +84,7 @@ def login(
     if table != existing:
         used = save(name, table)
     who = run(_greet(name, table, used)) or session.subject.sub
-    note(f"p0: signed in as {who} until {time.strftime('%H:%M', time.localtime(session.until))}")
+    note(f"p0: signed in as {who} until {clock(session.until)}")
     if json:
         out_json({"profile": name, "subject": session.subject, "groups": session.groups, "until": session.until})
 
@@ -113,7 +114,7 @@ def _changed(
 ) -> ProfileTable:
     import msgspec
 
-    from p0_launcher.profile import ProfileTable
+    from p0_launcher.profile import URL_HINT, ProfileTable, is_url
 
     known = {} if existing is None else msgspec.to_builtins(existing)
     known |= {key: value for key, value in given.items() if value is not None}
@@ -127,10 +128,15 @@ def _changed(
     known["agents"] = list(dict.fromkeys((*known.get("agents", ()), *(agents or ()))))
     if insecure_storage:
         known["storage"] = "file"
+    for key in ("server", "issuer"):
+        if not is_url(known[key]):
+            raise UsageError(
+                f"--{key}: {known[key]!r} is not an http or https URL", code="profile_invalid", hint=URL_HINT
+            )
     try:
         return msgspec.convert(known, ProfileTable)
     except msgspec.ValidationError as error:
-        raise UsageError(str(error), code="profile_invalid") from error
+        raise UsageError(str(error), code="profile_invalid", hint="p0 login --help shows a first sign-in") from error
 
 
 async def _sign_in(

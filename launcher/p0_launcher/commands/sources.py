@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from p0_access.unreadable import hint_for
 from p0_launcher.errors import SqlRefusedError, UsageError
 
 
@@ -14,7 +15,9 @@ def read_text(name: str) -> str:
         content = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
         return content.decode()
     except OSError as error:
-        raise UsageError(f"cannot read {name}: {error.strerror}", code="file_unreadable") from error
+        raise UsageError(
+            f"cannot read {name}: {error.strerror}", code="file_unreadable", hint=hint_for(error)
+        ) from error
     except UnicodeDecodeError as error:
         raise SqlRefusedError(
             f"{name} is not UTF-8 text (byte {error.start})", code="not_utf8", hint="Convert it, then ask again"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 import tomlkit
@@ -32,8 +32,10 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Of the last run: what it was asked, the hash of the file it left, and the entity tags of the pages it read."""
+    """Of the last run: what it was asked, the hash of the file it left, and the entity tags of the pages it read. `v`
+    counts how answers are understood: what another version made of the same pages is made again."""
 
+    v: Literal[1]
     asked: Asked
     sha256: str
     marks: dict[str, str]
@@ -72,7 +74,11 @@ def write(path: Path, data: bytes) -> bool:
         finally:
             unfinished.unlink(missing_ok=True)
     except OSError as error:
-        raise ConfigurationError(f"cannot write {path}: {error.strerror}", code="directory_unwritable") from error
+        raise ConfigurationError(
+            f"cannot write {path}: {error.strerror}",
+            code="directory_unwritable",
+            hint="Is its folder there, and yours to write?",
+        ) from error
     return True
 
 

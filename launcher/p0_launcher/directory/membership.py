@@ -1,7 +1,8 @@
 """Who is in which group, out of what a SCIM service told. Pure.
 
 Only what is certain counts: who is not active, has no name of the kind asked for, or shares it with somebody else is in
-no group. Members of a group within a group are members of both.
+no group; nor is who is not said to be active by a service that says it of others. Members of a group within a group are
+members of both.
 """
 
 from __future__ import annotations
@@ -38,14 +39,19 @@ def membership(
     """With `only`, patterns, of groups whose names fit one. Raises `DirectoryError` where two of them share a name,
     since either's owner would give what the other's is for."""
     kept, notes = _kept(groups, only)
-    people = {user.id: _name(user, issuer, by) for user in users if user.active is not False}
+    tells = any(user.active is not None for user in users)
+    untold = {user.id for user in users if tells and user.active is None}
+    people = {user.id: _name(user, issuer, by) for user in users if user.active is not False and user.id not in untold}
     shared = {name for name, times in Counter(filter(None, people.values())).items() if times > 1}
     known = {user.id for user in users}
     by_id = {group.id: group for group in groups}
     found: dict[str, tuple[str, ...]] = {}
     nameless: set[str] = set()
+    unsaid: set[str] = set()
     for name, group in sorted(kept.items()):
-        ids = set(_users(group, known, by_id)) & people.keys()
+        everybody = set(_users(group, known, by_id))
+        unsaid |= everybody & untold
+        ids = everybody & people.keys()
         nameless.update(each for each in ids if people[each] is None or people[each] in shared)
         members = sorted(person for each in ids - nameless if (person := people[each]) is not None)
         if members:
@@ -53,7 +59,13 @@ def membership(
     what = "address of their own" if by == "email" else by
     notes += [f"user {each}: no {what}" for each in sorted(nameless) if people[each] is None]
     notes += [f"user {each}: {people[each]} is somebody else's, too" for each in sorted(nameless) if people[each]]
+    notes += [f"user {each}: not said to be active" for each in sorted(unsaid)]
+    notes += [f"group {each.id}: a member without an id" for each in kept.values() if _unnamed(each)]
     return Membership(groups=found, left_out=tuple(notes))
+
+
+def _unnamed(group: Group) -> bool:
+    return any(member.value is None for member in group.members or ())
 
 
 def _kept(groups: Sequence[Group], only: Sequence[str]) -> tuple[dict[str, Group], list[str]]:

@@ -6,6 +6,7 @@ Half an answer is none: whoever is missing in it would lose their groups, or kee
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Final, Generic, TypeVar
@@ -23,8 +24,16 @@ PAGE: Final = 100
 
 MAX_RESOURCES: Final = 200_000
 MAX_PAGE_BYTES: Final = 16 * 1024 * 1024
-SECONDS: Final = 30.0
+MAX_BYTES: Final = 512 * 1024 * 1024
+"""Of all answers together."""
 
+SECONDS: Final = 30.0
+"""For which a service may say nothing."""
+
+MAX_SECONDS: Final = 1_800.0
+"""For all of it, however steadily it comes."""
+
+_STAYS: Final = "The file stays as it was."
 _ATTRIBUTES: Final = {"Users": "userName,externalId,active,emails", "Groups": "displayName,members"}
 
 
@@ -82,6 +91,7 @@ class Scim:
     def __init__(self, client: httpx.AsyncClient, base: str) -> None:
         self._client = client
         self._base = base.rstrip("/")
+        self._bytes = 0
 
     async def unchanged(self, marks: Mapping[str, str]) -> bool:
         """Whether the service says so of every page in `marks`; without any, nobody knows. They come from a file: what
@@ -102,28 +112,36 @@ class Scim:
         return Snapshot(users=users, groups=groups, marks=told if len(told) == len(marks) else {})
 
     async def _all(self, what: str, type_: type[_Page[R]], marks: dict[str, str | None]) -> tuple[R, ...]:
-        """Page by page (RFC 7644, section 3.4.2.4): from 1, and by as many as came. In `marks` go the entity tags."""
+        """Page by page (RFC 7644, section 3.4.2.4): from 1, and by as many as came. In `marks` go the entity tags.
+
+        Pages have no cursor: where one goes and another comes meanwhile, the count is the same and somebody is passed
+        over. So each page begins with the last one of the page before, or has moved."""
         found: dict[str, R] = {}
+        last: str | None = None
         total = 1
         while len(found) < total:
-            query = {"startIndex": len(found) + 1, "count": PAGE, "attributes": _ATTRIBUTES[what]}
+            start = len(found) + (1 if last is None else 0)
+            query = {"startIndex": start, "count": PAGE, "attributes": _ATTRIBUTES[what]}
             url = f"{self._base}/{what}?{urlencode(query)}"
             response = await self._get(url)
             page = self._page(response, type_, what)
             marks[url] = response.headers.get("etag")
-            if found and page.total != total:
-                raise self._odd(f"its {what} changed while they were read")
+            given = page.resources or ()
+            moved = last is not None and (not given or given[0].id != last)
+            if moved or (found and page.total != total):
+                raise self._odd(f"its {what} changed while they were read", hint=f"{_STAYS} Run it again.")
             total = page.total
             if total > MAX_RESOURCES:
                 raise self._odd(f"it has more than {MAX_RESOURCES} {what}")
-            more = {each.id: each for each in page.resources or ()}
-            if (
-                (len(found) < total and not more)
-                or len(more) < len(page.resources or ())
-                or not found.keys().isdisjoint(more)
-            ):
+            new = given if last is None else given[1:]
+            if last is not None and not new:
+                last = None  # it gives one at a time: the next is asked for by itself
+                continue
+            more = {each.id: each for each in new}
+            if (len(found) < total and not more) or len(more) < len(new) or not found.keys().isdisjoint(more):
                 raise self._odd(f"its pages of {what} leave some out, or give some twice")
             found.update(more)
+            last = new[-1].id if new else None
         if len(found) != total:
             raise self._odd(f"it gives {len(found)} {what} and counts {total}")
         return tuple(found.values())
@@ -143,13 +161,18 @@ class Scim:
                 body = bytearray()
                 async for chunk in response.aiter_bytes():
                     body += chunk
+                    self._bytes += len(chunk)
                     if len(body) > MAX_PAGE_BYTES:
                         raise self._odd(f"an answer is larger than {MAX_PAGE_BYTES} bytes")
+                    if self._bytes > MAX_BYTES:
+                        raise self._odd(f"its answers are larger than {MAX_BYTES} bytes")
                 headers = {name: value for name, value in response.headers.items() if name == "etag"}
                 answer = httpx.Response(response.status_code, headers=headers, content=bytes(body))
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise UnavailableError(
-                f"{self._base} does not answer: {str(error) or type(error).__name__}", code="directory_unavailable"
+                f"{self._base} does not answer: {str(error) or type(error).__name__}",
+                code="directory_unavailable",
+                hint="The file stays as it was. Is the URL right?",
             ) from error
         if answer.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
             raise ConfigurationError(
@@ -161,10 +184,8 @@ class Scim:
             return answer
         raise self._odd(f"it says {answer.status_code}{_detail(answer)}")
 
-    def _odd(self, what: str) -> UnavailableError:
-        return UnavailableError(
-            f"{self._base} gives no directory: {what}", code="directory_answer", hint="The file stays as it was."
-        )
+    def _odd(self, what: str, *, hint: str = _STAYS) -> UnavailableError:
+        return UnavailableError(f"{self._base} gives no directory: {what}", code="directory_answer", hint=hint)
 
 
 def _detail(answer: httpx.Response) -> str:
@@ -186,7 +207,11 @@ async def connect(base: str, token: Secret) -> AsyncIterator[Scim]:
     if parts.scheme != "https" and not (parts.scheme == "http" and local):
         raise UsageError(f"{base} is not https://…", code="usage", hint="The base URL of the service, as …/scim/v2")
     if parts.query or parts.fragment or parts.username is not None:
-        raise UsageError("the base URL takes no query, fragment, name or password", code="usage")
+        raise UsageError(
+            "the base URL takes no query, fragment, name or password",
+            code="usage",
+            hint="The base URL of the service, as …/scim/v2",
+        )
     headers = {"Authorization": f"Bearer {token.reveal()}", "Accept": "application/scim+json, application/json"}
     async with httpx.AsyncClient(
         headers=headers,
@@ -195,4 +220,10 @@ async def connect(base: str, token: Secret) -> AsyncIterator[Scim]:
         trust_env=not local,
         verify=verify(url),
     ) as client:
-        yield Scim(client, base)
+        try:
+            async with asyncio.timeout(MAX_SECONDS):
+                yield Scim(client, base)
+        except TimeoutError as error:
+            raise UnavailableError(
+                f"{base} takes longer than {int(MAX_SECONDS)} seconds", code="directory_unavailable", hint=_STAYS
+            ) from error

@@ -62,7 +62,11 @@ async def identity_token(source: str, audience: str, environ: Mapping[str, str] 
     else:
         token = await _from_command(_words(source), audience)
     if not token or len(token) > MAX_TOKEN_CHARS:
-        raise ConfigurationError("the platform gave no identity token", code="token_source_failed")
+        raise ConfigurationError(
+            "the platform gave no identity token",
+            code="token_source_failed",
+            hint="Does it run where --identity-token-from says?",
+        )
     return token
 
 
@@ -76,7 +80,11 @@ async def _from_github(audience: str, environ: Mapping[str, str]) -> str:
         )
     target = httpx.URL(url)
     if target.scheme != "https" and not is_loopback(target.host):
-        raise ConfigurationError("the platform's URL for tokens is not https", code="token_source_insecure")
+        raise ConfigurationError(
+            "the platform's URL for tokens is not https",
+            code="token_source_insecure",
+            hint="ACTIONS_ID_TOKEN_REQUEST_URL is GitHub's: run p0 login in the job itself",
+        )
     try:
         async with httpx.AsyncClient(timeout=_SECONDS, trust_env=not is_loopback(target.host)) as client:
             response = await client.get(
@@ -84,13 +92,21 @@ async def _from_github(audience: str, environ: Mapping[str, str]) -> str:
             )
         if not response.is_success:
             raise UnavailableError(
-                f"GitHub answered {response.status_code} when asked for a token", code="token_source_failed"
+                f"GitHub answered {response.status_code} when asked for a token",
+                code="token_source_failed",
+                hint="The job needs permissions: {id-token: write}",
             )
         return msgspec.convert(strict_json(response.content), _GithubAnswer).value
     except httpx.HTTPError as error:
-        raise UnavailableError("GitHub gives no identity token", code="token_source_failed") from error
+        raise UnavailableError(
+            "GitHub gives no identity token",
+            code="token_source_failed",
+            hint="The job needs permissions: {id-token: write}",
+        ) from error
     except (MalformedError, msgspec.ValidationError) as error:
-        raise UnavailableError("GitHub's answer is not a token", code="token_source_failed") from error
+        raise UnavailableError(
+            "GitHub's answer is not a token", code="token_source_failed", hint="Try again"
+        ) from error
 
 
 async def _from_command(command: list[str], audience: str) -> str:
@@ -101,14 +117,24 @@ async def _from_command(command: list[str], audience: str) -> str:
             *words, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE
         )
     except OSError as error:
-        raise ConfigurationError(f"cannot run {words[0]}: {error.strerror}", code="token_source_failed") from error
+        raise ConfigurationError(
+            f"cannot run {words[0]}: {error.strerror}",
+            code="token_source_failed",
+            hint="Is it installed, and on the PATH?",
+        ) from error
     try:
         async with asyncio.timeout(_SECONDS):
             printed, _ = await process.communicate()
     except TimeoutError as error:
         process.kill()
         await process.wait()
-        raise UnavailableError(f"{words[0]} gives no token", code="token_source_failed") from error
+        raise UnavailableError(
+            f"{words[0]} gives no token", code="token_source_failed", hint="It is given 30 seconds; run it by hand"
+        ) from error
     if process.returncode != 0:
-        raise UnavailableError(f"{words[0]} ended with {process.returncode}", code="token_source_failed")
+        raise UnavailableError(
+            f"{words[0]} ended with {process.returncode}",
+            code="token_source_failed",
+            hint="Run it by hand: it must print a token for the audience, and nothing else",
+        )
     return printed.decode("ascii", errors="replace").strip()

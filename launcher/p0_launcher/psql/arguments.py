@@ -60,7 +60,7 @@ def _check_letters(argument: str, rest: Iterator[str], *, free_sql: bool) -> Non
 
 def _check_value(name: str, value: str | None, *, free_sql: bool) -> None:
     if value is None:
-        raise UsageError(f"psql's option {name!r} needs a value", code="psql_argument")
+        raise UsageError(f"psql's option {name!r} needs a value", code="psql_argument", hint="After it, or joined by =")
     if name in _VARIABLES and not free_sql and value not in _HARMLESS_VARIABLES:
         raise UsageError(
             f"psql may not be given the variable {value!r} here",

@@ -76,4 +76,6 @@ class FileStore:
 
 def _unusable(path: Path, error: Exception) -> ConfigurationError:
     reason = error.strerror if isinstance(error, OSError) else "not text"
-    return ConfigurationError(f"cannot use {path}: {reason}", code="storage_unusable")
+    return ConfigurationError(
+        f"cannot use {path}: {reason}", code="storage_unusable", hint="It must be yours, and writable: ls -l"
+    )

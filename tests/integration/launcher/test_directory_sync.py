@@ -15,12 +15,13 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from fix_identity import up
 from p0_access.encoding import sha256_b64u
 from p0_access.routing.directory import Directory, load_directory
+from p0_launcher.directory import scim
 from p0_launcher.main import _main
 
 TOKEN = "s3cr3t-of-scim"
@@ -52,6 +53,7 @@ class Service:
     change: dict[str, Change] = field(default_factory=dict)
     status: int = 200
     asked: list[tuple[str, int]] = field(default_factory=list)
+    trickles: bool = False
 
     async def answer(self, request: Request) -> Response:
         what = request.path_params["what"]
@@ -72,8 +74,15 @@ class Service:
             self.asked.append((what, 304))
             return Response(status_code=304)
         self.asked.append((what, 200))
+        if self.trickles:
+            return StreamingResponse(self._spaces())
         headers = {"ETag": tag} if self.tags else {}
         return JSONResponse(body, headers=headers, media_type="application/scim+json")
+
+    async def _spaces(self) -> AsyncIterator[bytes]:
+        while True:
+            yield b" "
+            await asyncio.sleep(0.01)
 
     def _problem(self, status: int, detail: str) -> Response:
         schemas = ["urn:ietf:params:scim:api:messages:2.0:Error"]
@@ -194,9 +203,11 @@ async def test_who_is_not_certain_is_left_out_and_told(service: Service, sync: R
         user("6", "EVE@corp.example"),
         user("7", "old@corp.example", active=False),
         user("8", "not an address"),
-        {"id": "9", "emails": [{"value": "one@corp.example"}, {"value": "two@corp.example"}]},
+        {"id": "9", "active": True, "emails": [{"value": "one@corp.example"}, {"value": "two@corp.example"}]},
+        {"id": "10", "emails": [{"value": "fay@corp.example"}]},
     ]
-    service.groups += [group("g4", "team", *"456789", "1"), group("g5", "what?", "1")]
+    service.groups += [group("g4", "team", *"456789", "10", "1"), group("g5", "what?", "1")]
+    service.groups[-2]["members"].append({"display": "Gil", "$ref": "../Users/11"})
     status, _, err = await sync()
     assert status == 0
     assert {person for person, groups in written().groups_of.items() if "team" in groups} == {
@@ -209,7 +220,61 @@ async def test_who_is_not_certain_is_left_out_and_told(service: Service, sync: R
         "p0: left out: user 9: no address of their own",
         "p0: left out: user 5: eve@corp.example is somebody else's, too",
         "p0: left out: user 6: eve@corp.example is somebody else's, too",
+        "p0: left out: user 10: not said to be active",
+        "p0: left out: group g4: a member without an id",
     ]
+
+
+async def test_where_nobody_is_said_to_be_active_all_are(service: Service, sync: Run) -> None:
+    service.users = [{key: value for key, value in each.items() if key != "active"} for each in service.users]
+    assert await sync() == (0, "groups.toml: 2 groups, 3 people\n", "")
+
+
+def moving(service: Service) -> Change:
+    """After the first page one user goes and another comes: so many as before, and one who is passed over."""
+
+    def change(body: dict[str, Any]) -> dict[str, Any]:
+        if body["startIndex"] == 1 and service.users[0]["id"] == "1":
+            del service.users[0]
+            service.users.append(user("4", "dee@corp.example"))
+        return body
+
+    return change
+
+
+@pytest.mark.parametrize("page", [1, 2])
+async def test_pages_that_move_while_they_are_read_are_no_directory(service: Service, sync: Run, page: int) -> None:
+    service.page = page
+    service.change["Users"] = moving(service)
+    status, _, err = await sync()
+    assert (status, "its Users changed while they were read" in err, "Run it again" in err) == (69, True, True)
+    assert set(kept()) == set()
+    service.change.clear()
+    assert await sync() == (0, "groups.toml: 2 groups, 2 people\n", ""), "one at a time is read, too"
+
+
+async def test_all_that_is_read_has_a_limit(service: Service, sync: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scim, "MAX_BYTES", 1_000)
+    status, _, err = await sync()
+    assert (status, "its answers are larger than 1000 bytes" in err) == (69, True)
+
+
+async def test_so_has_the_time(service: Service, sync: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that gives a little at a time never falls silent."""
+    monkeypatch.setattr(scim, "MAX_SECONDS", 0.2)
+    service.trickles = True
+    status, _, err = await sync()
+    assert (status, "takes longer than" in err) == (69, True)
+    assert set(kept()) == set()
+
+
+async def test_what_another_version_left_is_made_again(service: Service, sync: Run, tmp_path: Path) -> None:
+    await sync()
+    beside = tmp_path / "groups.toml.sync"
+    assert beside.read_text().startswith('{"v":1,')
+    for other in ('{"v":2,', "{"):
+        beside.write_text(beside.read_text().replace('{"v":1,', other))
+        assert (await sync())[1] == "groups.toml: unchanged, 2 groups, 3 people\n"
 
 
 def kept() -> dict[str, bytes]:
@@ -235,6 +300,10 @@ BAD: list[tuple[Callable[[Service], object], int, str]] = [
     (lambda service: service.change.update(Users=counting(3, 2)), 69, "changed while"),
     (lambda service: service.change.update(Users=lambda body: body | {"totalResults": 10**9}), 69, "more than"),
     (lambda service: service.users.append(service.users[0]), 69, "give some twice"),
+    (lambda service: service.users[0].update(active="False"), 69, "are not a list of SCIM"),
+    (lambda service: service.groups[0].update(members="1"), 69, "are not a list of SCIM"),
+    (lambda service: service.groups[0].update(members=["1"]), 69, "are not a list of SCIM"),
+    (lambda service: service.groups[0].update(members={"value": "1"}), 69, "are not a list of SCIM"),
     (lambda service: service.groups.append(group("g9", "analysts", "2")), 78, 'two groups are called "analysts"'),
     (lambda service: service.groups.clear(), 78, "no group has a member"),
     (lambda service: Path("scim.token").write_text("another"), 78, "does not take the token (401): the token is not"),

@@ -293,6 +293,18 @@ async def test_a_decision_that_the_agent_does_not_answer_is_said_to_be_recorded(
     assert len(sent) == (2 if online else 1), "who is away is not waited for"
 
 
+async def test_a_decision_counts_although_nobody_says_whether_the_agent_is_there(
+    dana: Machine, grace: Machine, peer: Peer
+) -> None:
+    view = await pending(dana, peer)
+    reviewed = review(view, pins=grace.pins, now=int(peer.clock()))
+    peer.deaf, peer.lists = True, False
+    told: list[Unanswered] = []
+    async with await grace.api() as api:
+        decided = await decide(api, await grace.session(), reviewed, "approve", on_unanswered=told.append)
+    assert (decided.state, [each.online for each in told]) == (State.PENDING, [True])
+
+
 async def test_a_catalog_is_its_agents_word(dana: Machine, peer: Peer) -> None:
     async with await dana.api() as api:
         view = await api.catalog(DATABASE)
