@@ -16,6 +16,7 @@ from postgast.errors import PgQueryError, check_error
 from postgast.native import lib  # postgast's own JSON entry; the locked version is pinned, and a test holds it
 
 from p0_access.errors import ReadingError
+from p0_access.permissions import elsewhere
 from p0_access.permissions.places import Places
 
 Node = dict[str, Any]
@@ -63,29 +64,13 @@ def _tree(sql: str, places: Places) -> list[Node]:
     except PgQueryError as error:
         line, column = places.line_and_column(max(error.cursorpos - 1, 0))  # this one place counts characters
         raise ReadingError(
-            error.message, code="syntax_error", hint=_elsewhere(error.message), line=line, column=column
+            error.message, code="syntax_error", hint=elsewhere.syntax(error.message, sql), line=line, column=column
         ) from error
     except RecursionError as error:
         raise ReadingError("the SQL is nested too deeply", code="too_complex", hint="Split it.") from error
     finally:
         _FREE(result)
     return statements
-
-
-# How other databases and their clients say what PostgreSQL says otherwise.
-_ELSEWHERE: Final = {
-    "`": 'PostgreSQL quotes names as "name".',
-    "use": "A connection is to one database; write the schema before the name.",
-    "describe": "In psql that is \\d and the table's name.",
-    "desc": "In psql that is \\d and the table's name.",
-    "kill": "In PostgreSQL that is pg_terminate_backend(pid).",
-    "go": "A statement ends with a semicolon.",
-}
-
-
-def _elsewhere(message: str) -> str | None:
-    _, _, near = message.partition('at or near "')
-    return _ELSEWHERE.get(near.removesuffix('"').lower())
 
 
 def same_meaning(one: str, other: str) -> bool:

@@ -79,7 +79,7 @@ def charge(
     for each in function.regclass:
         text = literal(arguments[each]) if each < len(arguments) else None
         if text is not None:
-            name_in_text(context, level.clause, text, place)
+            object_in_text(context, level.clause, "regclass", text, place)
     kind, place_of_name, count = _NAMED_IN_TEXT.get(name, ("", 0, 0))
     if kind and len(arguments) >= count:
         text = literal(arguments[place_of_name])

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from p0_access.permissions import builtin
+from p0_access.permissions import builtin, elsewhere
 from p0_access.permissions.builtin import SYSTEM_TYPE
 from p0_access.permissions.catalog import Function
 from p0_access.permissions.infer import (
@@ -176,7 +176,7 @@ def _projection_or_cast(
         known = [*context.builtin.functions["pg_catalog"], *known]
     same = [each for each in known if each.rpartition(".")[2] == name]
     hint = (
-        context.did_you_mean(called, known)
+        elsewhere.function(called) or context.did_you_mean(called, known)
         if not same
         else f"No {same[0]} takes {len(given)} argument(s) of these types."
     )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final, cast
 
+from p0_access.permissions import elsewhere
 from p0_access.permissions.builtin import SCHEMAS
 from p0_access.permissions.catalog import Column, Relation, Type
 from p0_access.permissions.infer import refusals
@@ -84,7 +85,7 @@ def unknown_relation(context: Context, schema: str | None, name: str, place: int
         for each in context.catalog.relations
         if each.kind != "sequence" and (not many or each.name[:1].lower() == initial)
     )
-    hint = context.did_you_mean(wanted, itertools.islice(known, MAX_COMPARED))
+    hint = elsewhere.relation(wanted) or context.did_you_mean(wanted, itertools.islice(known, MAX_COMPARED))
     if hint is None and schema is None:
         searched = ", ".join(context.search_path) or "no schema"
         hint = f"The search path is {searched}; write the schema before the name."

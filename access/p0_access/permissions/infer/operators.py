@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
+from p0_access.permissions import elsewhere
 from p0_access.permissions.builtin import SCHEMAS, SYSTEM_TYPE, BuiltinOperator, builtin
 from p0_access.permissions.catalog import Function, Operator
 from p0_access.permissions.infer import bodies, builtin_calls, casts, functions, names, overloads, signatures
@@ -87,7 +88,8 @@ def _use(
     of_system = context.builtin.operators.get(symbol, ()) if "pg_catalog" in schemas else ()
     candidates = [each for each in context.catalog.operators_named(symbol) if each.schema in schemas]
     if not candidates and not of_system:
-        raise RefusedError("unknown_operator", f"operator {'.'.join(qualified)} does not exist", place)
+        wanted = ".".join(qualified)
+        raise RefusedError("unknown_operator", f"operator {wanted} does not exist", place, elsewhere.operator(wanted))
     types = _types(context, operands)
     if context.catalog.casts:
         own = {canonical(each) for one in candidates for each in (one.left, one.right) if each is not None}

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from p0_access.permissions import elsewhere
 from p0_access.permissions.infer import refusals
 from p0_access.permissions.infer.context import Context, RefusedError
 from p0_access.permissions.infer.tree import literal
@@ -99,5 +100,8 @@ def read_set(context: Context, node: Node) -> str:
 
 def read_show(context: Context, node: Node) -> str:
     del context
+    hint = elsewhere.shown(node["name"].lower())
+    if hint is not None:
+        raise RefusedError("unknown_setting", f"{node['name']} is no setting", hint=hint)
     check_shown(node["name"])
     return "SHOW"
