@@ -1,9 +1,18 @@
-"""Where the ledger or the evidence cannot be written, as on a full disk, nobody keeps an access for that."""
+"""Where the ledger or the evidence cannot be written, as on a full disk, nobody keeps an access for that.
+
+Whoever may mount one gets a disk that is really full; for all others a trigger says what PostgreSQL would.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+import errno
+import os
+import shutil
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -34,6 +43,80 @@ async def full(bench: Bench, table: str) -> AsyncIterator[None]:
             yield
         finally:
             await superuser.execute("DROP FUNCTION public.full() CASCADE")
+
+
+@asynccontextmanager
+async def small_disk(bench: Bench) -> AsyncIterator[Path]:
+    """One of its own for the evidence, mounted; a page takes one entry, so that each needs room."""
+    server = bench.managed.server
+    disk = server.directory / f"disk-{bench.managed.database}"
+    disk.mkdir()
+    owner = server.directory.stat().st_uid
+    mount = shutil.which("mount")
+    mounted = mount is not None and os.geteuid() == 0
+    if mounted:
+        options = f"size=1m,mode=700,uid={owner}"
+        done = await asyncio.to_thread(
+            subprocess.run, [mount, "-t", "tmpfs", "-o", options, "tmpfs", disk], check=False, capture_output=True
+        )
+        mounted = done.returncode == 0
+    if not mounted:
+        disk.rmdir()
+        pytest.skip("to mount a disk one has to be root, where that is let")
+    try:
+        async with await bench.managed.superuser() as superuser:
+            await superuser.execute(f"CREATE TABLESPACE small LOCATION '{disk}'".encode())
+            await superuser.execute("ALTER TABLE p0_evidence.log SET (fillfactor = 10)")
+            await superuser.execute("ALTER TABLE p0_evidence.log SET TABLESPACE small")
+            try:
+                yield disk
+            finally:
+                await superuser.execute("ALTER TABLE p0_evidence.log SET TABLESPACE pg_default")
+                await superuser.execute("DROP TABLESPACE small")
+    finally:
+        await asyncio.to_thread(subprocess.run, ["umount", "--lazy", disk], check=True)
+
+
+@contextmanager
+def filled(disk: Path) -> Iterator[None]:
+    """To the last byte."""
+    ballast = disk / "ballast"
+    try:
+        with ballast.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+    except OSError as error:
+        assert error.errno == errno.ENOSPC
+    try:
+        yield
+    finally:
+        ballast.unlink()
+
+
+async def test_a_disk_that_is_really_full(bench: Bench) -> None:
+    dana = bench.person("dana", "analysts")
+    expiring, opening = bench.ask(dana, MARKETS, ttl=60)
+    opened = bench.open(await bench.admit(expiring), opening)
+    connection = await bench.connect(opened)
+    kept, _ = bench.ask(dana, MARKETS)
+    assert (await bench.admit(kept)).outcome == "active"
+    later, _ = bench.ask(dana, MARKETS)
+    async with small_disk(bench) as disk:
+        bench.clock.now += 61
+        with filled(disk):
+            assert await end_due(bench.context) == ()
+            await assert_out(connection)
+            with pytest.raises(psycopg.OperationalError):
+                await bench.connect(opened)
+            for act in (bench.end(kept, dana), bench.admit(later)):
+                with pytest.raises(PostgresError):
+                    await act
+        (report,) = await end_due(bench.context)
+        assert len(report.records) == 1
+        assert (await bench.end(kept, dana)).outcome == "ended"
+        assert (await bench.admit(later)).outcome == "active"
+        assert (await bench.end(later, dana)).outcome == "ended"
+        assert await bench.roles() == []
 
 
 async def assert_out(connection: psycopg.AsyncConnection) -> None:
