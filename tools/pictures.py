@@ -21,7 +21,7 @@ CHOSEN = {
     "mine.svg": "test_looks[mine-120x40].svg",
     "history.svg": "test_looks[history-120x40].svg",
     "small.svg": "test_looks[pending-80x24].svg",
-    "light.svg": "test_looks_light.svg",
+    "light.svg": "test_looks_light[needs_approval].svg",
 }
 
 _FONT_FACES = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)

@@ -36,12 +36,18 @@ def verdict_line(verdict: Verdict, headline: str) -> Content:
     return joined((safe(f"{verdict.glyph} {verdict.word}", f"bold {verdict.style}"), safe("  "), safe(headline)))
 
 
-def assessment_lines(assessment: Assessment) -> list[Content]:
-    """The verdict with its grounds, then every group with its parts, then what is implied."""
+def judged_lines(assessment: Assessment) -> list[Content]:
+    """The verdict with its grounds, and for how long."""
     lines = [verdict_line(assessment.verdict, assessment.headline)]
     lines.extend(safe(f"  because {ground}", MUTED) for ground in assessment.grounds)
     if assessment.ttl is not None:
         lines.append(safe(f"  for {spell_duration(assessment.ttl)}", MUTED))
+    return lines
+
+
+def needed_lines(assessment: Assessment) -> list[Content]:
+    """Every group with its parts, then what is implied."""
+    lines: list[Content] = []
     for group in assessment.groups:
         lines.append(EMPTY)
         lines.extend(group_lines(group))
@@ -55,7 +61,7 @@ def easier_line(columns: Sequence[Permission]) -> Content:
     """Without which columns it would be automatic, and the key that leaves them out."""
     names = ", ".join(f"{item.object}.{item.column}" for item in columns)
     return joined(
-        (safe(f"╌ without {names} ⇒ automatic", "italic $text-secondary"), safe("  [x]", "bold $text-accent"))
+        (safe(f"  ╌ without {names} ⇒ automatic", "italic $text-secondary"), safe("  [x]", "bold $text-accent"))
     )
 
 

@@ -18,6 +18,7 @@ from p0_access.proof import jws
 from p0_tui.backend import Draft
 from p0_tui.screens.work import WorkScreen
 from p0_tui.widgets.editor import Editor
+from p0_tui.widgets.key_hints import KeyHints
 
 MARKETS = "select id, code from enterprise.markets"
 EMAILS = "select email from enterprise.customers"
@@ -217,6 +218,29 @@ async def test_f6_goes_round_the_panes(world: World) -> None:
             await pilot.press("f6")
             seen.append(focused(pilot))
         assert seen == ["reason", "permissions", "status", "catalog", "editor"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "hint", "there"),
+    [
+        ("1", "^J submit", "Nothing to submit: write some SQL first."),
+        ("2", "d d give back", "d again to withdraw"),
+        ("3", "A approve", "Approve: mara@corp.example"),
+        ("3", "Space mark", "■ ● pending"),
+        ("4", "x export", "Export 2 requests"),
+        ("4", "F1 help", "submit; also Enter in the reason"),
+    ],
+)
+async def test_a_click_on_a_hint_is_its_key(world: World, mode: str, hint: str, there: str) -> None:
+    world.ask(Draft(database="mydatabase", sql=EMAILS, reason="mine"), DANA, GROUPS)
+    world.ask(Draft(database="mydatabase", sql=EMAILS, reason="theirs"), MARA, GROUPS)
+    async with running(world) as pilot:
+        await pilot.press("ctrl+o", mode)
+        await shows(pilot, hint)
+        if mode == "3":
+            await shows(pilot, "✓ verified")
+        await pilot.click(KeyHints, offset=(screen_text(pilot).splitlines()[-1].index(hint), 0))
+        await shows(pilot, there)
 
 
 async def test_help_starts_with_where_one_is_and_can_be_searched(world: World) -> None:

@@ -108,7 +108,7 @@ async def test_a_parse_error_is_shown_at_its_place_and_the_last_good_panel_is_st
     async with running(world) as pilot:
         await write(pilot, MARKETS, "✓ AUTO")
         await write(pilot, f"{MARKETS} wherex x y", "✗ line 1, column 48", "stale", "✓ code id auto")
-        assert pilot.app.screen.query_one("#assessment").has_class("stale")
+        assert pilot.app.screen.query_one("#judged").has_class("stale")
         marked = [span for span in editor(pilot).get_line(0).spans if getattr(span.style, "underline", False)]
         assert [editor(pilot).text[span.start : span.end] for span in marked] == ["x"]
         before = world.explained
@@ -117,7 +117,7 @@ async def test_a_parse_error_is_shown_at_its_place_and_the_last_good_panel_is_st
         assert editor(pilot).cursor_location == (0, 47)
         assert (world.submitted, world.explained) == ([], before)
         await write(pilot, MARKETS, "✓ AUTO")
-        assert not pilot.app.screen.query_one("#assessment").has_class("stale")
+        assert not pilot.app.screen.query_one("#judged").has_class("stale")
 
 
 async def test_an_unknown_table_names_the_nearest(world: World) -> None:
@@ -140,7 +140,7 @@ async def test_a_verdict_that_differs_from_the_shown_one_is_confirmed(world: Wor
         await until(pilot, lambda: isinstance(pilot.app.screen, WorkScreen), "back")
         assert world.submitted == []
         await pilot.press("ctrl+j")  # now it is the one on the screen
-        await shows(pilot, "● waiting for approval · ask 0/1")
+        await shows(pilot, "● waiting for approval · dba 0/1")
         assert len(world.submitted) == 1
 
 
@@ -184,7 +184,7 @@ async def test_waiting_for_approval_then_approved_then_ready(world: World) -> No
     async with running(world) as pilot:
         await write(pilot, EMAILS, "▲ NEEDS APPROVAL")
         await pilot.press("ctrl+j", *"INC-1", "enter")
-        await shows(pilot, "● waiting for approval · customers-pii 0/1")
+        await shows(pilot, "● waiting for approval · privacy 0/1")
         (rid,) = world.views
         world.move(rid, State.APPROVED, "approval")
         world.activate(rid)

@@ -411,9 +411,16 @@ async def test_looks(world: World, scenario: Scenario, size: tuple[int, int], pi
         assert await picture(world, pilot) == picture_of
 
 
-async def test_looks_light(world: World, picture_of: SnapshotAssertion) -> None:
+@pytest.mark.parametrize("scenario", [needs_approval, mine, inbox_approving, history], ids=lambda item: item.__name__)
+async def test_looks_light(world: World, scenario: Scenario, picture_of: SnapshotAssertion) -> None:
     async with running(world, (120, 40), toasts=False) as pilot:
         pilot.app.theme = "textual-light"
+        await scenario(world, pilot)
+        assert await picture(world, pilot) == picture_of
+
+
+async def test_looks_on_a_wide_screen(world: World, picture_of: SnapshotAssertion) -> None:
+    async with running(world, (200, 60), toasts=False) as pilot:
         await needs_approval(world, pilot)
         assert await picture(world, pilot) == picture_of
 

@@ -7,7 +7,7 @@ from typing import ClassVar, Final
 from textual import on
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.widgets import ContentSwitcher
+from textual.widgets import ContentSwitcher, Input, TextArea
 
 from p0_tui.screens.help import HelpScreen
 from p0_tui.screens.jump import JumpScreen
@@ -66,6 +66,13 @@ class Navigation(Screen[None]):
     @on(ModeTab.Picked)
     def _mode_picked(self, message: ModeTab.Picked) -> None:
         self.action_mode(message.mode)
+
+    @on(KeyHints.Picked)
+    def _key_picked(self, message: KeyHints.Picked) -> None:
+        """A key that would be typed goes to the mode's list instead."""
+        if len(message.key) == 1 and isinstance(self.focused, Input | TextArea):
+            self.set_focus(self.query_one(FIRST_FOCUS[self.mode]))
+        self.app.call_later(self.app.simulate_key, message.key)  # one that a screen sends never reaches the bindings
 
     def show_mode(self) -> None:
         self.set_class(self.mode != "request", "listing")

@@ -12,7 +12,7 @@ HINTS: Final[Mapping[Mode, Sequence[Hint]]] = {
     "request": (("^J", "submit"), ("F2", "psql"), ("F3", "run"), ("^O", "jump"), ("^E", "$EDITOR")),
     "mine": (("Enter", "psql"), ("d d", "give back"), ("y", "copy"), ("e", "longer, or edit"), ("^O", "jump")),
     "inbox": (("A", "approve"), ("X", "deny"), ("n", "less"), ("Space", "mark"), ("^O", "jump")),
-    "history": (("/", "filter"), ("Enter", "read"), ("x", "export"), ("y", "copy"), ("^O", "jump")),
+    "history": (("/", "filter"), ("Enter", "read"), ("x", "export"), ("X", "end it"), ("y", "copy"), ("^O", "jump")),
 }
 COMMON_JUMPS: Final = (
     *(("1", "Request"), ("2", "Mine"), ("3", "Inbox"), ("4", "History"), ("d", "database")),

@@ -15,7 +15,7 @@ from textual.message import Message
 
 from p0_access.permissions.reading import ReadingWarning, Refused
 from p0_tui.assessment import Assessment
-from p0_tui.paint import MUTED, assessment_lines, easier_line, problem_lines
+from p0_tui.paint import MUTED, easier_line, judged_lines, needed_lines, problem_lines
 from p0_tui.safe import EMPTY, safe, stacked
 from p0_tui.widgets.prose import Prose
 
@@ -45,7 +45,7 @@ class PermissionsPanel(VerticalScroll, can_focus=True):
         scrollbar-size-vertical: 1;
         padding: 0 0 0 1;
         & .stale { text-opacity: 55%; }
-        & Easier { display: none; margin: 1 0 0 0; }
+        & Easier { display: none; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -61,8 +61,9 @@ class PermissionsPanel(VerticalScroll, can_focus=True):
 
     def compose(self) -> ComposeResult:
         yield Prose(id="notices")
-        yield Prose(_empty(), id="assessment")
-        yield Easier(id="easier")
+        yield Prose(_empty(), id="judged")
+        yield Easier(id="easier")  # beside the verdict, which it would change: in sight on a small screen, too
+        yield Prose(id="needed")
 
     def action_leave_out(self) -> None:
         self.post_message(self.LeaveOutWanted())
@@ -81,21 +82,30 @@ class PermissionsPanel(VerticalScroll, can_focus=True):
             notices.append(safe("stale: the last SQL that was understood", MUTED))
         self.query_one("#notices", Prose).show(stacked(notices))
         self.query_one("#notices").display = bool(notices)
-        body = self.query_one("#assessment", Prose)
-        body.set_class(stale, "stale")
-        body.show(self._body(shown))
+        judged, needed = self.query_one("#judged", Prose), self.query_one("#needed", Prose)
+        for part in (judged, needed):
+            part.set_class(stale, "stale")
+        judged.show(_judged(shown))
+        needed.show(_needed(shown))
         easier = () if stale or shown.assessment is None else shown.assessment.easier
         self.query_one(Easier).show(easier_line(easier))
         self.query_one(Easier).display = bool(easier)
 
-    def _body(self, shown: Shown) -> Content:
-        if shown.assessment is None:
-            return EMPTY if shown.problems else _empty()
-        lines = assessment_lines(shown.assessment)
-        if shown.warnings:
-            lines.append(EMPTY)
-            lines.extend(safe(f"! {item.message}", "$text-warning") for item in shown.warnings)
-        return stacked(lines)
+
+def _judged(shown: Shown) -> Content:
+    if shown.assessment is None:
+        return EMPTY if shown.problems else _empty()
+    return stacked(judged_lines(shown.assessment))
+
+
+def _needed(shown: Shown) -> Content:
+    if shown.assessment is None:
+        return EMPTY
+    lines = needed_lines(shown.assessment)
+    if shown.warnings:
+        lines.append(EMPTY)
+        lines.extend(safe(f"! {item.message}", "$text-warning") for item in shown.warnings)
+    return stacked(lines)
 
 
 def _empty() -> Content:

@@ -23,12 +23,18 @@ class StatusPane(VerticalScroll, can_focus=True):
     }
     """
 
+    _events = 0
+
     def compose(self) -> ComposeResult:
         yield Prose(_empty(), id="timeline")
 
     def show(self, request: RequestView | None, now: float) -> None:
-        """`now` is in seconds since the epoch, by the caller's clock."""
+        """`now` is in seconds since the epoch, by the caller's clock. What happened last is brought into sight."""
         self.query_one("#timeline", Prose).show(_empty() if request is None else timeline(request, now))
+        events = 0 if request is None else len(request.events)
+        if events != self._events:
+            self._events = events
+            self.scroll_end(animate=False)
 
 
 def timeline(request: RequestView, now: float) -> Content:
