@@ -42,7 +42,7 @@ from p0_access.routing.decision import Automatic
 from p0_launcher.acts import Signer
 from p0_server.config import AgentSettings, Settings
 from p0_server.serving import serve
-from p0_server.store.protocol import NewEvent, StoredCatalog, StoredRequest
+from p0_server.store.records import NewEvent, StoredCatalog, StoredRequest
 from p0_server.store.rows import to_row
 from p0_server.store.sqlite import SqliteStore
 

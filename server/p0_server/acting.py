@@ -21,7 +21,8 @@ from p0_server.auth import Authenticator
 from p0_server.errors import ConflictError, UnprocessableError
 from p0_server.requests import Requests, as_it_is
 from p0_server.signals import Patience, Signal
-from p0_server.store.protocol import ChangedError, NewJob, Store, StoredJob
+from p0_server.store.protocol import Store
+from p0_server.store.records import ChangedError, NewJob, StoredJob
 from p0_server.visibility import is_mine, viewer
 
 ATTEMPTS: Final = 5

@@ -17,7 +17,7 @@ from p0_access.proof.identity import VerifiedIdentity
 from p0_access.proof.jws import record_hash, unverified_record
 from p0_server.errors import ConflictError, ForbiddenError, UnprocessableError
 from p0_server.stepping_up import demand_of_approval, refuse_pasted
-from p0_server.store.protocol import Change, NewEvent, StoredRequest
+from p0_server.store.records import Change, NewEvent, StoredRequest
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):

@@ -25,14 +25,14 @@ from p0_server.errors import ForbiddenError, NotFoundError, UnprocessableError
 from p0_server.heads import Heads
 from p0_server.outcomes import AgentRecords, Step, end_of_its_own, extended, settle, used, verified
 from p0_server.signals import Patience, Signal
-from p0_server.store.protocol import (
+from p0_server.store.protocol import Store
+from p0_server.store.records import (
     Change,
     ChangedError,
     ClaimedJob,
     Done,
     Remark,
     StaleLeaseError,
-    Store,
     StoredAgent,
     StoredCatalog,
     StoredRequest,

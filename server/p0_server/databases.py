@@ -18,7 +18,8 @@ from p0_access.routing.current import CurrentRules
 from p0_access.routing.visibility import Sight
 from p0_server.config import AgentSettings, Settings
 from p0_server.errors import NotFoundError, UnavailableError
-from p0_server.store.protocol import Store, StoredAgent, StoredCatalog
+from p0_server.store.protocol import Store
+from p0_server.store.records import StoredAgent, StoredCatalog
 
 ONLINE_SECONDS: Final = 30
 """An agent that has not been heard of for longer counts as away; one that waits for jobs calls more often."""

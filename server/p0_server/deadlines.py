@@ -11,7 +11,7 @@ from p0_access.messages.records import Admission, Request
 from p0_access.messages.views import State
 from p0_access.proof import jws
 from p0_access.routing.decision import Decision, Denied
-from p0_server.store.protocol import NewEvent, StoredRequest
+from p0_server.store.records import NewEvent, StoredRequest
 from p0_server.visibility import escalated_keys, escalations
 
 

@@ -31,7 +31,8 @@ from p0_server.databases import ONLINE_SECONDS
 from p0_server.jwks import KeyFetcher
 from p0_server.notices import outbox
 from p0_server.store.migrations import steps
-from p0_server.store.protocol import Remark, Store, StoredAgent
+from p0_server.store.protocol import Store
+from p0_server.store.records import Remark, StoredAgent
 from p0_server.store.sqlite import SqliteStore
 
 CERTIFICATE_DAYS: Final = 21

@@ -14,7 +14,8 @@ from typing import Final
 from p0_access.messages.views import Event
 from p0_server.errors import UnavailableError
 from p0_server.signals import Signal, wait
-from p0_server.store.protocol import LoggedEvent, Store, Viewer
+from p0_server.store.protocol import Store
+from p0_server.store.records import LoggedEvent, Viewer
 from p0_server.visibility import may_see
 
 HEARTBEAT_SECONDS: Final = 5.0

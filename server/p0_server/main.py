@@ -20,7 +20,7 @@ from p0_access.errors import P0Error
 from p0_server.config import Settings, load
 from p0_server.errors import UnavailableError
 from p0_server.log import to_stderr
-from p0_server.store.protocol import Undelivered
+from p0_server.store.records import Undelivered
 from p0_server.store.sqlite import SqliteStore
 from p0_server.version import VERSION
 

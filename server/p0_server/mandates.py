@@ -21,7 +21,8 @@ from p0_server.config import Settings
 from p0_server.errors import NotFoundError, UnprocessableError
 from p0_server.requests import Requests
 from p0_server.stepping_up import demand_of_mandate
-from p0_server.store.protocol import NewEvent, NewJob, RidTakenError, StandIn, Store, StoredRequest
+from p0_server.store.protocol import Store
+from p0_server.store.records import NewEvent, NewJob, RidTakenError, StandIn, StoredRequest
 from p0_server.visibility import named_key, viewer
 
 MAX_OPEN: Final = 200

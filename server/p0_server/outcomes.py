@@ -21,7 +21,7 @@ from p0_access.proof.keys import PublicKey
 from p0_access.routing.decision import Denied
 from p0_server.deadlines import with_deadlines
 from p0_server.errors import UnprocessableError
-from p0_server.store.protocol import NewEvent, StoredJob, StoredRequest
+from p0_server.store.records import NewEvent, StoredJob, StoredRequest
 from p0_server.transitions import legal
 from p0_server.visibility import reviewer_keys
 

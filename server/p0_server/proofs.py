@@ -11,7 +11,8 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Iterable
 
 from p0_server.errors import UnauthorizedError
-from p0_server.store.protocol import Store, UsedProof
+from p0_server.store.protocol import Store
+from p0_server.store.records import UsedProof
 
 
 class Proofs:

@@ -13,7 +13,8 @@ from p0_server import views
 from p0_server.config import Settings
 from p0_server.errors import NotFoundError
 from p0_server.signals import Patience, Signal
-from p0_server.store.protocol import ListKind, Store, StoredRequest, Viewer
+from p0_server.store.protocol import Store
+from p0_server.store.records import ListKind, StoredRequest, Viewer
 from p0_server.visibility import is_mine, viewer
 
 MAX_EVENTS: Final = 1_000

@@ -17,7 +17,8 @@ from p0_access.routing.current import CurrentRules
 from p0_access.routing.directory import CurrentDirectory
 from p0_access.routing.lint import KnownGroups, lint
 from p0_server.preview.previewer import Previewer
-from p0_server.store.protocol import Remark, Store
+from p0_server.store.protocol import Store
+from p0_server.store.records import Remark
 
 INTERVAL_SECONDS: Final = 2.0
 """How late a change may be noticed without a signal."""

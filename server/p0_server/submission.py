@@ -25,7 +25,8 @@ from p0_server.preview.draft import Draft, Preview
 from p0_server.preview.previewer import Previewer
 from p0_server.requests import Requests
 from p0_server.stepping_up import demand_of_request
-from p0_server.store.protocol import NewEvent, NewJob, RidTakenError, Store, StoredCatalog, StoredRequest
+from p0_server.store.protocol import Store
+from p0_server.store.records import NewEvent, NewJob, RidTakenError, StoredCatalog, StoredRequest
 from p0_server.visibility import ending_keys, reviewer_keys
 
 MAX_OPEN: Final = 200

@@ -11,7 +11,8 @@ import msgspec
 
 from p0_access.messages.views import State
 from p0_server.deadlines import escalated, mandate_expired
-from p0_server.store.protocol import Change, ChangedError, NewEvent, Store
+from p0_server.store.protocol import Store
+from p0_server.store.records import Change, ChangedError, NewEvent
 
 INTERVAL_SECONDS: Final = 1.0
 LAPSED_AT_ONCE: Final = 200

@@ -9,7 +9,7 @@ import msgspec
 from p0_access.messages.records import What
 from p0_access.messages.views import AgentView, Event, RequestSummary, RequestView, State
 from p0_server.config import AgentSettings
-from p0_server.store.protocol import StoredRequest, Viewer
+from p0_server.store.records import StoredRequest, Viewer
 from p0_server.visibility import is_mine
 
 MAX_SUMMARY: Final = 200

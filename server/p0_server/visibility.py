@@ -15,7 +15,7 @@ from p0_access.messages.mandates import Named
 from p0_access.messages.records import Subject
 from p0_access.proof.identity import VerifiedIdentity
 from p0_access.routing.decision import Approvers, Decision, Denied, Escalation, NeedsApproval
-from p0_server.store.protocol import LoggedEvent, StoredRequest, Viewer
+from p0_server.store.records import LoggedEvent, StoredRequest, Viewer
 
 _ENDS: Final = "ends "
 

@@ -17,7 +17,8 @@ from p0_access.messages.records import LogHead
 from p0_access.messages.views import EventType, State
 from p0_access.routing.decision import Automatic
 from p0_server.errors import ConflictError
-from p0_server.store.protocol import (
+from p0_server.store.protocol import Store
+from p0_server.store.records import (
     Change,
     ChangedError,
     Done,
@@ -29,7 +30,6 @@ from p0_server.store.protocol import (
     Settled,
     StaleLeaseError,
     StandIn,
-    Store,
     StoredAgent,
     StoredCatalog,
     StoredRequest,

@@ -15,7 +15,7 @@ from p0_access.encoding import encode
 from p0_access.errors import MalformedError
 from p0_access.messages.views import Event
 from p0_server.api.operation import Call, Operation
-from p0_server.store.protocol import Viewer
+from p0_server.store.records import Viewer
 
 SEND_SECONDS: Final = 30.0
 """A client that takes nothing in for so long is let go; it resumes where it was."""

@@ -14,7 +14,7 @@ from p0_access.messages.records import Act, Approval, Collect, End
 from p0_access.messages.views import Event, RequestSummary, RequestView
 from p0_server.api.operation import Call, Operation, answer
 from p0_server.requests import as_it_is
-from p0_server.store.protocol import ListKind
+from p0_server.store.records import ListKind
 
 Wait = Annotated[int, Meta(ge=0, le=25)]
 

@@ -13,7 +13,7 @@ import msgspec
 from p0_access.messages.views import Event, State
 from p0_access.plain import plain
 from p0_server.notices.settings import AnyTarget, NoticeKind
-from p0_server.store.protocol import NewEvent, StoredRequest
+from p0_server.store.records import NewEvent, StoredRequest
 
 _HEADLINES: Final[dict[NoticeKind, str]] = {
     "waiting": "{who} asks for access to {database}",

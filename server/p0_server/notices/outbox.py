@@ -22,7 +22,8 @@ from p0_server.notices.errors import DeliveryError
 from p0_server.notices.notice import notice
 from p0_server.notices.settings import AnyTarget, Email, Webhook
 from p0_server.signals import Signal, wait
-from p0_server.store.protocol import DueNotice, Settled, Store
+from p0_server.store.protocol import Store
+from p0_server.store.records import DueNotice, Settled
 
 DELAYS: Final = (5, 30, 120, 600, 3_600, 4 * 3_600, 12 * 3_600)
 """Seconds before the next attempt, after each that failed; after one more failure a notice is dead."""

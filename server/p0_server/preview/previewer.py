@@ -17,7 +17,7 @@ from p0_access.routing.rules import RuleSet
 from p0_server.errors import UnavailableError, UnprocessableError
 from p0_server.preview.child import MAX_CATALOGS, Question, Rules, frame
 from p0_server.preview.draft import Draft, Preview
-from p0_server.store.protocol import StoredCatalog
+from p0_server.store.records import StoredCatalog
 
 DEADLINE_SECONDS: Final = 0.25
 """Of the child's own processor time, where the system tells it: a busy machine is no fault of the draft."""

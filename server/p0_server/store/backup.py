@@ -7,7 +7,7 @@ import os
 import sqlite3
 from pathlib import Path
 
-from p0_server.store.protocol import StoreError
+from p0_server.store.records import StoreError
 
 
 def back_up(path: Path, to: Path) -> int:

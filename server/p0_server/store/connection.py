@@ -16,7 +16,7 @@ from typing import Final, TypeVar
 
 import aiosqlite
 
-from p0_server.store.protocol import StoreError
+from p0_server.store.records import StoreError
 
 _BUSY_SECONDS: Final = 5.0
 _CACHE_KIB: Final = 64 * 1024

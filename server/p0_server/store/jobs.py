@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 
-from p0_server.store.protocol import ClaimedJob, Done, NewJob, StaleLeaseError, StoredJob, StoredRequest
 from p0_server.store.queries import execute, row, rows
+from p0_server.store.records import ClaimedJob, Done, NewJob, StaleLeaseError, StoredJob, StoredRequest
 from p0_server.store.rows import from_row, to_row
 
 

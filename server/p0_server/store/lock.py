@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from p0_server.store.protocol import StoreError
+from p0_server.store.records import StoreError
 
 
 @contextlib.contextmanager

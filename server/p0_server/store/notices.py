@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 
 from p0_access.messages.views import Event
-from p0_server.store.protocol import DueNotice, NoticeCount, Remark, Settled, StoredRequest, Undelivered
 from p0_server.store.queries import execute, row, rows
+from p0_server.store.records import DueNotice, NoticeCount, Remark, Settled, StoredRequest, Undelivered
 from p0_server.store.rows import from_row, to_row
 
 

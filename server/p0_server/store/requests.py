@@ -12,7 +12,8 @@ from p0_access.encoding import sha256_b64u
 from p0_access.messages.views import Event
 from p0_server.errors import ConflictError
 from p0_server.store import jobs
-from p0_server.store.protocol import (
+from p0_server.store.queries import execute, row, rows
+from p0_server.store.records import (
     Change,
     ChangedError,
     ListKind,
@@ -26,7 +27,6 @@ from p0_server.store.protocol import (
     StoredRequest,
     Viewer,
 )
-from p0_server.store.queries import execute, row, rows
 from p0_server.store.rows import from_row, json_text, to_row
 
 _LISTS: Final = {

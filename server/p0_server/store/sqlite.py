@@ -16,7 +16,7 @@ from typing import Final, TypeVar
 from p0_server.store import agents, jobs, notices, requests
 from p0_server.store.connection import Connection
 from p0_server.store.migrations import migrate
-from p0_server.store.protocol import (
+from p0_server.store.records import (
     CatalogVersion,
     Change,
     ClaimedJob,

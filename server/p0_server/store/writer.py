@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 
 from p0_access.errors import P0Error
 from p0_server.store.connection import Connection
-from p0_server.store.protocol import StoreError
+from p0_server.store.records import StoreError
 
 MAX_BATCH: Final = 256
 MAX_WAITING: Final = 10_000

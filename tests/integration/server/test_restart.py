@@ -23,7 +23,7 @@ from fix_plane import CUSTOMERS, MARKETS, Plane, code, read
 from fix_scripted_agent import by
 from p0_access.messages.views import State
 from p0_server.main import EXIT_UNAVAILABLE, app
-from p0_server.store.protocol import StoreError
+from p0_server.store.records import StoreError
 
 START_SECONDS = 30
 ENTRY = "from p0_server.main import app; app(prog_name='p0 server')"

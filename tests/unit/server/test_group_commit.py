@@ -13,7 +13,7 @@ import pytest
 
 from p0_server.errors import ConflictError
 from p0_server.store.connection import Connection
-from p0_server.store.protocol import StoreError
+from p0_server.store.records import StoreError
 from p0_server.store.writer import Writer
 
 

@@ -21,7 +21,7 @@ from p0_server.preview import previewer as module
 from p0_server.preview.child import MAX_CATALOGS
 from p0_server.preview.draft import Draft
 from p0_server.preview.previewer import Previewer
-from p0_server.store.protocol import StoredCatalog
+from p0_server.store.records import StoredCatalog
 
 ADA = Requestor(iss="https://id.example", sub="ada", groups=("analysts",))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from importlib.resources import files
 
-from p0_server.store.protocol import StoreError
+from p0_server.store.records import StoreError
 
 
 def steps() -> dict[int, str]:
