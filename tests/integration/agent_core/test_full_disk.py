@@ -6,10 +6,7 @@ Whoever may mount one gets a disk that is really full; for all others a trigger 
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
-import shutil
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -52,14 +49,8 @@ async def small_disk(bench: Bench) -> AsyncIterator[Path]:
     disk = server.directory / f"disk-{bench.managed.database}"
     disk.mkdir()
     owner = server.directory.stat().st_uid
-    mount = shutil.which("mount")
-    mounted = mount is not None and os.geteuid() == 0
-    if mounted:
-        options = f"size=1m,mode=700,uid={owner}"
-        done = await asyncio.to_thread(
-            subprocess.run, [mount, "-t", "tmpfs", "-o", options, "tmpfs", disk], check=False, capture_output=True
-        )
-        mounted = done.returncode == 0
+    options = f"size=1m,mode=700,uid={owner}"
+    mounted = os.geteuid() == 0 and await _done("mount", "-t", "tmpfs", "-o", options, "tmpfs", str(disk))
     if not mounted:
         disk.rmdir()
         pytest.skip("to mount a disk one has to be root, where that is let")
@@ -74,19 +65,27 @@ async def small_disk(bench: Bench) -> AsyncIterator[Path]:
                 await superuser.execute("ALTER TABLE p0_evidence.log SET TABLESPACE pg_default")
                 await superuser.execute("DROP TABLESPACE small")
     finally:
-        await asyncio.to_thread(subprocess.run, ["umount", "--lazy", disk], check=True)
+        assert await _done("umount", "--lazy", str(disk))
+
+
+async def _done(*command: str) -> bool:
+    quiet = asyncio.subprocess.DEVNULL
+    process = await asyncio.create_subprocess_exec(*command, stdin=quiet, stdout=quiet, stderr=quiet)
+    return await process.wait() == 0
+
+
+def _fill(path: Path) -> None:
+    with path.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
 
 
 @contextmanager
 def filled(disk: Path) -> Iterator[None]:
     """To the last byte."""
     ballast = disk / "ballast"
-    try:
-        with ballast.open("wb", buffering=0) as file:
-            while True:
-                file.write(bytes(4096))
-    except OSError as error:
-        assert error.errno == errno.ENOSPC
+    with pytest.raises(OSError, match="No space left on device"):
+        _fill(ballast)
     try:
         yield
     finally:
