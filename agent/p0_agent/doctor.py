@@ -21,7 +21,7 @@ from p0_access.routing.load import load as load_rules
 from p0_access.routing.pins import check_pins
 from p0_agent.config import Settings, agent_key
 from p0_agent.errors import ServerUnavailableError
-from p0_agent.link import ServerLink, verify
+from p0_agent.link import ServerLink, trusted
 from p0_agent.postgres import differences, hardening, selfcheck
 from p0_agent.postgres.connections import Connections
 from p0_agent.setup import connections_to, current_directory, read_file
@@ -75,7 +75,7 @@ async def _server(url: str) -> list[Finding]:
     """Whether it answers as a server would; who it is shows when the agent announces itself."""
     try:
         async with httpx.AsyncClient(
-            timeout=SERVER_SECONDS, follow_redirects=False, trust_env=False, verify=verify(url)
+            timeout=SERVER_SECONDS, follow_redirects=False, trust_env=False, verify=trusted(url)
         ) as client:
             response = await client.get(url.rstrip("/") + "/v1/health")
             status = response.json().get("status") if response.is_success else None

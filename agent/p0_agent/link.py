@@ -48,7 +48,7 @@ class ServerLink:
         self._random = random
         self._first = True
         self._client = httpx.AsyncClient(
-            timeout=_TIMEOUT, follow_redirects=False, trust_env=False, verify=verify(self._base)
+            timeout=_TIMEOUT, follow_redirects=False, trust_env=False, verify=trusted(self._base)
         )
 
     async def close(self) -> None:
@@ -115,7 +115,7 @@ class ServerLink:
         return response.content
 
 
-def verify(url: str) -> ssl.SSLContext | bool:
+def trusted(url: str) -> ssl.SSLContext | bool:
     """What the server's certificate is held against: the file of SSL_CERT_FILE, or the public CAs."""
     return url.startswith("https://") and httpx.create_ssl_context()
 

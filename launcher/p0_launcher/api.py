@@ -38,7 +38,7 @@ from p0_launcher.errors import (
     UnverifiedError,
     UsageError,
 )
-from p0_launcher.http import httpx, verify
+from p0_launcher.http import httpx, trusted
 from p0_launcher.network import is_loopback
 from p0_launcher.session import Session
 from p0_launcher.sse import EventParser
@@ -94,7 +94,7 @@ class Api:
             timeout=_SECONDS,
             follow_redirects=False,
             trust_env=not is_loopback(url.host),
-            verify=verify(url),
+            verify=trusted(url),
         )
 
     async def __aenter__(self) -> Self:

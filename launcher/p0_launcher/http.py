@@ -14,10 +14,10 @@ import httpx  # noqa: E402 - after the line above
 if TYPE_CHECKING:
     import ssl
 
-__all__ = ["httpx", "verify"]
+__all__ = ["httpx", "trusted"]
 
 
-def verify(url: httpx.URL) -> ssl.SSLContext | bool:
+def trusted(url: httpx.URL) -> ssl.SSLContext | bool:
     """What certificates are held against, for httpx: the file of SSL_CERT_FILE, or the public CAs. Without TLS nothing
     is loaded, which takes 40 ms."""
     return url.scheme == "https" and httpx.create_ssl_context()

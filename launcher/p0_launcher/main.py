@@ -56,13 +56,14 @@ def _add_others(app: typer.Typer) -> None:
         requests,
         rules,
         sign_in,
+        sign_out,
     )
 
     app.command(cls=OrderedCommand)(request.request)
     app.command(cls=OrderedCommand)(explain.explain)
     for command in (
         look.ls, requests.requests, requests.show, decide.approve, decide.deny, mandates.allow, mandates.delegate,
-        following.extend, following.review, requests.relinquish, requests.revoke, sign_in.login, sign_in.logout,
+        following.extend, following.review, requests.relinquish, requests.revoke, sign_in.login, sign_out.logout,
         sign_in.whoami,
     ):  # fmt: skip
         app.command()(command)

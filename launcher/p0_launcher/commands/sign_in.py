@@ -1,4 +1,4 @@
-"""`p0 login`, `p0 logout`, `p0 whoami`."""
+"""`p0 login`, `p0 whoami`."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from p0_launcher.commands.common import Json, ask, interactive, note, out, out_json, profile, run, seconds
-from p0_launcher.errors import ConfigurationError, LauncherError, UnavailableError, UsageError
+from p0_launcher.errors import LauncherError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from p0_launcher.profile import Profile, ProfileTable
-    from p0_launcher.wallet import Held, StoredSession, Wallet
+    from p0_launcher.wallet import StoredSession
 
 
 def login(
@@ -89,14 +87,6 @@ def login(
         out_json({"profile": name, "subject": session.subject, "groups": session.groups, "until": session.until})
 
 
-def logout() -> None:
-    """Forget the sign-in and every credential on this machine.
-
-    Example: p0 logout
-    """
-    run(_log_out(profile()))
-
-
 def whoami(*, json: Json = False) -> None:
     """Who the server takes you for.
 
@@ -143,10 +133,10 @@ async def _sign_in(
     used: Profile, *, open_browser: bool, source: str | None, port: int | None, patience: int
 ) -> StoredSession:
     from p0_launcher.connection import open_wallet
-    from p0_launcher.login.keeping import keep_session
+    from p0_launcher.login.keeping import keep_session, session_in
 
     wallet = open_wallet(used)
-    await _readable(wallet)  # a keyring that refuses must say so before anybody is sent to a browser
+    await session_in(wallet)  # a keyring that refuses must say so before anybody is sent to a browser
     session = await _signed_in(used, open_browser=open_browser, source=source, port=port, patience=patience)
     await keep_session(wallet, session)
     return session
@@ -193,17 +183,6 @@ async def _pasted(url: str) -> str:
     return await asyncio.to_thread(ask, "Paste that address:")
 
 
-async def _readable(wallet: Wallet) -> StoredSession | None:
-    """The present session. What cannot be read any more is dropped: a sign-in starts afresh."""
-    try:
-        return (await wallet.read()).session
-    except ConfigurationError as error:
-        if error.code != "wallet_malformed":
-            raise
-        await wallet.wipe()
-        return None
-
-
 async def _greet(name: str, table: ProfileTable, used: Profile) -> str | None:
     """The address that the server knows one by, and first use: agents that the profile does not trust are shown, and
     trusted if somebody at a terminal compares the fingerprint. A server that does not answer is no reason to fail."""
@@ -231,53 +210,6 @@ async def _greet(name: str, table: ProfileTable, used: Profile) -> str | None:
             table = msgspec.structs.replace(table, agents=(*table.agents, thumbprint))
             save(name, table)
     return me.subject.email
-
-
-async def _log_out(used: Profile) -> None:
-    from p0_launcher.connection import open_wallet
-    from p0_launcher.login.provider import IdentityProvider
-
-    wallet = open_wallet(used)
-    session = await _readable(wallet)
-    if session is None:
-        await wallet.wipe()
-        note("p0: you were not signed in")
-        return
-    active = await _still_active(used, tuple((await wallet.read()).held.values()))
-    session = (await wallet.read()).session or session  # it may have been refreshed to ask that
-    await wallet.wipe()
-    if session.refresh_token is not None:
-        try:
-            provider = IdentityProvider(used, clock=time.time)
-            if not await provider.revoke(session.refresh_token, client_id=session.client_id):
-                note("p0: the identity provider does not take back sign-ins; this one ends by itself")
-        except (UnavailableError, LauncherError) as error:
-            note(f"p0: signed out here, but {error}")
-    note("p0: signed out")
-    for each in active:
-        note(f"p0: {each}; its credential is forgotten here")
-
-
-async def _still_active(used: Profile, held: Sequence[Held]) -> tuple[str, ...]:
-    """What is to be said of accesses that go on. The agent may have ended some meanwhile, of which the server knows."""
-    from p0_launcher.connection import connect
-    from p0_launcher.render import clock
-
-    if not held:
-        return ()
-    found, known = [], True
-    async with connect(used) as connection:
-        for each in held:
-            until = clock(each.credential.not_after)
-            try:
-                state = (await connection.api.request(each.rid)).state if known else None
-            except LauncherError:
-                known, state = False, None  # nothing is asked of who does not answer
-            if state is None:
-                found.append(f"{each.rid} may be active until {until}: the server does not say")
-            elif not state.final:
-                found.append(f"{each.rid} stays {state.value} until {until}")
-    return tuple(found)
 
 
 async def _whoami(used: Profile, *, json: bool) -> None:

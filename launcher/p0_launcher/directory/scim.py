@@ -16,7 +16,7 @@ import msgspec
 
 from p0_access.secret import Secret
 from p0_launcher.errors import ConfigurationError, UnavailableError, UsageError
-from p0_launcher.http import httpx, verify
+from p0_launcher.http import httpx, trusted
 from p0_launcher.network import is_loopback
 
 PAGE: Final = 100
@@ -218,7 +218,7 @@ async def connect(base: str, token: Secret) -> AsyncIterator[Scim]:
         timeout=SECONDS,
         follow_redirects=False,
         trust_env=not local,
-        verify=verify(url),
+        verify=trusted(url),
     ) as client:
         try:
             async with asyncio.timeout(MAX_SECONDS):

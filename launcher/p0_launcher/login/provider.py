@@ -20,7 +20,7 @@ from p0_access.proof.identity import VerifiedIdentity, verify_identity
 from p0_access.proof.issuers import TrustedIssuer, Workloads
 from p0_access.secret import Hidden
 from p0_launcher.errors import ConfigurationError, NotSignedInError, UnavailableError, UnverifiedError
-from p0_launcher.http import httpx, verify
+from p0_launcher.http import httpx, trusted
 from p0_launcher.login.workload import identity_token
 from p0_launcher.network import is_loopback
 from p0_launcher.profile import Profile
@@ -203,7 +203,7 @@ class IdentityProvider:
     async def _send(self, method: str, url: str, form: dict[str, str] | None = None) -> httpx.Response:
         target = httpx.URL(url)
         client = httpx.AsyncClient(
-            timeout=_SECONDS, follow_redirects=False, trust_env=not is_loopback(target.host), verify=verify(target)
+            timeout=_SECONDS, follow_redirects=False, trust_env=not is_loopback(target.host), verify=trusted(target)
         )
         try:
             async with (
