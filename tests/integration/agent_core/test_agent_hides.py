@@ -7,7 +7,6 @@ import dataclasses
 import pytest
 
 from fix_agent_core import Bench
-from fix_mandates import allowance
 from p0_access.routing.load import load
 
 RULES = """
@@ -50,23 +49,6 @@ async def test_nor_does_what_rules_want_of_a_reason_or_a_sign_in_tell_them_apart
             result = await ruled.admit(ruled.ask(eve, sql, reason="")[0])
             answers.add((result.outcome, result.code, result.message, result.hint))
         assert answers == {("refused", "not_covered", "no rule could grant you this here", None)}
-
-
-async def test_nor_does_an_allowance_for_a_database_that_is_there(ruled: Bench) -> None:
-    rules = RULES.replace('databases: ["*"]', "databases: [other]", 1)
-    elsewhere = "  - {name: own, resource: {databases: [other]}, approval: {approvers: {groups: [privacy]}}}\n"
-    ruled.context = dataclasses.replace(ruled.context, rules=load((rules + elsewhere).encode(), source="rules.yaml"))
-    dana, there = ruled.person("dana", "analysts"), ruled.managed.database
-    for signer, code in (
-        (ruled.person("eve"), "not_an_approver"),
-        (ruled.person("pia", "privacy"), "unknown_database"),
-    ):
-        answers = []
-        for database in (there, "absent"):
-            result = await ruled.do("mandate", allowance(ruled, signer, dana, database=database))
-            answers.append((result.outcome, result.code, (result.message or "").replace(database, "…"), result.hint))
-        assert answers[0] == answers[1]
-        assert answers[0][:2] == ("refused", code)
 
 
 async def test_who_could_get_something_is_told_what_is_wrong(ruled: Bench) -> None:

@@ -36,6 +36,8 @@ async def waiting(bench: Bench, by: Person, sql: str = EMAILS, **changes: Any) -
 async def test_others_may_approve_after_a_while_by_the_agents_clock(bench: Bench) -> None:
     dana, ann = bench.person("dana", "analysts"), bench.person("ann", "dba")
     request, admitted = await waiting(bench, dana)
+    (told,) = admitted.progress
+    assert (told.who, told.also, told.also_at) == ("privacy", "dba", bench.admission(admitted).record.iat + 900)
     bench.clock.now += 899
     assert (await bench.approve(request, admitted, again(bench, ann))).code == "not_an_approver"
     bench.clock.now += 1

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from fix_agent_core import EMAILS, Bench
-from fix_mandates import again, with_rules
+from fix_agent_core import Bench
 from p0_access.routing.load import load
 
 RULES = b"""
@@ -44,20 +43,3 @@ async def test_a_request_without_its_ticket_is_refused(bench: Bench) -> None:
     result = await bench.admit(bench.ask(bench.person("dana", "analysts"), ORDERS, reason="Because")[0])
     assert (result.outcome, result.code) == ("refused", "reason_required")
     assert result.message == "rule orders wants a reason that names OPS-# (# stands for digits)"
-
-
-async def test_who_comes_by_escalation_counts_from_then_on_by_the_agents_clock(bench: Bench) -> None:
-    with_rules(bench)
-    dana, ann = bench.person("dana", "analysts"), bench.person("ann", "dba")
-    request, _ = bench.ask(dana, EMAILS)
-    admitted = await bench.admit(request)
-    due = bench.admission(admitted).record.iat + 900
-    (told,) = admitted.progress
-    assert (told.who, told.also, told.also_at) == ("privacy", "dba", due)
-    bench.clock.now = due - 1
-    assert (await bench.approve(request, admitted, again(bench, ann))).code == "not_an_approver"
-    bench.clock.now = due
-    approved = await bench.approve(request, admitted, again(bench, ann))
-    assert (approved.outcome, approved.progress[0].by) == ("approved", ("ann@corp.example",))
-    assert (await bench.collect(request, admitted, again(bench, dana))).outcome == "active"
-    await bench.end(request, again(bench, dana))
