@@ -265,7 +265,9 @@ async def _drop_made_roles(server: EmbeddedPostgres) -> None:
         places = [(str(role), str(database)) for role, database in await cursor.fetchall()]
     for role, database in places:
         async with await superuser_connection(server, database) as connection:
-            await connection.execute(sql.SQL("SET ROLE p0_broker; DROP OWNED BY {}").format(sql.Identifier(role)))
+            await connection.execute(
+                sql.SQL("GRANT {0} TO p0_broker; SET ROLE p0_broker; DROP OWNED BY {0}").format(sql.Identifier(role))
+            )
     async with await superuser_connection(server) as connection:
         for role in dict.fromkeys(role for role, _ in places):
             await connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))

@@ -251,7 +251,8 @@ async def _roll_back_prepared(connections: Connections, login: str) -> None:
         try:
             async with as_member(connections, login, database) as connection:
                 await connection.execute(statement)
-        except DatabaseUnavailableError:  # one that only the login may enter
+        except (DatabaseUnavailableError, DatabaseBusyError):
+            # Only the login may enter the database, or (before 15) what it prepared holds up whoever would become it.
             if not connections.powers.apart:
                 raise
             async with as_login(connections, login, database) as connection:

@@ -197,7 +197,7 @@ class BrokerPowers:
             "SELECT pg_catalog.pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a"
             " JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid WHERE r.rolname = {}"
         ).format(sql.Literal(login))
-        # Before 16 a login may grant itself, and hold up others who do: there its maker has been a member all along.
+        # Before 15 a login may grant itself, and hold up others who do: but its maker has been a member all along.
         inherit = [membership(login, sql.SQL("CURRENT_USER"), shared=True)] if shared else []
         return self._made(login, *inherit, terminate)
 

@@ -48,8 +48,8 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = maker) THEN
       EXECUTE pg_catalog.format('CREATE ROLE %I', maker);
     END IF;
-    IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = maker AND (rolcanlogin OR rolinherit OR NOT rolcreaterole)) THEN
-      EXECUTE pg_catalog.format('ALTER ROLE %I NOLOGIN NOINHERIT CREATEROLE', maker);
+    IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = maker AND (rolcanlogin OR NOT rolcreaterole OR NOT rolinherit)) THEN
+      EXECUTE pg_catalog.format('ALTER ROLE %I NOLOGIN INHERIT CREATEROLE', maker);
     END IF;
     IF NOT (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN
       EXECUTE pg_catalog.format('GRANT %I TO %I', maker, current_user);

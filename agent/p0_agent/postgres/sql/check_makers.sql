@@ -2,7 +2,7 @@
 -- database, in words; nothing, when all is well.
 WITH maker AS (
   SELECT w.name, r.oid, r.rolsuper OR r.rolbypassrls OR r.rolreplication OR r.rolcreatedb OR r.rolcanlogin AS more,
-         coalesce(r.rolcreaterole AND NOT r.rolinherit, false) AS fit,
+         coalesce(r.rolcreaterole AND r.rolinherit, false) AS fit,
          p.oid AS function, p.proowner = r.oid AND p.prosecdef AND p.proconfig = ARRAY['search_path=pg_catalog, pg_temp']
            AND pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(p.prosrc, 'UTF8')), 'hex') = %(digest)s AS ours, p.proacl
   FROM pg_catalog.unnest(%(makers)s::text[]) AS w (name)

@@ -318,7 +318,7 @@ CREATE OR REPLACE FUNCTION p0_guard.kill(login text) RETURNS void LANGUAGE plpgs
 AS $p0$
 BEGIN
   PERFORM p0_guard.require(ARRAY[login], 'login');
-  PERFORM p0_guard.act(login, CASE p0_guard.options() WHEN '' THEN '' -- before 16, who else grants it could be held up by the login
+  PERFORM p0_guard.act(login, CASE p0_guard.options() WHEN '' THEN '' -- before 15 a login can hold up whoever grants it
       ELSE format('GRANT %I TO CURRENT_USER', login) || p0_guard.options() || '; ' END
     || format('SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid WHERE r.rolname = %L',
               login));
