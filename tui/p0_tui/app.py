@@ -24,7 +24,7 @@ from p0_tui.psql import Handover
 from p0_tui.safe import safe, visible
 from p0_tui.screens.work import WorkScreen
 from p0_tui.terminal import lend
-from p0_tui.themes import NAMES, PLAIN_THEME, keep_theme, read_theme
+from p0_tui.themes import LIGHT_THEME, NAMES, PLAIN_THEME, keep_theme, read_theme
 
 NOTICED_SECONDS: Final = 2.0
 
@@ -96,6 +96,7 @@ class P0App(App[None]):
         yield SystemCommand("Quit", "Leave; the draft is kept (^Q)", self.action_quit)
 
     def on_mount(self) -> None:
+        self.register_theme(LIGHT_THEME)
         self.register_theme(PLAIN_THEME)
         self.theme = read_theme(self._state)
 

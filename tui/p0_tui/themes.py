@@ -12,7 +12,32 @@ from p0_tui.private_file import write_private
 PLAIN: Final = "p0-plain"
 """Without colours: what has the focus and what a verdict is, is told by borders, signs and words."""
 
-NAMES: Final = ("textual-dark", "textual-light", PLAIN)
+LIGHT: Final = "p0-light"
+"""Textual's, with signs, muted words and borders dark enough to be read on it."""
+
+NAMES: Final = ("textual-dark", LIGHT, PLAIN)
+
+LIGHT_THEME: Final = Theme(
+    name=LIGHT,
+    primary="#004578",
+    secondary="#0178d4",
+    accent="#a56900",
+    warning="#a56900",
+    error="#ba3c5b",
+    success="#238a52",
+    foreground="#1f1f1f",
+    background="#e0e0e0",
+    surface="#d8d8d8",
+    panel="#d0d0d0",
+    dark=False,
+    variables={
+        "footer-key-foreground": "#0178d4",
+        "foreground-muted": "#1f1f1fc0",
+        "text-muted": "auto 75%",
+        "panel-lighten-2": "#7c7c7c",
+        "surface-lighten-2": "#a9bccf",
+    },
+)
 
 PLAIN_THEME: Final = Theme(
     name=PLAIN,

@@ -23,6 +23,7 @@ from p0_access.messages.views import RequestView, State
 from p0_access.proof import jws
 from p0_launcher.mandates import Delegating
 from p0_tui.backend import Draft
+from p0_tui.themes import LIGHT
 from p0_tui.widgets.editor import Editor
 
 SETTLED = 0.15
@@ -414,7 +415,7 @@ async def test_looks(world: World, scenario: Scenario, size: tuple[int, int], pi
 @pytest.mark.parametrize("scenario", [needs_approval, mine, inbox_approving, history], ids=lambda item: item.__name__)
 async def test_looks_light(world: World, scenario: Scenario, picture_of: SnapshotAssertion) -> None:
     async with running(world, (120, 40), toasts=False) as pilot:
-        pilot.app.theme = "textual-light"
+        pilot.app.theme = LIGHT
         await scenario(world, pilot)
         assert await picture(world, pilot) == picture_of
 
