@@ -26,7 +26,7 @@ from p0_demo.postgres import EmbeddedPostgres
 
 pytestmark = [BOTH_MODES, pytest.mark.asyncio(loop_scope="module")]
 MARKETS = (usage("enterprise"), relation("enterprise", "markets", "SELECT"))
-TIGHT = {"fsync": "off", "max_connections": "20", "max_locks_per_transaction": "10", "max_wal_senders": "0"}
+TIGHT = {"fsync": "off", "max_connections": "20", "max_locks_per_transaction": "16", "max_wal_senders": "0"}
 TABLES = 450
 
 MAKES = f"""

@@ -39,7 +39,11 @@ BEGIN
     WHERE n.contype = 'f' AND n.conparentid = 0 AND c.relowner = {owner} AND t.relowner = {owner} AND c.oid <> t.oid
     LIMIT {batch}
   LOOP
-    EXECUTE statement;
+    BEGIN
+      EXECUTE statement;
+    EXCEPTION WHEN out_of_memory THEN
+      EXIT;
+    END;
   END LOOP;
 END
 {quote}
