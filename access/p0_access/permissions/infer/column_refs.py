@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from p0_access.permissions import elsewhere
 from p0_access.permissions.infer import functions, names, overloads
 from p0_access.permissions.infer.charges import Reason
 from p0_access.permissions.infer.context import Context, RefusedError
@@ -43,9 +44,8 @@ def _bare(context: Context, level: Level, name: str, place: int) -> Value:
         return _whole(context, level, table, place)
     if name in context.parameters:
         return context.parameters[name]
-    raise RefusedError(
-        "unknown_column", f'column "{name}" does not exist', place, context.did_you_mean(name, level.names())
-    )
+    hint = elsewhere.column(name) or context.did_you_mean(name, level.names())
+    raise RefusedError("unknown_column", f'column "{name}" does not exist', place, hint)
 
 
 def table_named(context: Context, level: Level, qualifiers: tuple[str, ...], place: int) -> Item:
