@@ -88,8 +88,8 @@ def _use(
     of_system = context.builtin.operators.get(symbol, ()) if "pg_catalog" in schemas else ()
     candidates = [each for each in context.catalog.operators_named(symbol) if each.schema in schemas]
     if not candidates and not of_system:
-        wanted = ".".join(qualified)
-        raise RefusedError("unknown_operator", f"operator {wanted} does not exist", place, elsewhere.operator(wanted))
+        named = ".".join(qualified)
+        raise RefusedError("unknown_operator", f"operator {named} does not exist", place, elsewhere.operator(named))
     types = _types(context, operands)
     if context.catalog.casts:
         own = {canonical(each) for one in candidates for each in (one.left, one.right) if each is not None}
