@@ -56,7 +56,7 @@ async def test_an_end_that_no_event_told_of_is_noticed_with_the_lists(world: Wor
         listeners, world._listeners = world._listeners, set()
         world.move(view.rid, State.ENDED, "ended", end_cause="changed", data={"cause": "changed"})
         world._listeners = listeners
-        await pilot.press("escape", "R")
+        await pilot.press("ctrl+o", "2", "R")
         await shows(pilot, f"{view.rid} on mydatabase is over: changed.")
         await until(pilot, lambda: not banner(pilot).display, "nothing is ready any more")
 
