@@ -124,9 +124,15 @@ class Submission:
         self, act: SignedAct, awaited: Awaited, hold: int, patience: float, on_progress: OnProgress
     ) -> RequestView:
         deadline = time.monotonic() + patience
+
+        async def sign_in_for(signed: SignedAct, demands: Sequence[StepUp], /) -> SignedAct:
+            nonlocal act  # a server that goes away after it, or says so, is given the same sign-in again
+            act = await self._session.step_up(signed, demands)
+            return act
+
         for pause in pauses():
             try:
-                return await handed_in(partial(self._api.submit, wait=hold), act, self._session.step_up)
+                return await handed_in(partial(self._api.submit, wait=hold), act, sign_in_for)
             except UnavailableError as error:  # it may have arrived all the same, so its key is kept
                 if time.monotonic() > deadline:
                     raise UnavailableError(

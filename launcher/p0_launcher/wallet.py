@@ -129,8 +129,10 @@ class Contents(_Kept, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return msgspec.structs.replace(self, held=self.held | {rid: msgspec.structs.replace(item, credential=login)})
 
     def with_catalog(self, agent: str, database: str, at: int) -> Contents:
+        """A newer one that was noted meanwhile stays."""
         known = self.catalogs.get(agent, {})
-        return msgspec.structs.replace(self, catalogs=self.catalogs | {agent: known | {database: at}})
+        newest = max(at, known.get(database, 0))
+        return msgspec.structs.replace(self, catalogs=self.catalogs | {agent: known | {database: newest}})
 
     def without_agent(self, agent: str) -> Contents:
         """Nothing is known any more of how far that agent had come."""

@@ -15,7 +15,8 @@ from p0_server.store.records import StoreError
 def only_server(path: Path) -> Iterator[None]:
     """Held by the system until the block or the process ends, however it ends. Commands that look at the store beside
     its server don't ask for it. Raises `StoreError` while another server has it."""
-    beside = path.resolve().with_name(path.name + ".lock")
+    store = path.resolve()  # as SQLite does: by whatever link it is reached, it is one store
+    beside = store.with_name(store.name + ".lock")
     try:
         descriptor = os.open(beside, os.O_CREAT | os.O_RDWR, 0o600)
     except OSError as error:

@@ -23,6 +23,7 @@ from fix_plane import CUSTOMERS, MARKETS, Plane, code, read
 from fix_scripted_agent import by
 from p0_access.messages.views import State
 from p0_server.main import EXIT_UNAVAILABLE, app
+from p0_server.store.lock import only_server
 from p0_server.store.records import StoreError
 
 START_SECONDS = 30
@@ -163,6 +164,17 @@ async def test_a_store_has_one_server(plane: Plane) -> None:
             pass
     assert (caught.value.code, caught.value.hint is not None) == ("store_in_use", True)
     assert (await plane.ada.get("/v1/me")).status_code == 200
+
+
+def test_by_whatever_link_it_is_reached(tmp_path: Path) -> None:
+    store, link = tmp_path / "p0.db", tmp_path / "link.db"
+    link.symlink_to(store)
+    with only_server(store):
+        with pytest.raises(StoreError) as caught, only_server(link):
+            pass
+        assert caught.value.code == "store_in_use"
+    with only_server(link):
+        pass
 
 
 async def copied(config: Path, to: Path) -> Result:

@@ -24,6 +24,8 @@ from p0_launcher.errors import UnverifiedError, UsageError, exit_code_of
 from p0_launcher.render import request_lines
 from p0_launcher.restating import ending_lines
 from p0_launcher.review import Unanswered, admitted, as_signed, decide, review
+from p0_launcher.storage.file_store import FileStore
+from p0_launcher.wallet import Contents, Wallet
 from p0_launcher.workflow import Intent
 
 INTENT = Intent(database=DATABASE, what=What(statement=("select 1",)), reason="r")
@@ -370,6 +372,28 @@ async def test_an_older_catalog_is_refused_from_then_on(dana: Machine, peer: Pee
     async with dana.wallet.changing() as draft:
         draft.contents = draft.contents.without_agent(peer.agent.public.thumbprint)
     assert await seen(old) == 2
+
+
+async def test_who_saw_a_newer_one_meanwhile_is_not_taken_back(dana: Machine, peer: Peer) -> None:
+    """Two at once: the one with the older catalog may be the last to note it."""
+    async with await dana.api() as api:
+        old = await api.catalog(DATABASE)
+        peer.clock.now += 1
+        new = await api.catalog(DATABASE)
+    assert old is not None
+    assert new is not None
+
+    class Slow(Wallet):
+        async def read(self) -> Contents:
+            found = await super().read()
+            await newest_catalog(new, database=DATABASE, pins=dana.pins, wallet=dana.wallet_of_another_process())
+            return found
+
+    slow = Slow(FileStore(dana.directory), name="w", directory=dana.directory, clock=dana.clock)
+    await newest_catalog(old, database=DATABASE, pins=dana.pins, wallet=slow)
+    with pytest.raises(UnverifiedError) as caught:
+        await newest_catalog(old, database=DATABASE, pins=dana.pins, wallet=dana.wallet)
+    assert caught.value.code == "catalog_older"
 
 
 async def test_without_a_catalog_it_is_the_servers_word_and_said_to_be(dana: Machine, peer: Peer) -> None:

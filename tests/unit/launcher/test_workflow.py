@@ -11,12 +11,13 @@ from fix_launcher import BY_PRIVACY, DATABASE, DENIED, NO_SIGN_IN, PASSWORD, Clo
 from p0_access.errors import ReadingError
 from p0_access.messages.identity import SignedAct
 from p0_access.messages.records import Request, What
-from p0_access.messages.views import State
+from p0_access.messages.views import RequestView, State
 from p0_access.permissions.permission import Kind
 from p0_access.permissions.reading import Refused
 from p0_access.proof import jws
 from p0_access.routing.decision import StepUp
 from p0_access.secret import Secret
+from p0_launcher.api import Api
 from p0_launcher.errors import (
     DeniedError,
     LauncherError,
@@ -336,6 +337,29 @@ async def test_a_request_that_only_the_agent_wants_a_sign_in_for_is_made_again_w
     refused, given = peer.views.values()
     assert (refused.state, given.state, given.rid) == (State.REFUSED, State.ACTIVE, access.rid)
     assert list((await dana.wallet.read()).awaited) == []
+
+
+async def test_a_server_that_goes_away_after_a_sign_in_is_given_the_same_one_again(
+    dana: Machine, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise one that only says so has somebody sign in again and again."""
+    monkeypatch.setattr("p0_launcher.submission.RETRY_SECONDS", (0.0,))
+    given: list[SignedAct] = []
+
+    async def submit(api: Api, act: SignedAct, *, wait: int) -> RequestView:
+        del api, wait
+        given.append(act)
+        if act.identity.step_up is None:
+            raise StepUpRequiredError("sign in", demands=STRONG)
+        if len(given) < 5:
+            raise UnavailableError("not now", code="busy")
+        raise StepUpRequiredError("and again", demands=STRONG)
+
+    monkeypatch.setattr(Api, "submit", submit)
+    with pytest.raises(UsageError, match="and again"):
+        await (await dana.workflow()).obtain(INTENT, patience=30)
+    assert dana.signed_in_for == [STRONG]
+    assert (len({each.record for each in given}), peer.views) == (1, {})
 
 
 STRONG = (StepUp(acr=("phr",)), StepUp(amr=("hwk",)))
