@@ -382,11 +382,12 @@ async def test_who_saw_a_newer_one_meanwhile_is_not_taken_back(dana: Machine, pe
         new = await api.catalog(DATABASE)
     assert old is not None
     assert new is not None
+    newer: CatalogView = new
 
     class Slow(Wallet):
         async def read(self) -> Contents:
             found = await super().read()
-            await newest_catalog(new, database=DATABASE, pins=dana.pins, wallet=dana.wallet_of_another_process())
+            await newest_catalog(newer, database=DATABASE, pins=dana.pins, wallet=dana.wallet_of_another_process())
             return found
 
     slow = Slow(FileStore(dana.directory), name="w", directory=dana.directory, clock=dana.clock)
