@@ -6,6 +6,7 @@ most statements do.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import os
@@ -34,6 +35,7 @@ class Connection(aiosqlite.Connection):
         try:
             await connection
         except (OSError, sqlite3.Error) as error:
+            await asyncio.to_thread(connection._thread.join)  # it still tells this loop that it has stopped
             raise StoreError(f"cannot open the store {path}: {error}", code="store_unavailable") from error
         return connection
 
