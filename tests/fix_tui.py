@@ -19,6 +19,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.strip import Strip
 from textual.widget import Widget
+from textual.widgets import Input
 from textual.widgets._toast import Toast
 
 from p0_access.encoding import sha256_b64u
@@ -581,6 +582,13 @@ async def at_the_screen(stage: Stage, person: User) -> AsyncIterator[Pilot[None]
         await shows(pilot, "live ✓", "agent ✓")
         await until(pilot, lambda: app.screen.query_one(CatalogTree).line_count() > 5, "the catalog")
         yield pilot
+
+
+def fill(pilot: Pilot[None], text: str) -> None:
+    """What the input that has the focus holds, at once: keys that only spell a path take seconds."""
+    focused = pilot.app.focused
+    assert isinstance(focused, Input)
+    focused.value = text
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], object], what: str) -> None:

@@ -20,6 +20,7 @@ from p0_access.messages.records import CatalogRecord, LogHead
 from p0_access.messages.views import State
 from p0_access.permissions.catalog import Catalog
 from p0_access.proof import jws
+from p0_access.proof.id_token import SKEW
 from p0_server.config import AgentSettings
 from p0_server.errors import ForbiddenError, NotFoundError, UnprocessableError
 from p0_server.heads import Heads
@@ -157,6 +158,10 @@ class Agents:
             record = jws.verify(upload.record, CatalogRecord, agent.jwk).record
         except P0Error as error:
             raise UnprocessableError(f"the catalog's record: {error}", code="agent_record") from error
+        if record.at > self._now() + SKEW:  # none that comes later would replace it before that time
+            raise UnprocessableError(
+                "the catalog is of a time to come", code="catalog_early", hint="Set the clocks of agent and server."
+            )
         try:
             catalog = msgspec.json.decode(upload.catalog, type=Catalog)
         except msgspec.MsgspecError as error:

@@ -235,6 +235,12 @@ async def test_records_that_the_agent_did_not_sign_for_this_request_are_refused(
     assert (await plane.ada.view(one.rid)).state is State.SUBMITTED
 
 
+async def test_a_catalog_of_a_time_to_come_would_keep_out_later_ones(plane: Plane) -> None:
+    ahead = await plane.agent.publish(at=int(plane.clock()) + 3600)
+    assert code(ahead) == (422, "catalog_early")
+    assert (await plane.agent.publish(at=int(plane.clock()) + 30)).status_code == 200
+
+
 async def test_catalogs_are_shown_as_signed(plane: Plane) -> None:
     path = "/v1/databases/mydatabase/catalog"
     answer = await plane.ada.get(path)

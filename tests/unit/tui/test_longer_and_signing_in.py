@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from textual.pilot import Pilot
 
-from fix_tui import DANA, GROUPS, MARA, World, running, screen_text, shows, until
+from fix_tui import DANA, GROUPS, MARA, World, fill, running, screen_text, shows, until
 from p0_access.messages.views import RequestSummary, State
 from p0_tui.backend import Draft
 from p0_tui.database_look import look_of
@@ -148,7 +148,8 @@ async def test_history_is_exported_as_filtered(world: World, tmp_path: Path) -> 
         await shows(pilot, "mara@corp.example")
         await pilot.press("slash", *"mara", "enter", "x")
         await shows(pilot, "Export 1 requests")
-        await pilot.press(*(["backspace"] * 20), *str(tmp_path / "out.csv"), "enter")
+        fill(pilot, str(tmp_path / "out.csv"))
+        await pilot.press("enter")
         await shows(pilot, "Exported 1 requests to")
         assert "mara@corp.example" in screen_text(pilot)
     assert (tmp_path / "out.csv").stat().st_mode & 0o777 == 0o600

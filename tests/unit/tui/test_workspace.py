@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from fix_tui import World, make_app, running, screen_text, shows, until
+from fix_tui import World, fill, make_app, running, screen_text, shows, until
 from p0_tui.backend import Draft
 from p0_tui.drafts import Drafts
 from p0_tui.screens.help import SECTIONS
@@ -111,12 +111,15 @@ async def test_files_are_opened_and_saved(world: World, tmp_path: Path) -> None:
     (tmp_path / "in.sql").write_text(MARKETS)
     async with running(world, state=tmp_path / "state") as pilot:
         await write(pilot, "select 1", "✓ AUTO")
-        await pilot.press("ctrl+o", "o", *str(tmp_path / "in.sql"), "enter")
+        await pilot.press("ctrl+o", "o")
+        fill(pilot, str(tmp_path / "in.sql"))
+        await pilot.press("enter")
         await shows(pilot, "Opened", "✓ code id")
         await pilot.press("ctrl+z")
         assert editor(pilot).text == "select 1"
-        await pilot.press("ctrl+o", "w", *(["backspace"] * len(str(tmp_path / "in.sql"))))
-        await pilot.press(*str(tmp_path / "out.sql"), "enter")
+        await pilot.press("ctrl+o", "w")
+        fill(pilot, str(tmp_path / "out.sql"))
+        await pilot.press("enter")
         await shows(pilot, "Saved as")
         assert (tmp_path / "out.sql").read_text() == "select 1\n"
         assert (tmp_path / "out.sql").stat().st_mode & 0o777 == 0o600

@@ -72,7 +72,12 @@ class Navigation(Screen[None]):
         """A key that would be typed goes to the mode's list instead."""
         if len(message.key) == 1 and isinstance(self.focused, Input | TextArea):
             self.set_focus(self.query_one(FIRST_FOCUS[self.mode]))
-        self.app.call_later(self.app.simulate_key, message.key)  # one that a screen sends never reaches the bindings
+        self.app.call_later(self._press, message.key)  # one that a screen sends itself never reaches the bindings
+
+    def _press(self, key: str) -> None:
+        """A dialog that opened meanwhile does not get what was meant for what is below it."""
+        if self.app.screen is self:
+            self.app.simulate_key(key)
 
     def show_mode(self) -> None:
         self.set_class(self.mode != "request", "listing")
