@@ -93,14 +93,14 @@ def filled(disk: Path) -> Iterator[None]:
 
 
 async def test_a_disk_that_is_really_full(bench: Bench) -> None:
-    dana = bench.person("dana", "analysts")
-    expiring, opening = bench.ask(dana, MARKETS, ttl=60)
-    opened = bench.open(await bench.admit(expiring), opening)
-    connection = await bench.connect(opened)
-    kept, _ = bench.ask(dana, MARKETS)
-    assert (await bench.admit(kept)).outcome == "active"
-    later, _ = bench.ask(dana, MARKETS)
     async with small_disk(bench) as disk:
+        dana = bench.person("dana", "analysts")
+        expiring, opening = bench.ask(dana, MARKETS, ttl=60)
+        opened = bench.open(await bench.admit(expiring), opening)
+        connection = await bench.connect(opened)
+        kept, _ = bench.ask(dana, MARKETS)
+        assert (await bench.admit(kept)).outcome == "active"
+        later, _ = bench.ask(dana, MARKETS)
         bench.clock.now += 61
         with filled(disk):
             assert await end_due(bench.context) == ()
