@@ -41,8 +41,8 @@ from p0_agent.postgres.errors import PostgresError
 from p0_agent.reading.child import ReadingChild
 
 SECONDS = float(os.environ.get("P0_SOAK_SECONDS", "10"))
-QUIET_SECONDS = 60.0
-"""How long all may take to come to rest once nothing is killed any more."""
+STUCK_SECONDS = 30.0
+"""Once nothing is killed any more, an answer comes at least this often until there is nothing left to answer."""
 
 LATE_SECONDS = 15
 """How much longer than its time an access may last when agent or PostgreSQL are down at its end. This machine may be
@@ -167,9 +167,18 @@ class Soak:
         if self.choose.random() < 0.6:
             self.queue.add(f"end {name}", "end", request)
 
-    async def at_rest(self) -> None:
+    async def at_rest(self, agent: asyncio.Task[None]) -> None:
+        while still_open := len(self.queue.open):
+            progress = asyncio.create_task(self.fewer_than(still_open))
+            await asyncio.wait({agent, progress}, timeout=STUCK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            if agent.done():
+                agent.result()  # it never ends by itself but by a defect
+            await stopped(progress)
+            assert len(self.queue.open) < still_open, self.queue.open
+
+    async def fewer_than(self, number: int) -> None:
         async with self.queue.changed:
-            await self.queue.changed.wait_for(lambda: not self.queue.open)
+            await self.queue.changed.wait_for(lambda: len(self.queue.open) < number)
 
     async def strike(self) -> None:
         """Kills the agent, all of PostgreSQL, or neither, and sees to it that both are there again."""
@@ -211,13 +220,10 @@ async def test_nothing_is_left_or_lost_whatever_dies(mortal: Managed) -> None:
         agent = asyncio.create_task(soak.agent())
         for name, (request, _) in soak.asked.items():  # whatever is still live is given back
             soak.queue.add(f"last {name}", "end", request)
-        rest = asyncio.create_task(soak.at_rest())
-        await asyncio.wait({agent, rest}, timeout=QUIET_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-        if agent.done():
-            agent.result()  # it never ends by itself but by a defect
-        assert soak.queue.open == {}
-        await rest
-        await stopped(agent)
+        try:
+            await soak.at_rest(agent)
+        finally:
+            await stopped(agent)
         sys.stdout.write(f"{len(soak.asked)} requests, {dict(soak.struck)}\n")
         await assert_at_rest(soak)
     finally:
