@@ -140,7 +140,7 @@ async def _store(settings: Settings, sha256: str | None, clock: Callable[[], flo
         running = await store.remarked("rules")
         in_use = sha256 if running is None else running.said.get("rules_sha256")
         return [
-            fact("store", f"{path} is whole, {path.stat().st_size // 1024} KiB"),
+            fact("store", f"{path} is whole, {_size(path) // 1024} KiB"),
             *_running(running, sha256, clock),
             *await _agents(settings, store, sha256 or in_use, clock),
             *await _undelivered(settings, store),
@@ -163,8 +163,16 @@ def _examined(path: Path) -> Finding | None:
         return Finding(level="error", place="store", what=f"{path} is damaged: {answer}", fix="restore a backup")
     if version != len(steps()):
         what = f"{path} has schema version {version}, this program {len(steps())}"
+        if version > len(steps()):
+            return Finding(level="error", place="store", what=what, fix="a server that is as new as the store")
         return Finding(level="gap", place="store", what=what, fix="the server brings it up to date when it starts")
     return None
+
+
+def _size(store: Path) -> int:
+    """In bytes, with what is in its log only."""
+    files = (store, store.with_name(f"{store.name}-wal"))
+    return sum(file.stat().st_size for file in files if file.exists())
 
 
 def _running(remark: Remark | None, sha256: str | None, clock: Callable[[], float]) -> list[Finding]:

@@ -68,10 +68,8 @@ class Mandates:
         found = await self._authenticator.act(person, signed, type_, agent=agent)
         rid = found.record.rid
         known = await self._store.request(rid)
-        if known is None:
+        if known is None or known.rh != found.hash:  # what is wrong with it is said first: ids are nobody else's to try
             await self._create(person, signed, found, agent)
-        elif known.rh != found.hash:
-            raise RidTakenError(f"{rid} stands for something else", code="rid_taken", hint="Try again.")
         view = await self._requests.view(
             person, rid, until=lambda stored: stored.state is not State.SUBMITTED, wait=wait
         )

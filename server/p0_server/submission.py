@@ -85,10 +85,10 @@ class Submission:
         request = await self._authenticator.act(person, signed, Request, agent=agent.thumbprint)
         rid = request.record.rid
         known = await self._store.request(rid)
-        if known is None:
+        if (
+            known is None or known.rh != request.hash
+        ):  # what is wrong with it is said first: ids are nobody else's to try
             await self._create(person, signed, request, agent)
-        elif known.rh != request.hash:
-            raise _taken(rid)
         view = await self._requests.view(
             person, rid, until=lambda stored: stored.state is not State.SUBMITTED, wait=wait
         )
@@ -141,7 +141,7 @@ class Submission:
         except RidTakenError:
             known = await self._store.request(act.rid)
             if known is None or known.rh != request.hash:  # else the same call came twice at once
-                raise _taken(act.rid) from None
+                raise
 
     async def _preview(self, person: VerifiedIdentity, act: Request) -> Preview:
         draft = Draft(
@@ -159,7 +159,3 @@ class Submission:
 
     def _now(self) -> int:
         return int(self._clock())
-
-
-def _taken(rid: str) -> RidTakenError:
-    return RidTakenError(f"{rid} stands for another request", code="rid_taken", hint="Try again.")

@@ -49,6 +49,13 @@ async def test_an_id_that_stands_for_another_request(plane: Plane) -> None:
     assert code(await plane.pat.post("/v1/requests", plane.pat.request(rid=rid))) == (409, "rid_taken")
 
 
+async def test_an_id_is_not_found_out_with_requests_that_are_refused(plane: Plane) -> None:
+    await plane.ada.submit(rid=(taken := new_rid()))
+    for rid in (taken, new_rid()):
+        answer = await plane.pat.post("/v1/requests", plane.pat.request(rid=rid, reason=""))
+        assert code(answer) == (422, "reason_required")
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [

@@ -8,7 +8,10 @@ import json
 import resource
 import signal
 import socket
+import sqlite3
+import subprocess
 import sys
+import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -210,6 +213,40 @@ async def test_a_server_goes_on_from_a_copy(tmp_path: Path) -> None:
         job = await plane.agent.the_job("admit")  # handed out again: its agent says how far it is by now
         assert (await plane.agent.admit(job, by("privacy"))).status_code == 200
         assert (await plane.ada.view(before.rid)).state is State.PENDING
+
+
+COPYING = """
+import sys
+from pathlib import Path
+from p0_server.store.backup import back_up
+back_up(Path(sys.argv[1]), Path(sys.argv[2]))
+"""
+
+
+def has_opened(process: subprocess.Popen[bytes], file: Path) -> bool:
+    for each in Path(f"/proc/{process.pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            if each.readlink() == file.resolve():
+                return True
+    return False
+
+
+def test_a_copy_that_is_interrupted_leaves_nothing(tmp_path: Path) -> None:
+    store, copy = tmp_path / "p0.db", tmp_path / "copy.db"
+    with contextlib.closing(sqlite3.connect(store, isolation_level=None)) as holding:
+        many = "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n LIMIT 50000) SELECT i FROM n"
+        holding.execute(f"CREATE TABLE t AS {many}")
+        holding.execute("BEGIN EXCLUSIVE")
+        with subprocess.Popen([sys.executable, "-c", COPYING, store, copy], stderr=subprocess.PIPE) as copying:
+            deadline = time.monotonic() + START_SECONDS
+            while not has_opened(copying, store):  # there is nothing that would tell
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            copying.send_signal(signal.SIGINT)
+            holding.execute("ROLLBACK")
+            _, said = copying.communicate(timeout=START_SECONDS)
+    assert said.strip().endswith(b"KeyboardInterrupt")
+    assert list(tmp_path.iterdir()) == [store]
 
 
 async def test_a_job_whose_agent_died_with_it_is_handed_out_again_after_a_restart(tmp_path: Path) -> None:
