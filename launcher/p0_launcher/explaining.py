@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from p0_access.errors import MalformedError, P0Error
-from p0_access.unreadable import hint_for
 from p0_launcher.commands.parts import load
 from p0_launcher.commands.sources import read_text
 from p0_launcher.errors import ConfigurationError, SqlRefusedError, UnavailableError, UsageError
+from p0_launcher.files import unreadable
 
 if TYPE_CHECKING:
     from p0_access.permissions.catalog import Catalog
@@ -129,9 +129,7 @@ def _opened(name: str) -> BufferedReader:
     try:
         return os.fdopen(sys.stdin.fileno(), "rb", closefd=False) if name == STDIN else Path(name).open("rb")
     except OSError as error:
-        raise UsageError(
-            f"cannot read {name}: {error.strerror}", code="file_unreadable", hint=hint_for(error)
-        ) from error
+        raise unreadable(name, error) from error
 
 
 def _text(stream: BufferedReader, name: str) -> Iterator[str]:

@@ -14,7 +14,7 @@ from p0_access.encoding import encode
 from p0_access.messages.job import HandedOver
 from p0_access.messages.views import RequestView
 from p0_launcher.ending import Ending
-from p0_launcher.errors import UsageError
+from p0_launcher.files import unwritable
 from p0_launcher.review import Review
 from p0_launcher.session import Session
 
@@ -49,6 +49,4 @@ def write(path: Path, handed: HandedOver) -> None:
         with os.fdopen(descriptor, "wb") as file:
             file.write(encode(handed) + b"\n")
     except OSError as error:
-        raise UsageError(
-            f"cannot write {path}: {error.strerror}", code="file_unwritable", hint="Name a file in a folder of yours"
-        ) from error
+        raise unwritable(path, error) from error

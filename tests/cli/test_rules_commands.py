@@ -176,6 +176,12 @@ def test_explain_an_emergency_and_another_time(capsys: pytest.CaptureFixture[str
     assert p0(capsys, "explain", "r-1", "--break-glass")[0] == 64
 
 
+@pytest.mark.parametrize(("at", "problem"), [("yesterday", "is not a time"), ("2026-01-05T12:00", "has no time zone")])
+def test_a_time_that_is_none(capsys: pytest.CaptureFixture[str], at: str, problem: str) -> None:
+    said = p0(capsys, "explain", "--rules", "good.yaml", "--catalog", "sales.json", "-c", "select 1", "--at", at)
+    assert said == (64, "", f'p0: --at: "{at}" {problem}\nhint: write 2026-01-05T12:00:00+01:00, or Z for UTC\n')
+
+
 def test_replay_of_an_export(capsys: pytest.CaptureFixture[str]) -> None:
     Path("export.jsonl").write_text(json.dumps({"catalog": CATALOG}) + "\n")
     said = "0 requests replayed, 0 would be decided otherwise\n"

@@ -16,9 +16,9 @@ from p0_access.encoding import MAX_RECORD_BYTES, b64u_decode, decode
 from p0_access.errors import MalformedError
 from p0_access.proof.evidence import LogEntry
 from p0_access.proof.keys import PublicKey
-from p0_access.unreadable import hint_for
 from p0_launcher.access import unpinned
 from p0_launcher.errors import UsageError
+from p0_launcher.files import read_bytes
 
 MAX_LINE_BYTES = 2 * MAX_RECORD_BYTES
 
@@ -45,12 +45,7 @@ class _Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 def read_copy(path: Path, *, trusted: Collection[str]) -> Copy:
     """The copy at `path`, of an agent whose thumbprint is among the `trusted`."""
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError as error:
-        raise UsageError(
-            f"cannot read {path}: {error.strerror}", code="file_unreadable", hint=hint_for(error)
-        ) from error
+    lines = read_bytes(path).splitlines()
     if not lines:
         raise UsageError(f"{path} is empty", code="not_evidence", hint="p0 agent audit writes such a file")
     try:

@@ -10,9 +10,9 @@ import msgspec
 from p0_access.messages.records import Deletion
 from p0_access.messages.views import AgentView
 from p0_access.proof import jws
-from p0_access.unreadable import hint_for
 from p0_launcher.access import pinned_key
 from p0_launcher.errors import UnverifiedError, UsageError
+from p0_launcher.files import read_bytes
 
 
 class _Shown(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,11 +26,7 @@ class _Shown(msgspec.Struct, frozen=True, kw_only=True):
 def read_receipt(path: Path, *, trusted: Collection[str]) -> Deletion:
     """The receipt in the file at `path`: signed by a trusted agent, and about the request beside it."""
     try:
-        shown = msgspec.json.decode(path.read_bytes(), type=_Shown)
-    except OSError as error:
-        raise UsageError(
-            f"cannot read {path}: {error.strerror}", code="file_unreadable", hint=hint_for(error)
-        ) from error
+        shown = msgspec.json.decode(read_bytes(path), type=_Shown)
     except msgspec.DecodeError as error:
         raise UsageError(
             f"{path} is no request: {error}", code="not_a_receipt", hint="p0 show ID --json prints one"

@@ -7,7 +7,6 @@ Exit status: 0 all is well, 1 something was found (a warning with --strict, a fa
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -22,17 +21,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from p0_access.permissions.catalog import Catalog
-    from p0_access.permissions.permission import Permission
-    from p0_access.routing.decision import Requestor
     from p0_access.routing.rules import RuleSet
-    from p0_launcher.connection import Connection
     from p0_launcher.rules.cases import Ran
     from p0_launcher.rules.drafts import Draft
-    from p0_launcher.rules.replay import Recorded, Replay
+    from p0_launcher.rules.replay import Recorded
 
 FOUND: Final = 1
 FAIL_ON: Final = {"wider": {"wider"}, "any": {"wider", "narrower", "other"}, "never": set[str]()}
-MAX_EXPORT_LINE: Final = 64 * 1024 * 1024
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -40,8 +35,6 @@ app = typer.Typer(
 )
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The rules.")]
-
-
 Directory = Annotated[
     Path | None, typer.Option(metavar="FILE", help="The directory file that server and agent read: who is in what.")
 ]
@@ -96,8 +89,10 @@ def run_cases(
 
     Example: p0 rules test rules.yaml cases.yaml
     """
+    from p0_launcher.files import read_bytes
     from p0_launcher.rules import cases as testing
-    from p0_launcher.rules.files import read_bytes, read_directory, read_rules
+    from p0_launcher.rules.files import read_directory, read_rules
+    from p0_launcher.rules.report import failing
 
     rules, known = read_rules(file), read_directory(directory)
     ran: list[Ran] = []
@@ -107,7 +102,7 @@ def run_cases(
         of_file = [testing.run(rules, case) for case in loaded]
         ran += of_file
         if not json:
-            for line in _failures(path, of_file):
+            for line in failing(path, of_file):
                 out(line)
     failures = [each for each in ran if each.problems]
     if json:
@@ -191,8 +186,10 @@ def replay(
 
     Example: p0 rules replay new-rules.yaml --fail-on any
     """
+    from p0_launcher.rules import recordings
     from p0_launcher.rules import replay as replaying
     from p0_launcher.rules.files import read_rules
+    from p0_launcher.rules.report import replayed
 
     if fail_on not in FAIL_ON:
         raise UsageError(
@@ -203,11 +200,9 @@ def replay(
             "--save keeps what the server told; with --from it is not asked", code="usage", hint="Leave one of them out"
         )
     rules = read_rules(file)
-    recorded = run(_recorded(limit)) if source is None else list(_exported(source))
+    recorded = run(_recorded(limit)) if source is None else list(recordings.from_export(source))
     if save is not None:
-        from p0_access.encoding import encode
-
-        save.write_bytes(b"".join(encode(each) + b"\n" for each in recorded))
+        recordings.keep(recorded, save)
     found = replaying.replay(rules, recorded)
     if json:
         out_json(
@@ -220,7 +215,7 @@ def replay(
             }
         )
     else:
-        for line in _replayed(found):
+        for line in replayed(found):
             out(line)
     for database in found.skipped:
         note(f"p0: the requests for {database} are left out: its catalog is not there")
@@ -245,29 +240,6 @@ def _catalog_beside(cases: Path, name: str) -> Catalog:
     return read_catalog(cases.parent / name)
 
 
-def _failures(path: Path, ran: Iterable[Ran]) -> Iterator[str]:
-    from p0_access.routing.explain import explain_trace
-    from p0_launcher.text import shown
-
-    for each in ran:
-        if not each.problems:
-            continue
-        yield shown(f"{path}:{each.case.line}: {each.case.name}")
-        yield shown(f"  asked by {_who(each.case.draft.requestor)}")
-        for problem in each.problems:
-            yield shown(f"  {problem}")
-        if each.decision is not None:
-            yield from (shown(f"    {line}") for line in explain_trace(each.decision.trace))
-
-
-def _who(person: Requestor) -> str:
-    """With the groups, since those of a directory file don't stand in the case."""
-    from p0_access.routing.matching import spell
-
-    groups = f"in {spell(person.groups, 'and')}" if person.groups else "in no group"
-    return f"{person.email or person.sub} of {person.iss}, {groups}"
-
-
 async def _explain_request(rid: str) -> None:
     from p0_access.routing.decision import Decision
     from p0_launcher.connection import connect
@@ -283,14 +255,15 @@ async def _explain_request(rid: str) -> None:
 def _instant(text: str | None) -> datetime:
     from datetime import UTC, datetime
 
+    from p0_access.routing.patterns import PatternError
     from p0_launcher.rules.cases import instant
 
     if text is None:
         return datetime.now(UTC)
     try:
         return instant(text)
-    except ValueError as error:
-        raise UsageError(f"--at: {error}", code="usage") from error
+    except PatternError as error:
+        raise UsageError(f"--at: {error}", code="usage", hint=error.hint) from error
 
 
 def _explain_draft(rules: RuleSet, draft: Draft) -> None:
@@ -305,63 +278,7 @@ def _explain_draft(rules: RuleSet, draft: Draft) -> None:
 
 async def _recorded(limit: int) -> list[Recorded]:
     from p0_launcher.connection import connect
-    from p0_launcher.rules.replay import record
+    from p0_launcher.rules.recordings import from_server
 
     async with connect(profile()) as connection:
-        found: list[Recorded] = []
-        listed = await connection.api.requests("all", limit=limit)
-        for database in dict.fromkeys(one.database for one in listed):
-            found += await _catalog(connection, database)
-        for one in listed:
-            recorded = record(await connection.api.request(one.rid))
-            found += [] if recorded is None else [recorded]
-        return found
-
-
-async def _catalog(connection: Connection, database: str) -> list[Recorded]:
-    from p0_access.errors import P0Error
-    from p0_launcher.catalogs import newest_catalog
-    from p0_launcher.rules.replay import Recorded
-
-    try:
-        view = await connection.api.catalog(database)
-    except P0Error as error:
-        note(f"p0: {database}: {error}")
-        return []
-    if view is None:
-        return []
-    pins, wallet = connection.profile.agents, connection.wallet
-    return [Recorded(catalog=await newest_catalog(view, database=database, pins=pins, wallet=wallet))]
-
-
-def _exported(path: Path) -> Iterator[Recorded]:
-    from p0_access.encoding import decode
-    from p0_access.errors import MalformedError
-    from p0_launcher.rules.files import read_bytes
-    from p0_launcher.rules.replay import Recorded
-
-    for number, line in enumerate(read_bytes(path).splitlines(), start=1):
-        try:
-            yield decode(line, Recorded, max_bytes=MAX_EXPORT_LINE)
-        except MalformedError as error:
-            raise UsageError(f"{path}:{number}: {error}", code="export_malformed", hint="--save makes one") from error
-
-
-def _replayed(found: Replay) -> Iterator[str]:
-    from p0_access.routing.explain import explain as explained
-    from p0_launcher.text import shown
-
-    for change in found.changes:
-        yield shown(f"{change.rid} of {change.who} on {change.database}: {change.direction}")
-        yield from (shown(f"  was: {line}") for line in explained(change.before))
-        yield from (shown(f"  now: {line}") for line in explained(change.after))
-    yield from _listed("becomes automatic", found.automatic)
-    yield from _listed("is automatic no longer", found.not_automatic)
-    yield f"{found.requests} requests replayed, {len(found.changes)} would be decided otherwise"
-
-
-def _listed(what: str, permissions: dict[Permission, int]) -> Iterator[str]:
-    from p0_launcher.text import shown
-
-    for permission, times in permissions.items():
-        yield shown(f"{what}: {permission} ({times} request{'' if times == 1 else 's'})", lines=False)
+        return await from_server(connection, limit, note)

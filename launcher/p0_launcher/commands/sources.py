@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from p0_access.unreadable import hint_for
-from p0_launcher.errors import SqlRefusedError, UsageError
+from p0_launcher.errors import SqlRefusedError
+from p0_launcher.files import unreadable
 
 
 def read_text(name: str) -> str:
@@ -15,9 +15,7 @@ def read_text(name: str) -> str:
         content = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
         return content.decode()
     except OSError as error:
-        raise UsageError(
-            f"cannot read {name}: {error.strerror}", code="file_unreadable", hint=hint_for(error)
-        ) from error
+        raise unreadable(name, error) from error
     except UnicodeDecodeError as error:
         raise SqlRefusedError(
             f"{name} is not UTF-8 text (byte {error.start})", code="not_utf8", hint="Convert it, then ask again"

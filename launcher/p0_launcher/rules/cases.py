@@ -17,6 +17,7 @@ from p0_access.routing.directory import Directory
 from p0_access.routing.document import Listing, Mapping, Node, Scalar, parse_document
 from p0_access.routing.durations import parse_duration, spell_duration
 from p0_access.routing.fields import Fields
+from p0_access.routing.patterns import PatternError
 from p0_access.routing.people import parse_issuer
 from p0_access.routing.rules import RuleSet
 from p0_launcher.errors import UsageError
@@ -27,6 +28,7 @@ VERDICTS: Final = ("auto", "approvers", "deny")
 
 ISSUER: Final = "https://id.example"
 EXPECTED: Final = ("verdict", "rules", "asks", "later", "tells", "ttl", "says")
+HOW_A_TIME_IS_WRITTEN: Final = "write 2026-01-05T12:00:00+01:00, or Z for UTC"
 NOON: Final = datetime(2026, 1, 5, 12, tzinfo=UTC)
 """When a case happens that doesn't say so: a Monday."""
 
@@ -162,13 +164,13 @@ def _what(case: Fields, database: str) -> What:
 
 
 def instant(text: str) -> datetime:
-    """A time with its zone; `ValueError` otherwise."""
+    """A time with its zone; `PatternError` otherwise."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError as error:
-        raise ValueError(f'"{text}" is not a time; write 2026-01-05T12:00:00+01:00') from error
+        raise PatternError(f'"{text}" is not a time', HOW_A_TIME_IS_WRITTEN) from error
     if found.tzinfo is None:
-        raise ValueError(f'"{text}" has no time zone; write 2026-01-05T12:00:00+01:00, or Z for UTC')
+        raise PatternError(f'"{text}" has no time zone', HOW_A_TIME_IS_WRITTEN)
     return found
 
 

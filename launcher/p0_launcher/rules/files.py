@@ -10,18 +10,9 @@ from p0_access.permissions.catalog import Catalog
 from p0_access.routing.directory import Directory, load_directory
 from p0_access.routing.load import load
 from p0_access.routing.rules import RuleSet
-from p0_access.unreadable import hint_for
 from p0_launcher.catalogs import MAX_CATALOG_BYTES
-from p0_launcher.errors import ConfigurationError, UsageError
-
-
-def read_bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UsageError(
-            f"cannot read {path}: {error.strerror}", code="file_unreadable", hint=hint_for(error)
-        ) from error
+from p0_launcher.errors import ConfigurationError
+from p0_launcher.files import read_bytes
 
 
 def read_rules(path: Path) -> RuleSet:
