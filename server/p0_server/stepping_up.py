@@ -5,7 +5,7 @@ The agent decides. Where the server's rules or configuration differ from its own
 
 from __future__ import annotations
 
-from p0_access.errors import ProofError
+from p0_access.errors import StepUpError
 from p0_access.messages.mandates import Allow, Delegation
 from p0_access.messages.records import Admission, Approval
 from p0_access.proof.identity import VerifiedIdentity
@@ -54,5 +54,5 @@ def refuse_pasted(signer: VerifiedIdentity) -> None:
 def _demand(demanded: tuple[StepUp, ...], signer: VerifiedIdentity) -> None:
     try:
         check_step_up(demanded, signer.stepped_up)
-    except ProofError as error:
-        raise StepUpRequiredError(error, demanded) from error
+    except StepUpError as error:
+        raise StepUpRequiredError(error, error.demands) from error

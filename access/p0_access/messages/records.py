@@ -14,7 +14,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from p0_access.permissions.permission import WRITING, Permission
 from p0_access.permissions.reading import ReadingWarning
-from p0_access.routing.decision import Decision, Requestor, StepUp
+from p0_access.routing.decision import MAX_DEMANDS, Decision, Requestor, StepUp
 from p0_access.secret import Hidden
 
 MAX_SQL_BYTES = 64 * 1024
@@ -193,7 +193,7 @@ class Refusal(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     code: str
     message: str
     hint: str | None = None
-    step_up: Annotated[tuple[StepUp, ...], Meta(min_length=1, max_length=64)] | UnsetType = UNSET
+    step_up: Annotated[tuple[StepUp, ...], Meta(min_length=1, max_length=MAX_DEMANDS)] | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         if (self.v == 2) is (self.step_up is UNSET):

@@ -8,7 +8,7 @@ describes the same shapes for other programs.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -16,7 +16,7 @@ from p0_access.messages.job import Progress
 from p0_access.messages.records import Id, Subject
 from p0_access.permissions.reading import Refused, StatementReading
 from p0_access.proof.keys import PublicKey
-from p0_access.routing.decision import Decision, StepUp
+from p0_access.routing.decision import MAX_DEMANDS, Decision, StepUp
 
 
 class State(StrEnum):
@@ -166,7 +166,7 @@ class ErrorView(View, frozen=True, kw_only=True):
     code: str
     message: str
     hint: str | None = None
-    step_up: tuple[StepUp, ...] | None = None
+    step_up: Annotated[tuple[StepUp, ...], msgspec.Meta(max_length=MAX_DEMANDS)] | None = None
 
 
 class ErrorBody(View, frozen=True, kw_only=True):

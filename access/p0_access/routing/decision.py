@@ -60,6 +60,10 @@ class Approvers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     issuer: str | None = None
 
 
+MAX_DEMANDS: Final = 64
+"""Sign-ins of different strength that are told to who signs. One sign-in has to meet them all, and more."""
+
+
 class StepUp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """A sign-in made for one act. In a demand: the provider says one of `acr` and one of `amr`, where they are not
     empty. Of a token: what it says."""

@@ -10,7 +10,7 @@ from typing import Final
 
 from p0_access.errors import StepUpError
 from p0_access.permissions.permission import Permission
-from p0_access.routing.decision import Question, StepUp
+from p0_access.routing.decision import MAX_DEMANDS, Question, StepUp
 from p0_access.routing.matching import spell
 from p0_access.routing.rule import SteppingUp
 from p0_access.routing.rules import Defaults
@@ -59,8 +59,9 @@ def meets(demand: StepUp, found: StepUp | None) -> bool:
 def check_step_up(demands: Iterable[StepUp], found: StepUp | None) -> None:
     """Raises `StepUpError` unless a sign-in made for this act meets every demand. `found` is what its token says: the
     one `acr`, all `amr`; None where there was none."""
-    demanded = tuple(demands)
-    for demand in demanded:
+    every = tuple(dict.fromkeys(demands))
+    demanded = every[:MAX_DEMANDS]
+    for demand in every:
         if found is None:
             raise StepUpError(
                 f"this needs a sign-in made for it{''.join(dict.fromkeys(map(strength, demanded)))}",

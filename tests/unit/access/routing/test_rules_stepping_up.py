@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from fix_routing import DANA, DBA, EMAIL, INSERT, MARKET, NAME, on, question, rules
-from p0_access.errors import ProofError, RulesError
+from p0_access.errors import ProofError, RulesError, StepUpError
 from p0_access.routing.decide import route
-from p0_access.routing.decision import Automatic, NeedsApproval, Requestor, StepUp
+from p0_access.routing.decision import MAX_DEMANDS, Automatic, NeedsApproval, Requestor, StepUp
 from p0_access.routing.explain import explain
 from p0_access.routing.stepping_up import check_step_up
 
@@ -75,6 +75,13 @@ def test_a_sign_in_that_is_not_strong_enough(found: StepUp | None, code: str) ->
     with pytest.raises(ProofError) as error:
         check_step_up((ANY, KEY), found)
     assert error.value.code == code
+
+
+def test_demands_are_told_once_and_no_more_than_a_message_holds() -> None:
+    every = [StepUp(acr=(f"acr-{number}",)) for number in range(MAX_DEMANDS + 9)]
+    with pytest.raises(StepUpError) as error:
+        check_step_up([*every, *every], StepUp(acr=tuple(each.acr[0] for each in every[:-1])))  # meets all but the last
+    assert error.value.demands == tuple(every[:MAX_DEMANDS])
 
 
 def test_a_sign_in_that_is_strong_enough() -> None:
