@@ -202,6 +202,7 @@ def event_line(event: Event) -> str:
     by = f" by {line(event.actor, 60)}" if event.actor else ""
     if event.data.get("in_advance"):
         by = f" in advance, by {line(str(event.data['in_advance']), 40)}"
+    by += _in_place_of(event)
     ttl, comment = event.data.get("ttl"), event.data.get("comment")
     if event.data.get("decision") == "approve" and isinstance(ttl, int):
         by += f", for {spell_duration(ttl)}"
@@ -209,6 +210,11 @@ def event_line(event: Event) -> str:
     state = "" if event.type == event.state.value else f" ({event.state})"
     said = f": {line(str(comment), MAX_COMMENT)}" if comment else ""
     return f"{time.strftime('%H:%M:%S', time.localtime(event.at))}  {what}{by}{state}{said}"
+
+
+def _in_place_of(event: Event) -> str:
+    absent = event.data.get("in_place_of")
+    return f" in place of {line(', '.join(map(str, absent)), 60)}" if isinstance(absent, list) and absent else ""
 
 
 def review_lines(review: Review, *, ttl: int) -> str:

@@ -113,7 +113,7 @@ def settle(request: StoredRequest, job: StoredJob, result: Result, records: Agen
     changed = with_deadlines(request, changed, now)
     return Step(
         request=changed,
-        events=_events(request, changed, job, records, result.in_advance, now),
+        events=_events(request, changed, job, records, result, now),
         reviewers=reviewer_keys(decision, request.iss),
     )
 
@@ -233,7 +233,7 @@ def _events(
     after: StoredRequest,
     job: StoredJob,
     records: AgentRecords,
-    in_advance: tuple[str, ...],
+    result: Result,
     now: int,
 ) -> tuple[NewEvent, ...]:
     """The rows of one step, in the order in which things are; the last one has the new state."""
@@ -246,10 +246,12 @@ def _events(
     if approval is not None:
         data = {"decision": approval.decision, "ttl": approval.ttl, "comment": approval.comment}
         data["permissions"] = len(approval.permissions)
+        if result.in_place_of:
+            data["in_place_of"] = list(result.in_place_of)
         found.append(NewEvent(at=now, type="approval", state=state, actor=job.actor, data=data))
     found += [
         NewEvent(at=now, type="approval", state=state, data={"decision": "approve", "in_advance": rid})
-        for rid in in_advance
+        for rid in result.in_advance
     ]
     if after.state is before.state or after.state is State.PENDING:
         return tuple(found)

@@ -110,4 +110,5 @@ async def test_who_stands_in_approves_and_what_is_struck_is_said(stage: Stage) -
     assert (struck.status, "needs_changes" in struck.err) == (0, True), struck
     shown = await p0(stage, DANA, "show", rid)
     assert "Leave enterprise.customers.email out of the SQL and ask again." in shown.out
+    assert f"approval by {SAM.email} in place of {PAT.email}, for " in shown.out
     assert (await p0(stage, PAT, "delegate", "--revoke", rid_in(delegated, "m"))).status == 0

@@ -99,7 +99,10 @@ def _text(event: Event) -> str:
 def _who(event: Event) -> str | None:
     if event.data.get("in_advance"):
         return str(event.data["in_advance"])  # the allowance
-    return event.actor if event.type in _NAMED else None
+    if event.type not in _NAMED or event.actor is None:
+        return None
+    absent = event.data.get("in_place_of")
+    return f"{event.actor} in place of {', '.join(map(str, absent))}" if isinstance(absent, list) else event.actor
 
 
 def _with_progress(text: str, request: RequestSummary, now: float) -> str:

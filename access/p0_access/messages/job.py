@@ -73,7 +73,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     `login` names the database role while one exists. What went wrong is for a person: `code`, `message`, `hint`.
     `closed`: the refusal of an act (an approval, a collection) is the end of the request, too. `struck`: what approvers
-    have taken away, in words. `in_advance`: the ids of allowances that were counted just now.
+    have taken away, in words. `in_advance`: the ids of allowances that were counted just now. `in_place_of`: the names
+    of those for whom the signer of an approval stood in.
     """
 
     v: Literal[1] = 1
@@ -90,6 +91,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     closed: bool = False
     struck: tuple[str, ...] = ()
     in_advance: tuple[str, ...] = ()
+    in_place_of: tuple[str, ...] = ()
     head: LogHead | None = None
 
 

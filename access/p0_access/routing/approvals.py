@@ -167,6 +167,15 @@ def demands(decision: NeedsApproval, approval: VerifiedApproval, *, requestor: R
     )
 
 
+def in_whose_place(
+    decision: NeedsApproval, approval: VerifiedApproval, *, requestor: Requestor
+) -> tuple[Requestor, ...]:
+    """Those for whom `approval` counts, towards requirements that its signer is not asked about themselves."""
+    humans = Humans([requestor, *_named_by(approval)])
+    words = (_says(approval, each, way, requestor, humans) for each in decision.requirements for way in each.ways)
+    return tuple(dict.fromkeys(person for word in words if word is not None for person in word.absent))
+
+
 def may_revoke(revoke: Approvers | None, person: Requestor, *, requestor: Requestor) -> bool:
     """Whether `person` is among those who may end any access, by the rules' defaults."""
     return revoke is not None and _counts(revoke, person, requestor)

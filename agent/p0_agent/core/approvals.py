@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from p0_access.encoding import encode
+import msgspec
+
+from p0_access.encoding import decode, encode
 from p0_access.messages.job import Job
 from p0_access.messages.records import Admission, Approval
 from p0_access.permissions.permission import Permission
 from p0_access.proof import jws
-from p0_access.routing.approvals import Tally, demands, may_review
+from p0_access.routing.approvals import Tally, demands, in_whose_place, may_review
 from p0_access.routing.decision import NeedsApproval
 from p0_access.routing.stepping_up import check_step_up
 from p0_agent.core.acts import admission_of, check_signed_in, known, verified
@@ -22,6 +24,7 @@ from p0_agent.errors import RefusedError, Step, at
 from p0_agent.postgres.entries import Entry
 from p0_agent.postgres.errors import LedgerError
 from p0_agent.postgres.ledger import Approved
+from p0_agent.verification.acts import VerifiedAct
 
 
 async def approve(job: Job, context: Context) -> Answer:
@@ -34,7 +37,7 @@ async def approve(job: Job, context: Context) -> Answer:
     if found.act.ah != jws.record_hash(entry.admission or ""):
         raise _refused("this is for another admission", "approval_mismatch", hint="Review the request again.")
     if entry.stage != "admitted":
-        return await _came_late(entry, found.hash, context)
+        return await _came_late(entry, admission, found, context)
     check_signed_in(found.person)
     person = approver(found.person, await stood_in_for(found.person.requestor, context))
     _check(found.act, person, admission, context.now())
@@ -51,7 +54,8 @@ async def approve(job: Job, context: Context) -> Answer:
                 at=context.now(),
             ),
         )
-    return await weigh(entry, admission, approvals, context)
+    answer = await weigh(entry, admission, approvals, context)
+    return msgspec.structs.replace(answer, in_place_of=_in_place_of(found.act, person, admission, context.now()))
 
 
 def _check(approval: Approval, person: Approver, admission: Admission, now: int) -> None:
@@ -74,6 +78,17 @@ def _check(approval: Approval, person: Approver, admission: Admission, now: int)
         word = person.word(approval.decision, permissions=approval.permissions, ttl=approval.ttl, after=after)
         with at(Step.APPROVALS):
             check_step_up(demands(decision, word, requestor=asker), person.step_up)
+
+
+def _in_place_of(approval: Approval, person: Approver, admission: Admission, at: int) -> tuple[str, ...]:
+    """Those for whom an approval counts that came `at` that time, by name."""
+    decision = admission.rules.decision
+    if not isinstance(decision, NeedsApproval):
+        return ()
+    after = max(at - admission.iat, 0)
+    word = person.word(approval.decision, permissions=approval.permissions, ttl=approval.ttl, after=after)
+    absent = in_whose_place(decision, word, requestor=asked_by(admission))
+    return tuple(each.email or each.sub for each in absent)
 
 
 async def weigh(entry: Entry, admission: Admission, approvals: tuple[Approved, ...], context: Context) -> Answer:
@@ -123,10 +138,12 @@ def _places(struck: tuple[Permission, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(named))
 
 
-async def _came_late(entry: Entry, h: str, context: Context) -> Answer:
+async def _came_late(entry: Entry, admission: Admission, found: VerifiedAct[Approval], context: Context) -> Answer:
     """The same approval delivered again is answered by where the request stands; a new one is too late."""
-    if any(other.h == h for other in await context.cluster.ledger.approvals(entry.rh)):
-        return await stands(entry, context)
+    for kept in await context.cluster.ledger.approvals(entry.rh):
+        if kept.h == found.hash:
+            absent = _in_place_of(found.act, decode(kept.verified, Approver), admission, kept.at)
+            return msgspec.structs.replace(await stands(entry, context), in_place_of=absent)
     raise _refused(f"the request is {entry.stage} already", f"already_{entry.stage}")
 
 

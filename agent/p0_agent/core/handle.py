@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+import msgspec
 from msgspec import UNSET
 
 from p0_access.messages.job import Job, JobKind, Result
@@ -49,18 +50,8 @@ async def handle(job: Job, context: Context) -> Result:
     return Result(
         job=job.job,
         lease=job.lease,
-        outcome=answer.outcome,
-        records=answer.records,
-        progress=answer.progress,
-        login=answer.login,
-        not_after=answer.not_after,
-        code=answer.code,
-        message=answer.message,
-        hint=answer.hint,
-        closed=answer.closed,
-        struck=answer.struck,
-        in_advance=answer.in_advance,
         head=await context.cluster.evidence.head(),
+        **msgspec.structs.asdict(answer),
     )
 
 

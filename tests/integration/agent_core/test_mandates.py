@@ -179,7 +179,8 @@ async def test_somebody_approves_in_anothers_place_until_that_ends(bench: Bench)
     admitted = await bench.admit(request)
     assert (await bench.approve(request, admitted, sam)).code == "not_an_approver"
     mandate = await stands(bench, delegation(bench, pat, sam, lifetime=300))
-    assert (await bench.approve(request, admitted, sam)).outcome == "approved"
+    approved = await bench.approve(request, admitted, sam)
+    assert (approved.outcome, approved.in_place_of) == ("approved", ("pat@corp.example",))
     second, _ = bench.ask(dana, EMAILS)
     waits = await bench.admit(second)
     assert (await withdrawn(bench, mandate, pat)).outcome == "ended"
@@ -196,7 +197,8 @@ async def test_a_delegation_lets_nobody_approve_their_own_nor_two_be_one(bench: 
     assert (await bench.approve(request, admitted, dana)).code == "own_request"
     assert (await bench.approve(request, admitted, sam)).outcome == "pending"
     assert (await bench.approve(request, admitted, ann)).outcome == "pending"  # whom sam has stood in for
-    assert (await bench.approve(request, admitted, bench.person("bob", "dba"))).outcome == "approved"
+    approved = await bench.approve(request, admitted, bench.person("bob", "dba"))
+    assert (approved.outcome, approved.in_place_of) == ("approved", ())
     own, _ = bench.ask(ann, ORDERS)
     anns = await bench.admit(own)
     assert (await bench.approve(own, anns, sam)).code == "not_an_approver"  # in place of who asks

@@ -17,7 +17,7 @@ APPROVED = RequestSummary(
 )  # fmt: skip
 
 
-def approval(**data: str) -> Step:
+def approval(**data: str | list[str]) -> Step:
     event = Event(seq=1, rid="r-1", at=3, type="approval", state=State.PENDING, actor="pat", data=dict(data))
     (only,) = steps(APPROVED, [event], now=5)
     return only
@@ -25,6 +25,10 @@ def approval(**data: str) -> Step:
 
 def test_an_approval_names_who_approved() -> None:
     assert (approval().text, approval().who) == ("approval", "pat")
+
+
+def test_an_approval_by_a_stand_in_names_for_whom() -> None:
+    assert approval(in_place_of=["ann", "bob"]).who == "pat in place of ann, bob"
 
 
 def test_an_approval_in_advance_names_the_allowance() -> None:
