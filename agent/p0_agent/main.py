@@ -33,7 +33,7 @@ app = typer.Typer(
 )
 
 ConfigOption = Annotated[
-    Path, typer.Option("--config", envvar="P0_AGENT_CONFIG", help="The agent's configuration (TOML).")
+    Path, typer.Option("--config", metavar="FILE", envvar="P0_AGENT_CONFIG", help="The agent's configuration (TOML).")
 ]
 
 
@@ -56,7 +56,9 @@ def run(config: ConfigOption) -> None:
 @app.command("bootstrap-sql")
 def bootstrap(
     config: ConfigOption,
-    server_version: Annotated[int, typer.Option(help="The cluster's major version, 14 to 18.", min=14, max=18)],
+    server_version: Annotated[
+        int, typer.Option(metavar="VERSION", help="The cluster's major version, 14 to 18.", min=14, max=18)
+    ],
     hardened: Annotated[  # noqa: FBT002  typer's
         bool, typer.Option("--hardened", help='For mode = "hardened", which the configuration may say, too.')
     ] = False,
@@ -133,7 +135,9 @@ def key(config: ConfigOption) -> None:
 def submit(
     file: Annotated[Path, typer.Argument(help="What p0 revoke, relinquish or deny --to-file has written.")],
     config: ConfigOption,
-    timeout: Annotated[float, typer.Option(help="Seconds to wait for the running agent's answer.")] = 30.0,
+    timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Seconds to wait for the running agent's answer.")
+    ] = 30.0,
 ) -> None:
     """Hand the agent a signed act past the server.
 

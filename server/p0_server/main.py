@@ -32,7 +32,7 @@ MAX_NOTICES: Final = 200
 
 _LOG: Final = logging.getLogger(__name__)
 
-Config = Annotated[Path, typer.Option(help="The configuration, a TOML file.")]
+Config = Annotated[Path, typer.Option(metavar="FILE", help="The configuration, a TOML file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 app = typer.Typer(
@@ -51,8 +51,10 @@ def server() -> None:
 @app.command()
 def run(
     config: Config,
-    rules: Annotated[Path | None, typer.Option(help="The rules, instead of the configuration's.")] = None,
-    listen: Annotated[str | None, typer.Option(help="HOST:PORT, instead of the configuration's.")] = None,
+    rules: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The rules, instead of the configuration's.")
+    ] = None,
+    listen: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Instead of the configuration's.")] = None,
     behind_proxy: Annotated[  # noqa: FBT002 - a flag on the command line
         bool, typer.Option("--behind-proxy", help="A proxy on a trusted network adds TLS.")
     ] = False,

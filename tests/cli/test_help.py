@@ -35,3 +35,20 @@ def test_no_line_of_the_list_of_commands_is_cut(name: str) -> None:
     listed = group.get_help(context).partition("Commands:\n")[2].splitlines()
     assert len(listed) == len(group.commands)
     assert [line for line in listed if line.endswith("...") or len(line) > 80] == []
+
+
+def commands(name: str, group: TyperGroup) -> Iterator[tuple[str, str]]:
+    for below in group.commands.values():
+        called = f"{name} {below.name}"
+        if isinstance(below, TyperGroup):
+            yield from commands(called, below)
+        else:
+            context = below.make_context(called, ["--help"], resilient_parsing=True, terminal_width=80)
+            yield called, below.get_help(context).partition("Options:\n")[2]
+
+
+@pytest.mark.parametrize("name", ["p0", "p0 server", "p0 agent"])
+def test_no_option_takes_a_type_of_python(name: str) -> None:
+    told = dict(commands(name, GROUPS[name]))
+    assert len(told) > 3
+    assert [called for called, options in told.items() if "<" in options.replace("<=", "")] == []

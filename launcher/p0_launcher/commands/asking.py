@@ -44,7 +44,7 @@ SearchPath = Annotated[
     str | None, typer.Option(metavar="A,B", help="Schemas, by comma, that give the SQL's names meaning.")
 ]
 Reason = Annotated[str | None, typer.Option(metavar="TEXT", envvar="P0_REASON", help="Why, for those who decide.")]
-Ttl = Annotated[str | None, typer.Option(help="For how long, such as 30m; the rules may give less.")]
+Ttl = Annotated[str | None, typer.Option(metavar="TIME", help="For how long, such as 30m; the rules may give less.")]
 OneShot = Annotated[
     bool, typer.Option("--one-shot", help="End the access when the program ends; the default for SQL that writes.")
 ]
@@ -54,7 +54,7 @@ BreakGlass = Annotated[
     typer.Option("--break-glass", help="An emergency: needs a reason, is told at once, and reviewed afterwards."),
 ]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Don't wait for people to decide.")]
-Timeout = Annotated[str, typer.Option(help="How long to wait for a decision.")]
+Timeout = Annotated[str, typer.Option(metavar="TIME", help="How long to wait for a decision.")]
 Resume = Annotated[
     str | None, typer.Option(metavar="ID", help="Go on with an earlier request.", autocompletion=request_ids)
 ]

@@ -27,12 +27,12 @@ Yes = Annotated[bool, typer.Option("--yes", help="Sign without being asked.")]
 def approve(
     rid: Id,
     *,
-    ttl: Annotated[str | None, typer.Option(help="Allow it for less time, such as 15m.")] = None,
+    ttl: Annotated[str | None, typer.Option(metavar="TIME", help="Allow it for less time, such as 15m.")] = None,
     strike: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="Leave out what is on schema.table or schema.table.column. Repeatable."),
     ] = None,
-    comment: Annotated[str, typer.Option(help="A word to the requestor and the record.")] = "",
+    comment: Annotated[str, typer.Option(metavar="TEXT", help="A word to the requestor and the record.")] = "",
     yes: Yes = False,
     json: Json = False,
 ) -> None:
@@ -46,7 +46,7 @@ def approve(
 def deny(
     rid: Id,
     *,
-    comment: Annotated[str, typer.Option(help="Why; the requestor reads it.")],
+    comment: Annotated[str, typer.Option(metavar="TEXT", help="Why; the requestor reads it.")],
     to_file: ToFile = None,
     json: Json = False,
 ) -> None:

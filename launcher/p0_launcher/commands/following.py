@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 def extend(
     rid: Id,
     *,
-    ttl: Annotated[str, typer.Option(help="How long in all, from its start, such as 2h.")],
+    ttl: Annotated[str, typer.Option(metavar="TIME", help="How long in all, from its start, such as 2h.")],
     reason: Annotated[str | None, typer.Option(metavar="TEXT", envvar="P0_REASON", help="Why it takes longer.")] = None,
-    timeout: Annotated[str, typer.Option(help="How long to wait for a decision.")] = DEFAULT_PATIENCE,
+    timeout: Annotated[str, typer.Option(metavar="TIME", help="How long to wait for a decision.")] = DEFAULT_PATIENCE,
     json: Json = False,
 ) -> None:
     """Ask that your access may last longer.
@@ -50,7 +50,7 @@ def extend(
 def review(
     rid: Id,
     *,
-    comment: Annotated[str, typer.Option(help="What you found.")],
+    comment: Annotated[str, typer.Option(metavar="TEXT", help="What you found.")],
     yes: Annotated[bool, typer.Option("--yes", help="Sign without being asked.")] = False,
     json: Json = False,
 ) -> None:

@@ -32,8 +32,8 @@ User = Annotated[
     str | None,
     typer.Argument(metavar="USER", help="A verified address, a subject of your own issuer, or https://issuer#subject."),
 ]
-For = Annotated[str, typer.Option("--for", help="How long it stands, such as 8h; at most 7d.")]
-Comment = Annotated[str, typer.Option(help="Why, for the record.")]
+For = Annotated[str, typer.Option("--for", metavar="TIME", help="How long it stands, such as 8h; at most 7d.")]
+Comment = Annotated[str, typer.Option(metavar="TEXT", help="Why, for the record.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Sign without being asked.")]
 Listing = Annotated[bool, typer.Option("--list", help="List those you signed or are named in.")]
 Withdraw = Annotated[str | None, typer.Option("--revoke", metavar="ID", help="Withdraw one that you signed.")]
@@ -48,10 +48,12 @@ def allow(
     grant: Annotated[
         list[str] | None, typer.Option(metavar="SPEC", help="'SELECT on schema.table(column)'. Repeatable.")
     ] = None,
-    kinds: Annotated[str, typer.Option(help="Which requests, by comma: statement, grant.")] = "statement",
-    uses: Annotated[int, typer.Option(help="For so many requests.", min=1, max=1000)] = 1,
+    kinds: Annotated[
+        str, typer.Option(metavar="KINDS", help="Which requests, by comma: statement, grant.")
+    ] = "statement",
+    uses: Annotated[int, typer.Option(metavar="COUNT", help="For so many requests.", min=1, max=1000)] = 1,
     lasting: For = "8h",
-    ttl: Annotated[str, typer.Option(help="How long each access may last.")] = "1h",
+    ttl: Annotated[str, typer.Option(metavar="TIME", help="How long each access may last.")] = "1h",
     comment: Comment = "",
     listing: Listing = False,
     withdraw: Withdraw = None,
@@ -102,7 +104,7 @@ def delegate(
     user: User = None,
     *,
     lasting: For = "8h",
-    groups: Annotated[str | None, typer.Option(help="Only as one of these groups, by comma.")] = None,
+    groups: Annotated[str | None, typer.Option(metavar="GROUPS", help="Only as one of these groups, by comma.")] = None,
     comment: Comment = "",
     listing: Listing = False,
     withdraw: Withdraw = None,

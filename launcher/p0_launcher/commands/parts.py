@@ -18,7 +18,7 @@ PASS_ON: Final = {"allow_extra_args": True, "ignore_unknown_options": True, "hel
 def tui(
     *,
     database: Annotated[
-        str | None, typer.Option("-d", "--database", envvar="P0_DATABASE", autocompletion=databases)
+        str | None, typer.Option("-d", "--database", metavar="NAME", envvar="P0_DATABASE", autocompletion=databases)
     ] = None,
 ) -> None:
     """The terminal user interface.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from p0_launcher.ending import Ending
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="A request's id.", autocompletion=request_ids)]
-Comment = Annotated[str, typer.Option(help="Why, for the record.")]
+Comment = Annotated[str, typer.Option(metavar="TEXT", help="Why, for the record.")]
 ToFile = Annotated[
     Path | None, typer.Option("--to-file", metavar="FILE", help="Only sign, into a file for `p0 agent submit`.")
 ]
@@ -29,7 +29,7 @@ def requests(
     mine: Annotated[bool, typer.Option("--mine", help="Those you made (the default).")] = False,
     to_review: Annotated[bool, typer.Option("--to-review", help="Those that wait for your word or review.")] = False,
     everything: Annotated[bool, typer.Option("--all", help="Those you made or may review.")] = False,
-    limit: Annotated[int, typer.Option(help="At most so many.", min=1, max=500)] = 100,
+    limit: Annotated[int, typer.Option(metavar="COUNT", help="At most so many.", min=1, max=500)] = 100,
     json: Json = False,
 ) -> None:
     """List requests, newest first.

@@ -45,7 +45,7 @@ def check(
     file: File,
     *,
     group: Annotated[
-        list[str] | None, typer.Option(help="A group that there is; other names warn. Repeatable.")
+        list[str] | None, typer.Option(metavar="NAME", help="A group that there is; other names warn. Repeatable.")
     ] = None,
     directory: Directory = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if there are warnings.")] = False,
@@ -121,12 +121,12 @@ def explain(
     catalog: Annotated[Path | None, typer.Option(metavar="FILE", help="What `p0 ls NAME --json` printed.")] = None,
     command: Annotated[list[str] | None, typer.Option("-c", "--command", metavar="SQL")] = None,
     grant: Annotated[list[str] | None, typer.Option(metavar="GRANT", help="'SELECT on schema.table(column)'.")] = None,
-    group: Annotated[list[str] | None, typer.Option(help="A group of who asks. Repeatable.")] = None,
-    subject: Annotated[str, typer.Option(help="Who asks.")] = "somebody",
-    email: Annotated[str | None, typer.Option(help="Their verified address.")] = None,
-    issuer: Annotated[str, typer.Option(help="Their identity provider.")] = "https://id.example",
+    group: Annotated[list[str] | None, typer.Option(metavar="NAME", help="A group of who asks. Repeatable.")] = None,
+    subject: Annotated[str, typer.Option(metavar="SUBJECT", help="Who asks.")] = "somebody",
+    email: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Their verified address.")] = None,
+    issuer: Annotated[str, typer.Option(metavar="URL", help="Their identity provider.")] = "https://id.example",
     directory: Directory = None,
-    reason: Annotated[str, typer.Option(help="The reason that they give.")] = "",
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="The reason that they give.")] = "",
     break_glass: Annotated[bool, typer.Option("--break-glass", help="They ask for it as an emergency.")] = False,
     at: Annotated[
         str | None, typer.Option(metavar="TIME", help="When: 2026-01-05T12:00:00+01:00. Now, if not said.")
@@ -174,7 +174,9 @@ def replay(
     *,
     source: Annotated[Path | None, typer.Option("--from", metavar="EXPORT", help="Instead of the server.")] = None,
     save: Annotated[Path | None, typer.Option(metavar="EXPORT", help="Keep what the server told, for --from.")] = None,
-    limit: Annotated[int, typer.Option(help="At most so many requests, the newest.", min=1, max=500)] = 500,
+    limit: Annotated[
+        int, typer.Option(metavar="COUNT", help="At most so many requests, the newest.", min=1, max=500)
+    ] = 500,
     fail_on: Annotated[str, typer.Option(metavar="wider|any|never", help="What makes it exit with 1.")] = "wider",
     json: Json = False,
 ) -> None:

@@ -20,13 +20,17 @@ if TYPE_CHECKING:
 
 def login(
     *,
-    server: Annotated[str | None, typer.Option(help="The control plane's URL; makes or changes the profile.")] = None,
-    issuer: Annotated[str | None, typer.Option(help="The identity provider's URL.")] = None,
-    client_id: Annotated[str | None, typer.Option(help="The launcher's client id there.")] = None,
-    paste_client_id: Annotated[
-        str | None, typer.Option(help="The client id for machines without a browser, if there is one.")
+    server: Annotated[
+        str | None, typer.Option(metavar="URL", help="The control plane's URL; makes or changes the profile.")
     ] = None,
-    agent: Annotated[list[str] | None, typer.Option(help="Trust this agent's key, by thumbprint. Repeatable.")] = None,
+    issuer: Annotated[str | None, typer.Option(metavar="URL", help="The identity provider's URL.")] = None,
+    client_id: Annotated[str | None, typer.Option(metavar="ID", help="The launcher's client id there.")] = None,
+    paste_client_id: Annotated[
+        str | None, typer.Option(metavar="ID", help="The client id for machines without a browser, if there is one.")
+    ] = None,
+    agent: Annotated[
+        list[str] | None, typer.Option(metavar="THUMBPRINT", help="Trust this agent's key, by thumbprint. Repeatable.")
+    ] = None,
     insecure_storage: Annotated[
         bool, typer.Option("--insecure-storage", help="Keep secrets in a 0600 file, not in the keyring.")
     ] = False,
@@ -34,8 +38,10 @@ def login(
     identity_token_from: Annotated[
         str | None, typer.Option(metavar="SOURCE", help="As a program: github, or command:ARGUMENTS with {audience}.")
     ] = None,
-    port: Annotated[int | None, typer.Option(help="The loopback port to come back to; 0 is any free one.")] = None,
-    timeout: Annotated[str, typer.Option(help="How long to wait for the browser.")] = "5m",
+    port: Annotated[
+        int | None, typer.Option(metavar="PORT", help="The loopback port to come back to; 0 is any free one.")
+    ] = None,
+    timeout: Annotated[str, typer.Option(metavar="TIME", help="How long to wait for the browser.")] = "5m",
     json: Json = False,
 ) -> None:
     """Sign in with the identity provider, in the browser.
