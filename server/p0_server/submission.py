@@ -155,7 +155,7 @@ class Submission:
         try:
             return await self._previewer.preview(draft, await self._databases.readable(person, act.database))
         except ServerError:
-            return Preview()
+            return Preview(rules_sha256=self._rules.rules.sha256)
 
     def _now(self) -> int:
         return int(self._clock())

@@ -36,7 +36,7 @@ async def explain(call: Call) -> Response:
         statements=preview.statements,
         decision=preview.decision,
         catalog_version=catalog.version,
-        rules_sha256=call.services.databases.rules_sha256,
+        rules_sha256=preview.rules_sha256,
     )
     return answer(explained)
 

@@ -28,9 +28,10 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
-    """`decision` is None where a statement is not understood, or nothing can be said. `reason_problem` tells what the
-    rules miss in the reason."""
+    """`decision` is None where a statement is not understood, or nothing can be said; `rules_sha256` tells of the rules
+    it is by, which may be replaced by now. `reason_problem` tells what they miss in the reason."""
 
+    rules_sha256: str
     statements: tuple[StatementReading | Refused, ...] = ()
     decision: Decision | None = None
     reason_problem: str | None = None
@@ -47,14 +48,14 @@ def preview(draft: Draft, catalog: Catalog, rules: RuleSet) -> Preview:
             statements = _read(draft.what, catalog)
             understood = [each for each in statements if isinstance(each, StatementReading)]
             if len(understood) < len(statements) or not statements:
-                return Preview(statements=statements)
+                return Preview(rules_sha256=rules.sha256, statements=statements)
             granted = tuple(need.permission for each in understood for need in each.needs)
             reached = tuple(permission for each in understood for permission in each.reached)
             reach_unknown = any(each.code == "reach_unknown" for one in understood for each in one.warnings)
         case "grant":
             granted = draft.what.grant or ()
         case "role":
-            return Preview()
+            return Preview(rules_sha256=rules.sha256)
     question = ask(
         rules,
         catalog,
@@ -69,7 +70,10 @@ def preview(draft: Draft, catalog: Catalog, rules: RuleSet) -> Preview:
         at=datetime.fromtimestamp(draft.at, UTC),
     )
     return Preview(
-        statements=statements, decision=route(rules, question), reason_problem=reason_problem(rules, question)
+        rules_sha256=rules.sha256,
+        statements=statements,
+        decision=route(rules, question),
+        reason_problem=reason_problem(rules, question),
     )
 
 

@@ -12,9 +12,9 @@ import pytest
 
 from fix_plane import MARKETS, RULES
 from fix_scripted_agent import CATALOG
-from p0_access.encoding import encode
+from p0_access.encoding import encode, sha256_b64u
 from p0_access.messages.records import What
-from p0_access.routing.decision import Automatic, Requestor
+from p0_access.routing.decision import Automatic, Denied, Requestor
 from p0_access.routing.load import load
 from p0_server.errors import UnavailableError, UnprocessableError
 from p0_server.preview import previewer as module
@@ -56,6 +56,18 @@ async def test_a_preview_reads_and_routes(previewer: Previewer) -> None:
     assert found.reason_problem is None
     assert (await previewer.preview(draft(MARKETS, reason=""), catalog())).reason_problem == "a reason is required"
     assert (await previewer.preview(draft("-- nothing"), catalog())).decision is None
+
+
+async def test_a_preview_names_the_rules_it_is_by(previewer: Previewer) -> None:
+    others = RULES.replace("approval: {auto: true}", 'approval: {deny: "Closed."}').encode()
+    before = await previewer.preview(draft(MARKETS), catalog())
+    on_its_way = asyncio.create_task(previewer.preview(draft(MARKETS), catalog()))
+    await asyncio.sleep(0)
+    await previewer.use(load(others, source="rules.yaml"), others)
+    assert await on_its_way == before
+    after = await previewer.preview(draft(MARKETS), catalog())
+    assert isinstance(after.decision, Denied)
+    assert (before.rules_sha256, after.rules_sha256) == (sha256_b64u(RULES.encode()), sha256_b64u(others))
 
 
 async def test_each_version_of_a_catalog_is_its_own(previewer: Previewer) -> None:
