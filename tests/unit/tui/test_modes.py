@@ -16,8 +16,10 @@ from p0_access.messages.records import Deletion, DroppedSet
 from p0_access.messages.views import RequestView, State
 from p0_access.proof import jws
 from p0_tui.backend import Draft
+from p0_tui.screens.choose_database import ChooseDatabaseScreen
 from p0_tui.screens.work import WorkScreen
 from p0_tui.widgets.editor import Editor
+from p0_tui.widgets.header import HeaderBar
 from p0_tui.widgets.key_hints import KeyHints
 
 MARKETS = "select id, code from enterprise.markets"
@@ -199,8 +201,10 @@ async def test_bare_digits_change_modes_outside_editors_and_are_text_inside(worl
         await shows(pilot, "▸2 Mine")
         await pilot.press("3")
         await shows(pilot, "▸3 Inbox")
-        await pilot.click("#tab-history")
+        await pilot.click(HeaderBar, offset=(screen_text(pilot).splitlines()[0].index("4 History"), 0))
         await shows(pilot, "▸4 History")
+        await pilot.click(HeaderBar, offset=(5, 0))
+        await until(pilot, lambda: isinstance(pilot.app.screen, ChooseDatabaseScreen), "the databases")
 
 
 async def test_an_unknown_jump_does_nothing(world: World) -> None:

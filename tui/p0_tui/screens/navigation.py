@@ -12,7 +12,7 @@ from textual.widgets import ContentSwitcher, Input, TextArea
 from p0_tui.screens.help import HelpScreen
 from p0_tui.screens.jump import JumpScreen
 from p0_tui.screens.work_keys import COMMON_JUMPS, FIRST_FOCUS, HINTS, JUMPS, REQUEST_JUMPS
-from p0_tui.widgets.header import MODES, Mode, ModeTab
+from p0_tui.widgets.header import MODES, HeaderBar, Mode
 from p0_tui.widgets.key_hints import KeyHints
 from p0_tui.widgets.pane import pane_of
 
@@ -63,8 +63,8 @@ class Navigation(Screen[None]):
         self.show_mode()
         self.set_focus(self.query_one(FIRST_FOCUS[mode]))
 
-    @on(ModeTab.Picked)
-    def _mode_picked(self, message: ModeTab.Picked) -> None:
+    @on(HeaderBar.ModePicked)
+    def _mode_picked(self, message: HeaderBar.ModePicked) -> None:
         self.action_mode(message.mode)
 
     @on(KeyHints.Picked)

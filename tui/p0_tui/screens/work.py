@@ -35,7 +35,7 @@ from p0_tui.screens.mandating import Mandating
 from p0_tui.screens.navigation import COMPACT_BELOW
 from p0_tui.widgets.banner import ReadyBanner
 from p0_tui.widgets.editor import Editor
-from p0_tui.widgets.header import HeaderBar, Mode, Target
+from p0_tui.widgets.header import HeaderBar, Mode
 from p0_tui.widgets.key_hints import KeyHints
 from p0_tui.widgets.prose import Prose
 
@@ -195,7 +195,7 @@ class WorkScreen(Mandating):
     def _database_wanted(self, message: DatabaseWanted) -> None:
         self._use_database(message.name)
 
-    @on(Target.Picked)
+    @on(HeaderBar.TargetPicked)
     def _target_picked(self) -> None:
         self.choose_database()
 

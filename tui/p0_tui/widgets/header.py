@@ -3,68 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 from textual import events
-from textual.app import ComposeResult
-from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
+from textual.style import Style
+from textual.widget import Widget
 
 from p0_access.messages.views import DatabaseView
 from p0_tui.database_look import look_of
 from p0_tui.live import Connection
 from p0_tui.safe import EMPTY, joined, safe
-from p0_tui.widgets.prose import Prose
 
 Mode = Literal["request", "mine", "inbox", "history"]
 MODES: Mapping[Mode, str] = {"request": "Request", "mine": "Mine", "inbox": "Inbox", "history": "History"}
 
 
-class ModeTab(Prose):
-    """One mode's name and count; a click goes there."""
+class HeaderBar(Widget):
+    """One line and one widget: what changes in it, such as a count, moves nothing else on the screen."""
 
-    class Picked(Message):
-        def __init__(self, mode: Mode) -> None:
-            super().__init__()
-            self.mode = mode
-
-    def __init__(self, mode: Mode) -> None:
-        super().__init__(id=f"tab-{mode}")
-        self.mode: Mode = mode
-
-    def on_click(self, _: events.Click) -> None:
-        self.post_message(self.Picked(self.mode))
-
-
-class Target(Prose):
-    """The database that is being worked with; a click asks for another."""
-
-    class Picked(Message):
-        """Somebody wants another database."""
-
-    def on_click(self, _: events.Click) -> None:
-        self.post_message(self.Picked())
-
-
-class HeaderBar(Horizontal):
     DEFAULT_CSS = """
     HeaderBar {
         height: 1;
         background: $panel;
         &.production { background: $error-muted; }
-        & > Prose { width: auto; padding: 0 1; }
-        & > #who { width: 1fr; text-align: right; }
-        & > ModeTab { color: $text-muted; }
-        & > ModeTab.current { background: $primary; color: $text; text-style: bold; }
+        & > .header--mode { color: $text-muted; }
+        & > .header--current { background: $primary; color: $text; text-style: bold; }
     }
     """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"header--mode", "header--current"}
 
-    def compose(self) -> ComposeResult:
-        yield Target(id="target")
-        for mode in MODES:
-            yield ModeTab(mode)
-        yield Prose(id="who")
+    class TargetPicked(Message):
+        """A click on the database: another one is wanted."""
+
+    class ModePicked(Message):
+        """A click on a mode's name."""
+
+        def __init__(self, mode: Mode) -> None:
+            super().__init__()
+            self.mode = mode
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._target = self._state = EMPTY
+        self._current: Mode = "request"
+        self._modes: Mapping[Mode, Content] = {}
 
     def show_target(self, database: str | None) -> None:
         if database is None:
@@ -73,23 +57,56 @@ class HeaderBar(Horizontal):
             look = look_of(database)
             name = safe(f"{look.mark}{database} ▾", look.style)
         self.set_class(database is not None and look_of(database).production, "production")
-        self.query_one("#target", Target).show(joined((safe("p0", "bold"), safe(" "), name)))
+        self._target = joined((safe("p0", "bold"), safe(" "), name))
+        self.refresh()
 
     def show_modes(self, current: Mode, counts: Mapping[Mode, int], *, unread: int, narrow: bool) -> None:
         """`counts` that are zero are not shown; `unread` is how many in the inbox are; `narrow` leaves only the current
         mode's name whole."""
+        self._current = current
+        modes: dict[Mode, Content] = {}
         for number, (mode, name) in enumerate(MODES.items(), 1):
-            tab = self.query_one(f"#tab-{mode}", ModeTab)
-            tab.set_class(mode == current, "current")
-            count = counts.get(mode, 0)
             mark = "▸" if mode == current else ""
             shown = name if mode == current or not narrow else name[:4]
-            tab.show(joined((safe(f"{mark}{number} {shown}"), _count(mode, count, unread))))
+            modes[mode] = joined((safe(f"{mark}{number} {shown}"), _count(mode, counts.get(mode, 0), unread)))
+        self._modes = modes
+        self.refresh()
 
     def show_state(self, who: str | None, database: DatabaseView | None, connection: Connection) -> None:
         """`who` only where there is room."""
         parts = (safe(who or "", "$foreground-muted"), _agent_state(database), _LIVE[connection.state])
-        self.query_one("#who", Prose).show(joined([part for part in parts if part.plain], "  "))
+        self._state = joined([part for part in parts if part.plain], "  ")
+        self.refresh()
+
+    def render(self) -> Content:
+        modes = (
+            self._cell(content, self.get_visual_style("header--current" if mode == self._current else "header--mode"))
+            for mode, content in self._modes.items()
+        )
+        left = joined((self._cell(self._target), *modes))
+        room = self.size.width - left.cell_length
+        state = self._cell(self._state)
+        if state.cell_length > room:
+            return joined((left, state)).truncate(self.size.width, ellipsis=True)
+        return joined((left, state.pad_left(room - state.cell_length)))
+
+    def on_click(self, event: events.Click) -> None:
+        at = event.get_content_offset(self)
+        if at is None:
+            return
+        end = self._cell(self._target).cell_length
+        if at.x < end:
+            self.post_message(self.TargetPicked())
+            return
+        for mode, content in self._modes.items():
+            start, end = end, end + self._cell(content).cell_length
+            if start <= at.x < end:
+                self.post_message(self.ModePicked(mode))
+
+    @staticmethod
+    def _cell(content: Content, style: Style | None = None) -> Content:
+        padded = content.pad(1, 1)
+        return padded if style is None else padded.stylize_before(style)
 
 
 def _count(mode: Mode, count: int, unread: int) -> Content:

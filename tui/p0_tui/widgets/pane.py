@@ -35,6 +35,7 @@ class Pane(Vertical):
         super().__init__(*children, id=id)
         self._title = title
         self._jump = safe(f" [{jump}]") if jump else EMPTY
+        self._foot = EMPTY
         self._within = False
         self._show_title()
 
@@ -43,7 +44,10 @@ class Pane(Vertical):
         self._show_title()
 
     def set_foot(self, foot: Content) -> None:
-        self.border_subtitle = foot if foot.plain else None
+        """Drawing a pane draws all that is in it: not for a line that stands there already."""
+        if not foot.is_same(self._foot):
+            self._foot = foot
+            self.border_subtitle = foot if foot.plain else None
 
     def on_descendant_focus(self, _: events.DescendantFocus) -> None:
         self._within = True

@@ -15,4 +15,7 @@ class Prose(Static):
         super().__init__(content, markup=False, id=id, classes=classes)
 
     def show(self, content: Content) -> None:
-        self.update(content)
+        """The rest of the screen is laid out anew only where the text decides how large this is."""
+        before = self.content
+        if not (isinstance(before, Content) and before.is_same(content)):
+            self.update(content, layout=self.styles.auto_dimensions)
