@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 from typing import TypeVar
@@ -10,6 +9,7 @@ from typing import TypeVar
 import msgspec
 
 from p0_access.errors import MalformedError
+from p0_access.nearest import nearest
 
 T = TypeVar("T")
 
@@ -31,7 +31,7 @@ def _suggestion(message: str, type_: type[object]) -> str | None:
     if unknown is None:
         return None
     known = sorted(_keys(msgspec.inspect.type_info(type_)))
-    near = difflib.get_close_matches(unknown[1], known, n=1)
+    near = nearest(unknown[1], known)
     return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}"
 
 

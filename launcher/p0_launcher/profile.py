@@ -17,7 +17,6 @@ is forwarded. Unknown keys are refused. Secrets are never in this file.
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,6 +26,7 @@ import msgspec
 from msgspec import Meta
 
 from p0_access.errors import MalformedError
+from p0_access.nearest import nearest
 from p0_access.settings import parse_settings
 from p0_launcher.errors import ConfigurationError
 
@@ -107,7 +107,7 @@ def load(name: str | None = None, environ: Mapping[str, str] = os.environ) -> Pr
     chosen = name or environ.get("P0_PROFILE") or _default(file)
     table = file.profiles.get(chosen)
     if table is None:
-        near = difflib.get_close_matches(chosen, file.profiles, n=1)
+        near = nearest(chosen, file.profiles)
         hint = f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(sorted(file.profiles)) or 'none'}"
         raise ConfigurationError(f"{path} has no profile {chosen!r}", code="profile_unknown", hint=hint)
     return in_use(chosen, table, environ)

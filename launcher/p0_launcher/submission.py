@@ -18,6 +18,7 @@ from msgspec import UNSET
 from p0_access.encoding import b64u
 from p0_access.messages.identity import SignedAct
 from p0_access.messages.views import DatabaseView, RequestView
+from p0_access.nearest import nearest
 from p0_access.permissions.reading import needed
 from p0_access.proof import jws
 from p0_access.proof.sealing import OpeningKey
@@ -66,9 +67,7 @@ class Submission:
         databases = {view.name: view for view in await self._api.databases()}
         found = databases.get(name)
         if found is None:
-            import difflib  # here: the way to psql doesn't wait for it
-
-            near = difflib.get_close_matches(name, databases, n=1)
+            near = nearest(name, databases)
             hint = f"Did you mean {near[0]!r}?" if near else "p0 ls lists the databases"
             raise UsageError(f"there is no database {name!r}", code="unknown_database", hint=hint)
         if found.agent not in self._pins:

@@ -1,34 +1,33 @@
-"""The nearest names to one that does not exist."""
+"""The names of a catalog that are nearest to one that does not exist."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import Final
+
+from p0_access.nearest import nearest
 
 MAX_COMPARED: Final = 2_000
 """Of more names than these, only those with the same first letter are compared: typing must not wait."""
 
 _MAX_SUGGESTED: Final = 3
-_CUTOFF: Final = 0.6
 
 
 def suggest(name: str, candidates: Iterable[str]) -> tuple[str, ...]:
     """Up to three of `candidates`, nearest first. Only the last part of a dotted name is compared, without regard to
     case; of equally near ones those with the same first parts come first."""
     known = dict.fromkeys(candidates)
-    prefix, _, wanted = name.lower().rpartition(".")
+    prefix, _, wanted = name.casefold().rpartition(".")
     if len(known) > MAX_COMPARED:
-        known = dict.fromkeys(each for each in known if _last(each)[:1].lower() == wanted[:1])
+        known = dict.fromkeys(each for each in known if _last(each)[:1].casefold() == wanted[:1])
         known = dict.fromkeys(list(known)[:MAX_COMPARED])
     by_last_part: dict[str, list[str]] = {}
     for each in known:
-        by_last_part.setdefault(_last(each).lower(), []).append(each)
-    nearest = difflib.get_close_matches(wanted, by_last_part, n=_MAX_SUGGESTED, cutoff=_CUTOFF)
+        by_last_part.setdefault(_last(each).casefold(), []).append(each)
     found = [
         each
-        for key in nearest
-        for each in sorted(by_last_part[key], key=lambda each: each.lower().rpartition(".")[0] != prefix)
+        for key in nearest(wanted, by_last_part, _MAX_SUGGESTED)
+        for each in sorted(by_last_part[key], key=lambda each: each.casefold().rpartition(".")[0] != prefix)
     ]
     return tuple(found[:_MAX_SUGGESTED])
 

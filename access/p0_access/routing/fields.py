@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from typing import Final, NoReturn, Self, TypeVar
 
 from p0_access.errors import RulesError
 from p0_access.messages.records import MAX_TTL
+from p0_access.nearest import nearest
 from p0_access.routing.document import Listing, Mapping, Node, Scalar, refusal
 from p0_access.routing.durations import parse_duration, spell_duration
 from p0_access.routing.grammar import Table
@@ -21,17 +21,10 @@ T = TypeVar("T")
 _WHAT: Final = {"text": "text", "bool": "true or false", "null": "nothing", "number": "a number"}
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The one of `known` that `name` was probably meant to be; case does not matter."""
-    by_case = {each.casefold(): each for each in known}
-    close = difflib.get_close_matches(name.casefold(), by_case, n=1, cutoff=0.6)
-    return by_case[close[0]] if close else None
-
-
 def did_you_mean(name: str, known: Collection[str], otherwise: str | None = None) -> str:
     """The nearest of `known`, or `otherwise`, or all of them."""
     near = nearest(name, known)
-    return f'did you mean "{near}"?' if near else otherwise or f"known are: {', '.join(known)}"
+    return f'did you mean "{near[0]}"?' if near else otherwise or f"known are: {', '.join(known)}"
 
 
 class Fields:

@@ -12,11 +12,11 @@ from typing import Literal
 
 import msgspec
 
+from p0_access.nearest import nearest
 from p0_access.routing.approvals import named
 from p0_access.routing.decision import Alternative, Approvers
 from p0_access.routing.directory import Directory
 from p0_access.routing.durations import spell_duration
-from p0_access.routing.fields import nearest
 from p0_access.routing.matching import spell
 from p0_access.routing.patterns import Part, Pattern
 from p0_access.routing.people import qualified_issuer
@@ -122,7 +122,7 @@ def _instead(group: str, known: KnownGroups) -> str:
         return "it has nobody in any"
     near = nearest(group, known.names)
     has = f"it has {spell(sorted(known.names), 'and')}"
-    return has if near is None else f'{has}; did you mean "{near}"?'
+    return f'{has}; did you mean "{near[0]}"?' if near else has
 
 
 def _too_few(rules: RuleSet, known: KnownGroups) -> Iterator[Finding]:
