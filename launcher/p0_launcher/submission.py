@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from msgspec import UNSET
 
@@ -27,13 +27,11 @@ from p0_launcher.access import reuse_key, unpinned
 from p0_launcher.acts import REQUEST_LIFETIME, new_rid
 from p0_launcher.api import MAX_WAIT, Api
 from p0_launcher.errors import LauncherError, UnavailableError, UnverifiedError, UsageError
+from p0_launcher.intent import Intent
 from p0_launcher.progress import OnProgress, Retrying, Submitted
 from p0_launcher.session import Session
 from p0_launcher.stepping_up import handed_in
 from p0_launcher.wallet import Awaited, Wallet
-
-if TYPE_CHECKING:
-    from p0_launcher.workflow import Intent
 
 AGENT_SECONDS: Final = 5
 """How long the agent is given for its own answer, even by who does not want to wait for people."""

@@ -12,8 +12,6 @@ import time
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Final, Literal
 
-import msgspec
-
 from p0_access.messages.mandates import Extension
 from p0_access.messages.records import Request, What
 from p0_access.messages.views import DatabaseView, RequestView, State
@@ -23,6 +21,7 @@ from p0_launcher.acts import COLLECT_LIFETIME
 from p0_launcher.api import MAX_WAIT, Api
 from p0_launcher.ending import Ending, ending
 from p0_launcher.errors import DeniedError, LauncherError, UnavailableError, UnverifiedError, UsageError
+from p0_launcher.intent import Intent
 from p0_launcher.outcome import ended_badly, still_waiting
 from p0_launcher.progress import Changed, OnProgress, Retrying, Reused, silent
 from p0_launcher.review import admitted
@@ -34,24 +33,8 @@ from p0_launcher.wallet import Awaited, Held, Wallet
 if TYPE_CHECKING:
     from p0_launcher.needs import Needs
 
-
 END_SECONDS: Final = 10
 """How long the agent is given to answer to an end, which the server has by then."""
-
-
-class Intent(msgspec.Struct, frozen=True, kw_only=True):
-    """What somebody wants to do. `ttl` in seconds; `one_shot` None means: if it is SQL that writes; `files` tells which
-    statements came from files, for running them later. `extends` is the hash of the request whose access shall last
-    longer."""
-
-    database: str
-    what: What
-    reason: str
-    ttl: int | None = None
-    one_shot: bool | None = None
-    files: tuple[bool, ...] = ()
-    break_glass: bool = False
-    extends: str | None = None
 
 
 class Workflow:

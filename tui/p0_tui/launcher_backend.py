@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from p0_launcher.connection import Connection
     from p0_launcher.emergencies import Afterwards
     from p0_launcher.ending import Ending
+    from p0_launcher.intent import Intent
     from p0_launcher.mandates import Allowance, Delegating
     from p0_launcher.profile import Profile
     from p0_launcher.psql.handover import Launch
     from p0_launcher.review import Review
-    from p0_launcher.workflow import Intent
 
 PATIENCE: Final = 24 * 3600.0
 """Seconds to wait for a decision: as long as a request lives."""
@@ -228,7 +228,7 @@ class LauncherBackend:
 
 def _intent(draft: Draft, *, break_glass: bool = False) -> Intent:
     from p0_access.messages.records import What
-    from p0_launcher.workflow import Intent
+    from p0_launcher.intent import Intent
 
     return Intent(
         database=draft.database,

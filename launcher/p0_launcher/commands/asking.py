@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from p0_access.messages.records import What
     from p0_access.messages.views import RequestView
     from p0_launcher.access import Access
+    from p0_launcher.intent import Intent
     from p0_launcher.profile import Profile
     from p0_launcher.progress import Progress
     from p0_launcher.psql.handover import Source
-    from p0_launcher.workflow import Intent, Workflow
+    from p0_launcher.workflow import Workflow
 
 DEFAULT_PATIENCE: Final = "10m"
 
@@ -99,7 +100,7 @@ def wanted(
     import msgspec
 
     from p0_access.messages.records import What
-    from p0_launcher.workflow import Intent
+    from p0_launcher.intent import Intent
 
     if one_shot and keep:
         raise UsageError(

@@ -50,8 +50,8 @@ def request(
 
     Example: p0 request -d mydatabase -c "select email from enterprise.customers" --reason "INC-4411"
     """
+    from p0_launcher.intent import Intent
     from p0_launcher.render import state_of, waits_for
-    from p0_launcher.workflow import Intent
 
     asked = wanted(
         database=database, sources=read_sources(ctx, command, file), role=role, grant=grant, search_path=search_path,

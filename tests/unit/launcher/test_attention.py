@@ -14,7 +14,7 @@ from p0_access.messages.views import State
 from p0_launcher import attention
 from p0_launcher.commands.asking import Teller
 from p0_launcher.errors import DeniedError
-from p0_launcher.workflow import Intent
+from p0_launcher.intent import Intent
 
 INTENT = Intent(database=DATABASE, what=What(statement=("select id from enterprise.markets",)), reason="x")
 

@@ -12,10 +12,10 @@ from p0_access.errors import P0Error, ReadingError
 from p0_access.messages.records import What
 from p0_access.permissions.permission import column, relation
 from p0_launcher.errors import DeniedError, NotSignedInError, UsageError, exit_code_of, report
+from p0_launcher.intent import Intent
 from p0_launcher.render import permission_lines, request_lines, requests_table, review_lines
 from p0_launcher.review import review
 from p0_launcher.text import line, shown
-from p0_launcher.workflow import Intent
 
 HOSTILE = "a\x1b]0;title\x07\u202eb\u200bc\r\n\npermissions\n  nothing\x9b2J"
 

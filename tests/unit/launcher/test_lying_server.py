@@ -21,12 +21,12 @@ from p0_launcher.commands import asking
 from p0_launcher.commands.asking import by_name
 from p0_launcher.ending import ending
 from p0_launcher.errors import UnverifiedError, UsageError, exit_code_of
+from p0_launcher.intent import Intent
 from p0_launcher.render import request_lines
 from p0_launcher.restating import ending_lines
 from p0_launcher.review import Unanswered, admitted, as_signed, decide, review
 from p0_launcher.storage.file_store import FileStore
 from p0_launcher.wallet import Contents, Wallet
-from p0_launcher.workflow import Intent
 
 INTENT = Intent(database=DATABASE, what=What(statement=("select 1",)), reason="r")
 STRANGER = SigningKey(b"\x02" * 32)

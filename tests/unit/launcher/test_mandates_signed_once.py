@@ -18,9 +18,9 @@ from p0_access.proof import jws
 from p0_launcher.api import Api
 from p0_launcher.connection import Connection
 from p0_launcher.errors import StepUpRequiredError
+from p0_launcher.intent import Intent
 from p0_launcher.mandates import Allowance, allow
 from p0_launcher.profile import Profile
-from p0_launcher.workflow import Intent
 
 SAM = Named(iss="https://id.example", sub="sam", email=None)
 ALLOWANCE = Allowance(

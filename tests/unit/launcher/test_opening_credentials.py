@@ -17,9 +17,9 @@ from p0_access.proof.sealing import seal
 from p0_access.routing.decision import Approvers, NeedsApproval, Requirement, StepUp
 from p0_access.secret import Secret
 from p0_launcher.access import Access, open_credential, pinned_key, reuse_key
+from p0_launcher.intent import Intent
 from p0_launcher.review import as_signed, decide, review
 from p0_launcher.wallet import Awaited, Held, Seen
-from p0_launcher.workflow import Intent
 
 INTENT = Intent(database=DATABASE, what=What(statement=("select 1",)), reason="r", files=(True,))
 OTHER = SigningKey(b"\x02" * 32)

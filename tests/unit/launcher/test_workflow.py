@@ -29,9 +29,9 @@ from p0_launcher.errors import (
     UnverifiedError,
     UsageError,
 )
+from p0_launcher.intent import Intent
 from p0_launcher.progress import Changed, Progress, Retrying, Reused, Submitted
 from p0_launcher.stepping_up import handed_in, nobody_signs_in
-from p0_launcher.workflow import Intent
 
 SQL = "select id from enterprise.markets"
 INTENT = Intent(database=DATABASE, what=What(statement=(SQL,)), reason="Generating reports")
