@@ -21,7 +21,7 @@ from psycopg import sql
 from p0_access.permissions.permission import Permission
 from p0_access.secret import Hidden
 from p0_agent.postgres.errors import GUARD_REFUSED
-from p0_agent.postgres.names import maker_of
+from p0_agent.postgres.names import LOGIN_PATTERN, SET_PATTERN, maker_of
 from p0_agent.postgres.queries import query
 from p0_agent.postgres.statements import grants, membership
 
@@ -259,7 +259,11 @@ def clear_block(roles: Sequence[str]) -> sql.Composed:
 
 def keep_body() -> sql.Composed:
     """What `Powers.keep` does, in PL/pgSQL: it goes by the variables that `_KEEP` declares."""
-    return first_body() + sql.SQL(query("keep").decode()).format(refused=sql.Literal(GUARD_REFUSED))
+    return first_body() + sql.SQL(query("keep").decode()).format(
+        refused=sql.Literal(GUARD_REFUSED),
+        login_pattern=sql.Literal(LOGIN_PATTERN),
+        set_pattern=sql.Literal(SET_PATTERN),
+    )
 
 
 def first_body() -> sql.Composed:

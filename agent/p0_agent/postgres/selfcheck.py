@@ -125,6 +125,8 @@ async def _check_guard(connection: Connection, broker: str) -> None:
         "functions": list(FUNCTIONS),
         "names": list(digests),
         "digests": list(digests.values()),
+        "login_pattern": LOGIN_PATTERN,
+        "set_pattern": SET_PATTERN,
     }
     cursor = await connection.execute(query("check_guard"), parameters)
     row = await cursor.fetchone()
@@ -150,7 +152,13 @@ async def _check_makers(connection: Connection, broker: str) -> None:
 
 
 async def _check_keeper(connection: Connection, broker: str, keeper: str) -> None:
-    parameters = {"broker": broker, "keeper": keeper, "keeper_comment": KEEPER_COMMENT}
+    parameters = {
+        "broker": broker,
+        "keeper": keeper,
+        "keeper_comment": KEEPER_COMMENT,
+        "login_pattern": LOGIN_PATTERN,
+        "set_pattern": SET_PATTERN,
+    }
     cursor = await connection.execute(query("check_keeper"), parameters)
     if await cursor.fetchone() != (True,):
         raise SelfCheckError(

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import psycopg
 import pytest
 from psycopg import errors as sqlstate
+from psycopg import sql
 
 from fix_postgres import BOTH_MODES, NOW, THUMBPRINT, Managed, Mode, bootstrap, managing
 from p0_access.permissions.permission import relation, usage
@@ -146,6 +147,17 @@ async def test_data_is_kept_and_nothing_that_runs_and_nobodys_privilege(keeping:
         for kind in ("pg_trigger WHERE NOT tgisinternal AND tgname = 'fires'", "pg_policy", "pg_statistic_ext"):
             cursor = await superuser.execute(f"SELECT count(*) FROM {kind}".encode())
             assert await cursor.fetchone() == (0,), kind
+        await superuser.execute("DROP OWNED BY p0_keeper")
+
+
+async def test_a_login_granted_to_the_keeper_holds_up_neither_start_nor_end(keeping: Managed) -> None:
+    """Before PostgreSQL 15 it can do that itself; here a superuser does."""
+    entry, opened = await keeping.open(*MARKETS, read_only=False)
+    await make(keeping, opened, "CREATE TABLE enterprise.kept (id int)")
+    async with await keeping.superuser() as superuser:
+        await superuser.execute(sql.SQL("GRANT {} TO p0_keeper").format(sql.Identifier(opened.login)))
+        await keeping.cluster.start(THUMBPRINT, NOW)
+        await keeping.end(entry)
         await superuser.execute("DROP OWNED BY p0_keeper")
 
 

@@ -1,5 +1,6 @@
 -- What keeps the hardened mode from being one in this database, in words; nothing, when all is well. The agent is the current
--- user.
+-- user. What logins of the agent's own making own, and may grant to whom they like, gives it nothing that is worth having, and
+-- must not keep it from ending them.
 WITH function AS (
   SELECT p.oid, p.oid::regprocedure::text AS name, p.prosecdef, pg_catalog.pg_get_userbyid(p.proowner) AS owner, p.proconfig,
          p.proname, pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(p.prosrc, 'UTF8')), 'hex') AS digest
@@ -8,6 +9,8 @@ WITH function AS (
   SELECT 'p0_guard.' || pg_catalog.unnest(%(functions)s::text[]) AS name
 ), body AS (
   SELECT pg_catalog.unnest(%(names)s::text[]) AS name, pg_catalog.unnest(%(digests)s::text[]) AS digest
+), made AS (
+  SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname ~ %(login_pattern)s OR r.rolname ~ %(set_pattern)s
 )
 SELECT what FROM (
   SELECT 1, 'there is no function ' || w.name AS what FROM wanted w WHERE w.name NOT IN (
@@ -35,12 +38,13 @@ SELECT what FROM (
   UNION ALL
   SELECT 8, 'the agent may create objects in the schema ' || n.nspname FROM pg_catalog.pg_namespace n
   WHERE n.nspname <> 'p0' AND n.nspname !~ '^pg_' AND pg_catalog.has_schema_privilege(current_user, n.oid, 'CREATE')
-    AND NOT pg_catalog.has_schema_privilege('public', n.oid, 'CREATE')
+    AND NOT pg_catalog.has_schema_privilege('public', n.oid, 'CREATE') AND n.nspowner NOT IN (SELECT oid FROM made)
   UNION ALL
   SELECT 9, 'the agent has privileges on ' || n.nspname || '.' || c.relname
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) a JOIN pg_catalog.pg_roles r ON r.oid = a.grantee
   WHERE r.rolname = current_user AND n.nspname NOT IN ('p0', 'p0_evidence') AND n.nspname !~ '^pg_toast'
+    AND c.relowner NOT IN (SELECT oid FROM made)
   UNION ALL
   SELECT 10, 'the agent owns ' || n.nspname || '.' || c.relname
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

@@ -9,7 +9,9 @@
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles k WHERE k.rolname = keeper AND NOT (k.rolsuper OR k.rolcreaterole
                    OR k.rolcreatedb OR k.rolreplication OR k.rolbypassrls OR k.rolcanlogin))
     OR EXISTS (SELECT FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles k ON k.oid = m.member
-               WHERE k.rolname = keeper) THEN
+               JOIN pg_catalog.pg_roles g ON g.oid = m.roleid
+               WHERE k.rolname = keeper -- before 15 a login can grant itself, which is no way to keep what it owns from its end
+                 AND g.rolname !~ {login_pattern} AND g.rolname !~ {set_pattern}) THEN
     RAISE EXCEPTION 'the role that is to keep what logins own is not there, or is more than that: %', coalesce(keeper, '')
       USING ERRCODE = {refused};
   END IF;
