@@ -148,13 +148,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def secret(self, name: str) -> Secret:
         """The first line of a secret's own file."""
-        return Secret(_read(self.path(name)).decode().split("\n", 1)[0])
+        return Secret(read_file(self.path(name)).decode().split("\n", 1)[0])
 
 
 def load(path: Path) -> Settings:
     """Reads and checks the file; raises `ConfigurationError` that names the file and what is wrong in it."""
     try:
-        file = parse_settings(_read(path).decode(), Settings, source=str(path))
+        file = parse_settings(read_file(path).decode(), Settings, source=str(path))
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{path} is not UTF-8", code="config_malformed") from error
     except MalformedError as error:
@@ -176,12 +176,13 @@ def agent_key(path: Path, random: Callable[[int], bytes]) -> SigningKey:
             f"others can read the agent's key {path}", code="key_exposed", hint=f"chmod 600 {path}, or make a new one"
         )
     try:
-        return SigningKey(b64u_decode(_read(path).decode().strip()))
+        return SigningKey(b64u_decode(read_file(path).decode().strip()))
     except MalformedError as error:
         raise ConfigurationError(f"{path} does not hold an agent key", code="key_malformed") from error
 
 
-def _read(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
+    """What is in a file that the configuration names; `ConfigurationError` if it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:

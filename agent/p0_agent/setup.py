@@ -14,9 +14,8 @@ from p0_access.proof.issuers import humans, workload_issuers
 from p0_access.routing.current import CurrentRules
 from p0_access.routing.directory import CurrentDirectory
 from p0_access.secret import Secret
-from p0_access.unreadable import hint_for
 from p0_agent.catalogs import Catalogs
-from p0_agent.config import Settings, agent_key
+from p0_agent.config import Settings, agent_key, read_file
 from p0_agent.core.context import Context
 from p0_agent.errors import ConfigurationError
 from p0_agent.link import ServerLink
@@ -217,13 +216,3 @@ def _password(path: Path, random: Callable[[int], bytes]) -> Secret:
         path.touch(mode=0o600)
         path.write_text(b64u(random(32)) + "\n")
     return Secret(read_file(path).decode().split("\n", 1)[0])
-
-
-def read_file(path: Path) -> bytes:
-    """What is in a file that the configuration names; `ConfigurationError` if it cannot be read."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ConfigurationError(
-            f"cannot read {path}: {error.strerror}", code="config_unreadable", hint=hint_for(error)
-        ) from error

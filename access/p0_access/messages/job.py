@@ -68,8 +68,8 @@ def _cut(who: str) -> str:
     return who if len(who) <= MAX_WHO else who[: MAX_WHO - 1] + "…"
 
 
-class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The agent's answer to a job: the state it leaves the request in, and the records it signed on the way, in order.
+class Answer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the agent says to a job: the state it leaves the request in, and the records it signed on the way, in order.
 
     `login` names the database role while one exists. What went wrong is for a person: `code`, `message`, `hint`.
     `closed`: the refusal of an act (an approval, a collection) is the end of the request, too. `struck`: what approvers
@@ -77,9 +77,6 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     of those for whom the signer of an approval stood in.
     """
 
-    v: Literal[1] = 1
-    job: str
-    lease: str
     outcome: Outcome
     records: tuple[str, ...] = ()
     progress: tuple[Progress, ...] = ()
@@ -92,6 +89,14 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     struck: tuple[str, ...] = ()
     in_advance: tuple[str, ...] = ()
     in_place_of: tuple[str, ...] = ()
+
+
+class Result(Answer, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An answer, with the job that it is to. `head` is the evidence log's, with what the answer added."""
+
+    v: Literal[1] = 1
+    job: str
+    lease: str
     head: LogHead | None = None
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from p0_access.messages.job import Job
+from p0_access.messages.job import Answer, Job
 from p0_access.messages.records import Admission, Collect, Credential, CredentialPlaintext, Request
 from p0_access.permissions.permission import WRITING
 from p0_access.proof import jws
@@ -17,7 +17,6 @@ from p0_access.routing.decide import route
 from p0_access.routing.decision import Automatic, Decision, Denied, NeedsApproval, Requestor, Session
 from p0_agent.core import ceiling
 from p0_agent.core.acts import admission_of, known, request_of, verified
-from p0_agent.core.answer import Answer
 from p0_agent.core.context import Context
 from p0_agent.core.counting import Allowed, granted, progress
 from p0_agent.core.emergency import tell

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from p0_access.messages.job import Job
+from p0_access.messages.job import Answer, Job
 from p0_access.messages.records import Admission, AdmissionRules, Request
 from p0_access.proof import jws
 from p0_access.routing.decide import reason_problem, route
@@ -16,7 +16,6 @@ from p0_access.routing.visibility import Sight
 from p0_agent.core import ceiling, supported
 from p0_agent.core.access import provide
 from p0_agent.core.acts import admission_of, request_of, verified
-from p0_agent.core.answer import Answer
 from p0_agent.core.approvals import weigh
 from p0_agent.core.context import Context
 from p0_agent.core.extending import check_extension

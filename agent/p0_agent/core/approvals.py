@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from p0_access.encoding import decode, encode
-from p0_access.messages.job import Job
+from p0_access.messages.job import Answer, Job
 from p0_access.messages.records import Admission, Approval
 from p0_access.permissions.permission import Permission
 from p0_access.proof import jws
@@ -13,7 +13,6 @@ from p0_access.routing.approvals import Tally, demands, in_whose_place, may_revi
 from p0_access.routing.decision import NeedsApproval
 from p0_access.routing.stepping_up import check_step_up
 from p0_agent.core.acts import admission_of, check_signed_in, known, verified
-from p0_agent.core.answer import Answer
 from p0_agent.core.context import Context
 from p0_agent.core.counting import Approver, approver, asked_by, count_of, is_needed, progress_of
 from p0_agent.core.lapse import still_waits

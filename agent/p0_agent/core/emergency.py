@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 
 from p0_access.encoding import encode
-from p0_access.messages.job import Job
+from p0_access.messages.job import Answer, Job
 from p0_access.messages.mandates import MAX_NAMED, Notice, Review
 from p0_access.messages.records import Admission
 from p0_access.proof import jws
 from p0_access.routing.approvals import may_close
 from p0_access.routing.decision import Denied, Emergency
 from p0_agent.core.acts import admission_of, check_signed_in, known, request_of, verified
-from p0_agent.core.answer import Answer
 from p0_agent.core.context import Context
 from p0_agent.core.counting import asked_by
 from p0_agent.core.standing import stands

@@ -7,11 +7,11 @@ it, so that nobody extends past what they could have been given at once.
 
 from __future__ import annotations
 
+from p0_access.messages.job import Answer
 from p0_access.messages.mandates import Extension
 from p0_access.messages.records import Credential, Request, Subject
 from p0_access.proof import jws
 from p0_agent.core.acts import admission_of, request_of
-from p0_agent.core.answer import Answer
 from p0_agent.core.context import Context
 from p0_agent.core.counting import Allowed, granted
 from p0_agent.errors import RefusedError, Step, at

@@ -12,12 +12,11 @@ from typing import Final
 import msgspec
 from msgspec import UNSET
 
-from p0_access.messages.job import Job, JobKind, Result
+from p0_access.messages.job import Answer, Job, JobKind, Result
 from p0_access.messages.records import Refusal
 from p0_access.proof import jws
 from p0_agent.core.access import collect
 from p0_agent.core.admission import admit
-from p0_agent.core.answer import Answer
 from p0_agent.core.approvals import approve
 from p0_agent.core.context import Context
 from p0_agent.core.emergency import review

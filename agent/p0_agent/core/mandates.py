@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from p0_access.encoding import decode, encode, tagged_hash
-from p0_access.messages.job import Job
+from p0_access.messages.job import Answer, Job
 from p0_access.messages.mandates import Allow, Delegation, Named
 from p0_access.messages.records import Admission, End
 from p0_access.proof import jws
@@ -22,7 +22,6 @@ from p0_access.routing.rule import People
 from p0_access.routing.stepping_up import check_step_up, of_mandate
 from p0_access.routing.visibility import Sight
 from p0_agent.core.acts import check_signed_in, request_of, verified
-from p0_agent.core.answer import Answer
 from p0_agent.core.context import Context
 from p0_agent.core.counting import Approver, approver, count_of
 from p0_agent.errors import RefusedError, Step, at

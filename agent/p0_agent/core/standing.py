@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from p0_access.messages.job import Outcome
-from p0_agent.core.answer import Answer
+from p0_access.messages.job import Answer, Outcome
 from p0_agent.core.context import Context
 from p0_agent.core.counting import progress
 from p0_agent.core.extending import extended
