@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
 VERSIONS ?= 14 16 17
 SECONDS ?= 60
-.PHONY: help setup demo test test-postgres fuzz soak check fmt mutants bench pictures lock
+.PHONY: help setup demo test test-postgres fuzz soak check fmt mutants bench wheel pictures lock
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -49,6 +49,9 @@ mutants: $(STAMP) ## change one thing at a time in what verifies proofs; the tes
 
 bench: $(STAMP) ## measure, with ratios against named baselines
 	@"$(BIN)/python" -m bench
+
+wheel: $(STAMP) ## the one wheel with all parts, into dist/
+	@"$(BIN)/python" -P -m hatchling build --target wheel --directory dist
 
 pictures: $(STAMP) ## renew docs/pictures from the snapshots of the terminal UI
 	@"$(BIN)/python" tools/pictures.py
