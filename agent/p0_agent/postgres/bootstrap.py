@@ -16,7 +16,7 @@ import msgspec
 from psycopg import sql
 
 from p0_agent.postgres.guard import GuardCeiling
-from p0_agent.postgres.guard_text import ceiling_parts, constants
+from p0_agent.postgres.guard_text import body_digests, ceiling_parts, constants
 from p0_agent.postgres.names import LOGIN_PATTERN, MAKERS, SET_PATTERN, is_reserved_schema, makers
 from p0_agent.postgres.powers import DEFAULT_BROKER, DEFAULT_KEEPER, KEEPER_COMMENT, MAKER_BODY
 from p0_agent.postgres.queries import query
@@ -99,7 +99,8 @@ def bootstrap_sql(
             text += _filled("bootstrap_home", parts)
         if hardened is not None:
             ceiling = ceiling_parts(hardened, schemas, roles.keeper if database in keeping else None)
-            text += _filled("guard", parts | constants(roles.broker) | ceiling)
+            bodies = {"bodies": sql.Literal(list(body_digests(roles.broker).values()))}
+            text += _filled("guard", parts | constants(roles.broker) | ceiling | bodies)
         scripts.append(Script(database=database, sql=text))
     return tuple(scripts)
 

@@ -18,8 +18,9 @@ from p0_agent.postgres import hardening, scram
 from p0_agent.postgres.bootstrap import Roles, Script, bootstrap_sql, undo_sql
 from p0_agent.postgres.cluster import Cluster
 from p0_agent.postgres.connections import Account, Connections
+from p0_agent.postgres.errors import SelfCheckError
 from p0_agent.postgres.guard import GuardPowers
-from p0_agent.postgres.names import login_name
+from p0_agent.postgres.names import login_name, maker_of
 from p0_agent.postgres.powers import BrokerPowers
 from p0_agent.postgres.provision import Opened, Order
 from p0_demo.postgres import EmbeddedPostgres
@@ -27,6 +28,23 @@ from p0_demo.postgres import EmbeddedPostgres
 pytestmark = BOTH_MODES
 ROLES = Roles(broker="p0_other_broker", agent="p0_other_agent", reader='p0_other "reader"', keeper="p0_other_keeper")
 SCHEMAS = ("enterprise", "ledger")
+WITHOUT_MAKERS = """
+GRANT {login}, {set} TO {broker} WITH ADMIN OPTION;
+REVOKE {set} FROM {login} GRANTED BY {maker_of_set};
+REVOKE {login} FROM {maker} CASCADE;
+REVOKE {set} FROM {maker_of_set} CASCADE;
+GRANT {set} TO {login} WITH INHERIT TRUE, SET FALSE GRANTED BY {broker}
+"""
+WITHOUT_MAKERS_BEFORE_16 = (
+    "GRANT {login}, {set} TO {broker}; REVOKE {login} FROM {maker}; REVOKE {set} FROM {maker_of_set}"
+)
+"""Turns an access into one of a version in which the broker made all roles itself."""
+OTHER_FUNCTIONS = """
+SET ROLE {broker};
+DROP FUNCTION p0_guard.set(text, jsonb);
+CREATE FUNCTION p0_guard.set(login text, settings jsonb) RETURNS void LANGUAGE sql AS '';
+CREATE FUNCTION p0_guard.open_set(role text, once boolean) RETURNS void LANGUAGE sql AS ''
+"""
 VERIFIERS = [scram.verifier(password, b"salt" * 4, iterations=1) for password in PASSWORDS]
 
 
@@ -221,3 +239,42 @@ async def test_it_is_not_undone_while_there_are_accesses(place: Place) -> None:
         with pytest.raises(psycopg.errors.RaiseException, match="there are accesses"):
             await place.undo()
         await end(cluster, order)
+
+
+async def test_accesses_of_a_version_without_makers_end_once_it_is_run_again(place: Place) -> None:
+    await place.set_up()
+    async with place.cluster() as cluster:
+        await cluster.start(THUMBPRINT, NOW)
+        order, opened = await live(cluster, place.database, "hosted-4")
+    names = {
+        "login": order.login,
+        "set": opened.set_role,
+        "broker": ROLES.broker,
+        "maker": maker_of(ROLES.broker, order.login),
+        "maker_of_set": maker_of(ROLES.broker, opened.set_role),
+    }
+    older = [WITHOUT_MAKERS if place.version >= 16 else WITHOUT_MAKERS_BEFORE_16]
+    if place.mode == "hardened":
+        older.append(OTHER_FUNCTIONS)
+    for statements in older:
+        async with await superuser_connection(place.server, place.database) as superuser:
+            await superuser.execute(sql.SQL(statements).format(**{k: sql.Identifier(v) for k, v in names.items()}))
+    with pytest.raises(psycopg.errors.RaiseException, match="there are accesses"):
+        await place.undo()
+    async with place.cluster() as cluster:
+        with pytest.raises(SelfCheckError) as caught:
+            await cluster.start(THUMBPRINT, NOW)
+    assert caught.value.code == ("guard_unfit" if place.mode == "hardened" else "makers_unfit")
+    await place.set_up()
+    async with place.cluster() as cluster:
+        await cluster.start(THUMBPRINT, NOW)
+        async with await psycopg.AsyncConnection.connect(
+            host=place.server.host,
+            port=place.server.port,
+            user=order.login,
+            password=opened.password.reveal(),
+            dbname=place.database,
+        ) as user:
+            await end(cluster, order)
+            with pytest.raises(psycopg.OperationalError):
+                await user.execute("SELECT")

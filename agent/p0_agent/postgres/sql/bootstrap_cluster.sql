@@ -58,6 +58,29 @@ BEGIN
 END
 $p0$;
 
+-- Accesses from before there were makers, when {broker} made them itself: each gets its maker, which can end it then.
+DO $p0$
+DECLARE
+  role text;
+  maker text;
+BEGIN
+  FOR role, maker IN
+    SELECT r.rolname, m.rolname
+    FROM pg_catalog.pg_roles r
+    JOIN pg_catalog.pg_auth_members a ON a.roleid = r.oid
+    JOIN pg_catalog.pg_roles b ON b.oid = a.member AND b.rolname = {broker_name}
+    JOIN pg_catalog.pg_roles m ON m.rolname = {broker_name} || '_' || pg_catalog.lpad(
+      (pg_catalog.get_byte(pg_catalog.sha256(pg_catalog.convert_to(r.rolname, 'UTF8')), 0) % {makers})::text, 2, '0')
+    WHERE (r.rolname ~ {login_pattern} OR r.rolname ~ {set_pattern})
+      AND NOT EXISTS (SELECT FROM pg_catalog.pg_auth_members o WHERE o.roleid = r.oid AND o.member = m.oid)
+    GROUP BY r.rolname, m.rolname
+  LOOP
+    EXECUTE pg_catalog.format('GRANT %I TO %I', role, maker)
+      || CASE WHEN pg_catalog.current_setting('server_version_num')::int >= 160000 THEN ' WITH ADMIN TRUE, INHERIT FALSE, SET FALSE' ELSE '' END;
+  END LOOP;
+END
+$p0$;
+
 -- What only a superuser can give. The agent works without; `p0 agent doctor` says what that costs.
 DO $p0$
 BEGIN

@@ -10,6 +10,22 @@ CREATE SCHEMA IF NOT EXISTS p0_guard AUTHORIZATION {broker};
 REVOKE ALL ON SCHEMA p0_guard FROM PUBLIC;
 SET ROLE {broker};
 
+-- All or nothing, while an agent may be at work. What another version of p0 brought goes, since its arguments and results may have
+-- been others.
+BEGIN;
+DO $p0$
+DECLARE
+  older text;
+BEGIN
+  FOR older IN
+    SELECT p.oid::regprocedure FROM pg_proc p
+    WHERE p.pronamespace = 'p0_guard'::regnamespace AND encode(sha256(convert_to(p.prosrc, 'UTF8')), 'hex') <> ALL ({bodies})
+  LOOP
+    EXECUTE 'DROP ROUTINE ' || older;
+  END LOOP;
+END
+$p0$;
+
 CREATE TABLE IF NOT EXISTS p0_guard.ceiling (
   one boolean PRIMARY KEY DEFAULT true CHECK (one),
   max_ttl bigint NOT NULL,
@@ -421,4 +437,5 @@ GRANT EXECUTE ON FUNCTION
   p0_guard.keep(text[]), p0_guard.clear(text[]), p0_guard.close(text[])
 TO {agent};
 GRANT USAGE ON SCHEMA p0_guard TO {agent};
+COMMIT;
 RESET ROLE;

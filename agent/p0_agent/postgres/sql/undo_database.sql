@@ -8,7 +8,7 @@ DECLARE
 BEGIN
   IF EXISTS (SELECT FROM pg_catalog.pg_roles r JOIN pg_catalog.pg_auth_members m ON m.roleid = r.oid
              JOIN pg_catalog.pg_roles b ON b.oid = m.member
-             WHERE b.rolname = ANY (makers) AND (r.rolname ~ {login_pattern} OR r.rolname ~ {set_pattern})) THEN
+             WHERE b.rolname = ANY (makers || {broker_name}::text) AND (r.rolname ~ {login_pattern} OR r.rolname ~ {set_pattern})) THEN
     RAISE EXCEPTION 'there are accesses: end them, and stop the agent';
   END IF;
   IF NOT (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN
