@@ -68,7 +68,7 @@ def _cut(who: str) -> str:
     return who if len(who) <= MAX_WHO else who[: MAX_WHO - 1] + "…"
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Answer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What the agent says to a job: the state it leaves the request in, and the records it signed on the way, in order.
 
     `login` names the database role while one exists. What went wrong is for a person: `code`, `message`, `hint`.
@@ -91,8 +91,11 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     in_place_of: tuple[str, ...] = ()
 
 
-class Result(Answer, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An answer, with the job that it is to. `head` is the evidence log's, with what the answer added."""
+class Result(Answer, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """An answer, with the job that it is to. `head` is the evidence log's, with what the answer added.
+
+    What says nothing is left out, so that a server that is older than its agent reads all that it knows.
+    """
 
     v: Literal[1] = 1
     job: str
