@@ -34,8 +34,11 @@ async def cluster_gaps(connections: Connections, databases: Sequence[str]) -> tu
     async with connections.control() as connection:
         account = {"broker": connections.powers.broker, "reader": connections.reader_name}
         gaps = await _gaps(connection, "doctor_account", None, account)
+        ours = list(makers(connections.powers.broker))
+        members = {"broker": connections.powers.broker, "agent": connections.agent_name, "makers": ours}
+        gaps += await _gaps(connection, "doctor_members", None, members)
         if connection.info.server_version >= PARAMETERS_FROM:
-            parameters = {"makers": list(makers(connections.powers.broker)), "names": list(SUPERUSERS)}
+            parameters = {"makers": ours, "names": list(SUPERUSERS)}
             gaps += await _gaps(connection, "doctor_parameters", None, parameters)
         gaps += await _gaps(connection, "doctor_cluster", None, {"databases": list(databases)})
         cursor = await connection.execute(

@@ -274,6 +274,26 @@ async def test_which_mode_it_is_and_what_its_set_up_lacks(settings: Settings, ma
     )
 
 
+async def test_who_else_is_a_member_of_the_agents_roles(settings: Settings, managed: Managed) -> None:
+    async def members() -> dict[str, str]:
+        found = await examine(settings, clock=time.time, random=secrets.token_bytes)
+        return {told.what: told.fix or "" for told in found if " is a member of " in told.what}
+
+    assert await members() == {}
+    async with await managed.superuser() as superuser:
+        await superuser.execute("CREATE ROLE mallory; CREATE ROLE oscar")
+        try:
+            await superuser.execute("GRANT p0_broker, p0_broker_07, p0_broker_08 TO mallory; GRANT p0_agent TO oscar")
+            found = await members()
+            told = ("mallory is a member of p0_broker, p0_broker_07 and 1 more", "oscar is a member of p0_agent")
+            assert [what.partition(", and can")[0] for what in found] == list(told)
+            for fix in found.values():
+                await superuser.execute(fix.encode())
+            assert await members() == {}
+        finally:
+            await superuser.execute("DROP ROLE mallory; DROP ROLE oscar")
+
+
 def printed(config: Path, *options: str) -> str:
     command = [sys.executable, "-m", "p0_launcher", "agent", "bootstrap-sql", "--config", str(config), *options]
     command += ["--server-version", "18"]
