@@ -37,6 +37,9 @@ from p0_agent.postgres.roles import as_login, as_member, has_set_option, named
 
 KILL_SECONDS: Final = 10.0
 POLL_SECONDS: Final = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.05)
+_FEW: Final = min(UNLINKED_AT_ONCE, DROPPED_AT_ONCE)
+"""What so few own in all databases together is not very much in any."""
+
 ROUNDS: Final = 5
 """How often a session that was just starting when the fence came may turn up while the rest is undone."""
 
@@ -108,20 +111,14 @@ async def drop_unused_set(connections: Connections, *, database: str, set_role: 
 async def _quieten(connections: Connections, login: str, set_role: str) -> tuple[int | None, list[tuple[str, str]]]:
     """Fences the login, and ends what it is doing; returns its OID, if it exists, and who has very many objects where:
     roles with databases."""
-    state = filled(
-        "quiet",
-        login=sql.Literal(login),
-        set_role=sql.Literal(set_role),
-        unlinked=sql.Literal(UNLINKED_AT_ONCE),
-        dropped=sql.Literal(DROPPED_AT_ONCE),
-    )
+    state = filled("quiet", login=sql.Literal(login), set_role=sql.Literal(set_role))
     deadline = time.monotonic() + KILL_SECONDS
     newcomers: set[int] | None = None
     fenced = False
     for pause in chain((0.0,), POLL_SECONDS, repeat(POLL_SECONDS[-1])):
         await asyncio.sleep(pause)
         async with connections.look() as connection:
-            ((oid, has_set, is_open, sessions, starting, prepared, crowded),) = (await send(connection, state))[0]
+            ((oid, has_set, is_open, sessions, starting, prepared, owned),) = (await send(connection, state))[0]
             if sessions and not (is_open and not fenced):
                 await connection.execute(connections.powers.kill(login, shared=has_set_option(connection)))
         if is_open and not fenced:  # a membership that somebody else granted stays, until the role is dropped
@@ -145,8 +142,23 @@ async def _quieten(connections: Connections, login: str, set_role: str) -> tuple
             continue
         if prepared:
             await _roll_back_prepared(connections, login)
-        return None if oid is None else int(oid), [(role, database) for role, database in crowded]
+        crowded = await _crowded(connections, login, set_role) if owned > _FEW else []
+        return None if oid is None else int(oid), crowded
     raise AssertionError("it polls without an end")
+
+
+async def _crowded(connections: Connections, login: str, set_role: str) -> list[tuple[str, str]]:
+    """Roles with the databases in which they have more than should be dropped in one transaction."""
+    crowded = filled(
+        "crowded",
+        login=sql.Literal(login),
+        set_role=sql.Literal(set_role),
+        unlinked=sql.Literal(UNLINKED_AT_ONCE),
+        dropped=sql.Literal(DROPPED_AT_ONCE),
+    )
+    async with connections.look() as connection:
+        (rows,) = await send(connection, crowded)
+    return [(str(role), str(database)) for role, database in rows]
 
 
 async def _fence(connections: Connections, login: str, set_role: str | None) -> None:

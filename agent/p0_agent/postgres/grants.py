@@ -30,12 +30,12 @@ ACL_ROOM: Final = 2_000
 """Entries of an access list beyond which none is added: at 2,120 to 2,455 PostgreSQL refuses any, also its owner's."""
 
 _RARE: Final = frozenset({Kind.FUNCTION, Kind.TYPE, Kind.LARGE_OBJECT})
-_OFTEN: Final = sql.SQL(
-    "'pg_catalog.pg_class'::regclass, 'pg_catalog.pg_namespace'::regclass, 'pg_catalog.pg_database'::regclass"
-)
 _RARELY: Final = sql.SQL(
     "'pg_catalog.pg_proc'::regclass, 'pg_catalog.pg_type'::regclass, 'pg_catalog.pg_largeobject'::regclass"
 )
+
+_NOTHING: Final = sql.SQL("0")
+"""In a list of catalogs' OIDs, which cannot be empty."""
 
 HERE: Final = sql.SQL("(SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())")
 
@@ -107,11 +107,11 @@ def held_by(*roles: str, here: sql.Composable = HERE, rarely: bool = True) -> sq
     """The query for `Held`: all that access lists, ownership and memberships give the roles directly, in the database
     with the OID `here` and elsewhere in the cluster. Without `rarely` what is on functions, types and large objects
     comes as `other`."""
-    oids = sql.SQL(", ").join([named(role) for role in roles])
+    # Each in a query of its own, executed once: PostgreSQL would call the function for every row that it looks at.
+    oids = sql.SQL(", ").join([sql.SQL("(SELECT {})").format(named(role)) for role in roles])
+    often = filled("held", roles=oids, here=here, told_rarely=_RARELY if rarely else _NOTHING)
     if not rarely:
-        return filled("held", roles=oids, here=here, told=_OFTEN)
-    told = sql.SQL("{}, {}").format(_OFTEN, _RARELY)
-    often = filled("held", roles=oids, here=here, told=told)
+        return often
     return sql.SQL("{} UNION ALL {}").format(often, filled("held_rarely", roles=oids, here=here))
 
 
