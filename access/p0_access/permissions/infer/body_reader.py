@@ -6,13 +6,14 @@ decided in `bodies`. A body that uses itself, directly or through others, needs 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Final, NamedTuple, TypeVar, cast
 
 from p0_access.errors import ReadingError
 from p0_access.permissions.catalog import Function, Relation
 from p0_access.permissions.guard import guard
-from p0_access.permissions.infer import expressions, plpgsql, policies, select, signatures, statements
+from p0_access.permissions.infer import expressions, plpgsql, policies, select, settings, signatures, statements
 from p0_access.permissions.infer.charges import Charges
 from p0_access.permissions.infer.context import Context, Fired, Meter, RefusedError, refuse_unreadable
 from p0_access.permissions.infer.names import find_relation, qualified
@@ -25,6 +26,7 @@ from p0_access.permissions.reading import DEFAULT_SEARCH_PATH
 
 T = TypeVar("T")
 
+_IN_PATH: Final = re.compile(r'"(?:[^"]|"")*"|[^\s,"]+')
 _ATOMIC: Final = "begin atomic"
 _A_BODY: Final = 40
 """Steps that reading each takes, whatever is in it."""
@@ -121,13 +123,17 @@ def function(context: Context, called: Function, place: int, *, fired: Fired | N
             "Ask for a role, or have it made SECURITY DEFINER by its owner.",
         )
     text = called.body
-    path = _pinned_path(called) or context.session_path
+    pinned = _pinned_path(called)
+    path = context.session_path if pinned is None else pinned
 
     def read(inner: Context) -> Body:
         inner.spend(len(text) >> _STEP_BITS)
         inner.parameters = signatures.parameters(called)
         inner.fired = fired
         try:
+            for each in called.settings:
+                setting, _, value = each.partition("=")
+                settings.check_pinned(setting, value)
             if called.language == "plpgsql":
                 if called.returns == "trigger":
                     inner.parameters |= plpgsql.TRIGGER_VARIABLES
@@ -268,12 +274,14 @@ def _in_function(name: str, error: RefusedError, place: int) -> RefusedError:
     return RefusedError("function_body", f"what {name} does is not known: {error}", place, error.hint)
 
 
-def _pinned_path(called: Function) -> tuple[str, ...]:
+def _pinned_path(called: Function) -> tuple[str, ...] | None:
+    """The search path that a function sets while it runs; empty is one, too."""
     for each in called.settings:
         setting, _, value = each.partition("=")
         if setting.strip().lower() == "search_path":
-            return tuple(part.strip().strip("\"'") for part in value.split(",") if part.strip().strip("\"'"))
-    return ()
+            parts = (each[1:-1].replace('""', '"') if each[0] == '"' else each for each in _IN_PATH.findall(value))
+            return tuple(each for each in parts if each)
+    return None
 
 
 def _read_sql(inner: Context, name: str, text: str, place: int) -> None:

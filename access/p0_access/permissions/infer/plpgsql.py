@@ -28,25 +28,32 @@ TRIGGER_VARIABLES: Final[dict[str, str | None]] = {
 """By name, with their types."""
 _IMPLICIT: Final = ("found", "sqlstate", "sqlerrm")
 _ENDS_BLOCK: Final = frozenset({"end", "exception", "else", "elsif", "elseif", "when"})
-_IGNORED: Final = frozenset({"get", "fetch", "move", "close", "null", "commit", "rollback"})
+_IGNORED: Final = frozenset({"get", "close", "null", "commit", "rollback"})
+_MAKES_VARIABLE: Final = frozenset({":=", "=", "[", "."})
+"""After the first word of a statement: it is a variable's name, whatever it means elsewhere (pl_scanner.c)."""
 _HAS_INTO: Final = frozenset({"select", "insert", "update", "delete", "merge", "with", "values", "table"})
 _NAMED_ARGUMENT: Final = re.compile(r"([(,])\s*[A-Za-z_\x80-\U0010ffff][\w$]*\s*(?::=|=>)")
 _OPENING: Final = r"\1"
+_EVENT: Final = re.compile(r"\btg_op\b", re.IGNORECASE)
+_DIRECTIONS: Final = ("next", "prior", "first", "last", "absolute", "relative", "forward", "backward")
 _RAISE_LEVELS: Final = frozenset({"debug", "log", "info", "notice", "warning", "exception"})
 
 
 class Body:
     """What a body holds: `statements` as SQL text and in order, expressions as SELECTs among them, and `variables` by
-    name with their types as they are written, empty where that is not known. `dynamic`: it executes text."""
+    name with their types as they are written, empty where that is not known. `dynamic`: it executes text. `sets_event`:
+    TG_OP may be something else than the event."""
 
     def __init__(self) -> None:
         self.statements: list[str] = []
         self.types: list[str] = []
         self.variables: dict[str, str] = dict.fromkeys(_IMPLICIT, "")
         self.dynamic = False
+        self.sets_event = False
 
     def declare(self, name: str, type_: str = "") -> None:
         """A variable. Blocks may use one name for several, which are not told apart here."""
+        self.sets_event = self.sets_event or name == "tg_op"
         self.variables[name] = type_ if self.variables.get(name, type_) == type_ else ""
 
 
@@ -56,6 +63,8 @@ def read_body(text: str, event: str | None) -> Body:
     reader = _Reader(text, event)
     reader.directives()
     reader.block()
+    if event is not None and reader.body.sets_event:
+        return read_body(text, None)
     return reader.body
 
 
@@ -66,6 +75,7 @@ class _Reader(Tokens):
         super().__init__(text)
         self.body = Body()
         self._event = event
+        self._cursors: set[str] = set()
         self._readers: dict[str, Callable[[], None]] = {
             "if": self._if,
             "case": self._case,
@@ -81,6 +91,8 @@ class _Reader(Tokens):
             "perform": self._perform,
             "open": self._open,
             "execute": self._execute,
+            "fetch": self._fetch,
+            "move": self._fetch,
         }
 
     def _expression(self, text: str) -> None:
@@ -127,12 +139,14 @@ class _Reader(Tokens):
         name = self._name()
         if self._peek() in ("cursor", "no", "scroll"):
             self.body.declare(name)
+            self._cursors.add(name)
             self._cursor()
             return
         text, end = self._until("default", ":=", "=", ";")
         words = text.split()
         if words[:1] and words[0].lower() == "alias":
             self.body.declare(name)
+            self._written(text)
             return
         if words[:1] and words[0].lower() == "constant":
             text = text[len("constant") :]
@@ -168,19 +182,20 @@ class _Reader(Tokens):
             word = self._peek()
         if word in ("declare", "begin"):
             self.block()
+        elif self._second() in _MAKES_VARIABLE and self._assigns():
+            self._assignment()
         elif reader := self._readers.get(word):
             self._next()
             reader()
         elif word in _IGNORED:
-            self._until(";")
+            self._written(self._until(";")[0])
         elif word in _HAS_INTO:
-            text, _ = self._until(";")
-            self.body.statements.append(without_into(text))
-        elif self._assigns():
-            self._until(":=", "=")
-            self._expression(self._until(";")[0])
+            self._query(self._until(";")[0])
         else:
-            self.body.statements.append(self._until(";")[0])
+            text, _ = self._until(";")
+            if word == "call":  # it may set what it is given
+                self._written(text)
+            self.body.statements.append(text)
 
     def _assigns(self) -> bool:
         """`a := …`, `a.b = …`, `a[1] := …`."""
@@ -194,6 +209,36 @@ class _Reader(Tokens):
             if depth == 0 and word not in ("", ".", "]") and not word.replace("_", "").isalnum():
                 return False
         return False
+
+    def _assignment(self) -> None:
+        """`a[i].b := …`: what tells the element is computed, too."""
+        target, _ = self._until(":=", "=")
+        self._written(target)
+        if "[" in target:
+            self._expression(target[: target.rindex("]") + 1])
+        self._expression(self._until(";")[0])
+
+    def _written(self, text: str) -> None:
+        """Variables named in it may get other values."""
+        self.body.sets_event = self.body.sets_event or _EVENT.search(text) is not None
+
+    def _query(self, text: str) -> None:
+        """A query with PL/pgSQL's INTO."""
+        query = without_into(text)
+        self.body.statements.append(query)
+        if len(_EVENT.findall(query)) != len(_EVENT.findall(text)):
+            self._written(text)
+
+    def _fetch(self) -> None:
+        """`FETCH [direction {FROM | IN}] cursor [INTO target]`: how many rows may be an expression."""
+        text, end = self._until("from", "in", "into", ";")
+        if end in ("from", "in"):
+            first, _, rest = text.partition(" ") if text.split()[:1] else ("", "", "")
+            count = rest if first.lower() in _DIRECTIONS else text
+            if count.strip().lower() not in ("", "all", *_DIRECTIONS):
+                self._expression(count)
+        if end != ";":
+            self._written(self._until(";")[0])
 
     def _if(self) -> None:
         open_ = self._branch(branches.decided, runs=True)
@@ -263,12 +308,13 @@ class _Reader(Tokens):
             return
         if self._peek() == "reverse":
             self._next()
-        query = self._peek() in _HAS_INTO or self._peek() == "("
+        name = self._peek()
+        query = name in _HAS_INTO or name == "("
         text, _ = self._until("loop")
         if ".." in text and not query:
             for bound in text.replace("..", "\0").replace(" by ", "\0").replace(" BY ", "\0").split("\0"):
                 self._expression(bound.strip())
-        elif query:
+        elif name not in self._cursors or text[len(name) :].strip()[:1] not in ("", "("):
             self.body.statements.append(text)
         elif "(" in text:  # a cursor with arguments
             self._arguments(text)
@@ -351,9 +397,10 @@ class _Reader(Tokens):
             raise RefusedError("function_body", "it runs text that it puts together (EXECUTE)")
         self.body.statements.append(text[1:-1].replace("''", "'"))
         while word not in (end, "using"):
-            _, word = self._until("using", "into", end)
+            targets, word = self._until("using", "into", end)
+            self._written(targets)
         if word == "using":
             expressions, word = self._until("into", end)
             self._expression(f"row({expressions})")
             if word == "into":
-                self._until(end)
+                self._written(self._until(end)[0])

@@ -25,6 +25,9 @@ class Tokens:
     def _peek(self) -> str:
         return self._words[self._at] if self._at < len(self._words) else ";"
 
+    def _second(self) -> str:
+        return self._words[self._at + 1] if self._at + 1 < len(self._words) else ";"
+
     def _next(self) -> str:
         word = self._peek()
         self._at += 1

@@ -47,6 +47,7 @@ _HARMLESS_VALUES: Final = {
     "standard_conforming_strings": words("on true yes 1"),
     "row_security": words("on true yes 1"),
 }
+_CHANGE_MEANING: Final = words("role session_authorization session_replication_role standard_conforming_strings")
 # What stands before the dot of a setting that anybody may make up; those of languages change what bodies mean.
 _OF_LANGUAGES: Final = words("plpgsql plperl plperlu pltcl pltclu plpython3u")
 
@@ -80,6 +81,12 @@ def check_changed(name: str, value: str | None, place: int = -1) -> None:
             place,
             f"Leave it out, or set it to {' or '.join(sorted(known))}." if known else "Leave it out.",
         )
+
+
+def check_pinned(name: str, value: str, place: int = -1) -> None:
+    """Refuses what a function sets while it runs, if its text then means something else, or somebody else runs it."""
+    if name.lower() in _CHANGE_MEANING and value.lower() not in _HARMLESS_VALUES.get(name.lower(), ()):
+        raise RefusedError("pinned_setting", f"it sets {name} to {value}", place)
 
 
 def check_shown(name: str, place: int = -1) -> None:

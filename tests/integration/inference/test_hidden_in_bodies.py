@@ -1,0 +1,134 @@
+"""What reads a table out of sight is seen to read it: PostgreSQL denies it to who may do all but that, and the reading
+says why."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Final, NamedTuple
+
+import psycopg
+import pytest
+import pytest_asyncio
+from psycopg import sql
+
+from fix_postgres import fresh_database
+from p0_access.permissions.catalog import Catalog
+from p0_access.permissions.infer import read
+from p0_access.permissions.reading import Reading, Refused, needed
+from p0_agent.postgres.catalog import snapshot
+from p0_demo.postgres import EmbeddedPostgres
+
+ROLE: Final = "hidden_from"
+OBJECTS: Final = """
+CREATE TABLE secret (v int);
+INSERT INTO secret VALUES (7);
+CREATE TABLE plain (a int, b text);
+INSERT INTO plain VALUES (1, 'x');
+"""
+FUNCTION: Final = "CREATE FUNCTION f() RETURNS text LANGUAGE plpgsql {} AS $f$ {} BEGIN {} RETURN 'done'; END $f$"
+CALL: Final = "SELECT f()"
+
+
+def block(body: str, declared: str = "", settings: str = "") -> str:
+    return FUNCTION.format(settings, declared and f"DECLARE {declared};", body)
+
+
+def fires(body: str, declared: str = "") -> str:
+    return (
+        "CREATE FUNCTION t() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$f$ {declared and f'DECLARE {declared};'} BEGIN {body} RETURN new; END $f$;"
+        "CREATE TRIGGER t BEFORE INSERT ON plain FOR EACH ROW EXECUTE FUNCTION t()"
+    )
+
+
+IF_DELETED: Final = "IF tg_op = 'DELETE' THEN PERFORM v FROM secret; END IF;"
+WRITE: Final = "INSERT INTO plain VALUES (2, 'y')"
+
+SEEN: Final[dict[str, tuple[str, str]]] = {
+    "how many rows to fetch": (
+        block("OPEN c FOR SELECT 1; FETCH ABSOLUTE (SELECT count(*) FROM secret) FROM c INTO x;", "c refcursor; x int"),
+        CALL,
+    ),
+    "how far to move": (
+        block("OPEN c FOR SELECT 1; MOVE FORWARD (SELECT count(*) FROM secret) IN c;", "c refcursor"),
+        CALL,
+    ),
+    "which element is set": (block("x[(SELECT v FROM secret)] := 1;", "x int[]"), CALL),
+    "a loop over what is explained": (
+        block("FOR r IN EXPLAIN ANALYZE DELETE FROM secret LOOP NULL; END LOOP;", "r record"),
+        CALL,
+    ),
+    "a variable called move": (block("move := (SELECT v FROM secret);", "move int"), CALL),
+    "a variable called raise": (block("raise = (SELECT v FROM secret);", "raise int"), CALL),
+    "a row called commit": (block("commit.a := (SELECT v FROM secret);", "commit plain"), CALL),
+    "an event that is set": (fires(f"tg_op := 'DELETE'; {IF_DELETED}"), WRITE),
+    "an event that is selected": (fires(f"SELECT 'DELETE' INTO tg_op; {IF_DELETED}"), WRITE),
+    "an event by another name": (fires(f"x := 'DELETE'; {IF_DELETED}", "x ALIAS FOR tg_op"), WRITE),
+    "another variable for the event": (fires(f"DECLARE tg_op text := 'DELETE'; BEGIN {IF_DELETED} END;"), WRITE),
+}
+REFUSED: Final[dict[str, tuple[str, str]]] = {
+    "strings that end elsewhere": (
+        block(
+            r"RETURN '\' , ' || (SELECT v FROM secret); --';" + "\n", settings="SET standard_conforming_strings = off"
+        ),
+        CALL,
+    ),
+}
+
+
+class Hidden(NamedTuple):
+    """A database in which each case has a schema of its own, by its name."""
+
+    connection: psycopg.AsyncConnection
+    catalog: Catalog
+
+    async def reading(self, case: str, statement: str) -> Reading:
+        """PostgreSQL denies `secret` to a role that may do everything else."""
+        connection = self.connection
+        async with connection.transaction(force_rollback=True):
+            await connection.execute(
+                sql.SQL("SET LOCAL ROLE {}; SET LOCAL search_path = {}").format(
+                    sql.Identifier(ROLE), sql.Identifier(case)
+                )
+            )
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="denied for table secret"):
+                await connection.execute(statement)
+        return read(statement, self.catalog, search_path=(case,))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def hidden(postgres: EmbeddedPostgres) -> AsyncIterator[Hidden]:
+    async with (
+        fresh_database(postgres, name="hidden", template="template1") as name,
+        await psycopg.AsyncConnection.connect(**postgres.superuser(name), autocommit=True) as connection,
+    ):
+        role = sql.Identifier(ROLE)
+        await connection.execute(sql.SQL("CREATE ROLE {}").format(role))
+        try:
+            for case, (objects, _) in (SEEN | REFUSED).items():
+                schema = sql.Identifier(case)
+                await connection.execute(
+                    sql.SQL("CREATE SCHEMA {0}; SET search_path = {0};").format(schema)
+                    + sql.SQL(OBJECTS + objects + ";")
+                    + sql.SQL(
+                        "GRANT USAGE ON SCHEMA {0} TO {1}; GRANT ALL ON ALL TABLES IN SCHEMA {0} TO {1};"
+                        "GRANT ALL ON ALL SEQUENCES IN SCHEMA {0} TO {1}; REVOKE ALL ON secret FROM {1}"
+                    ).format(schema, role)
+                )
+            yield Hidden(connection, await snapshot(connection, [*SEEN, *REFUSED]))
+        finally:
+            await connection.execute(sql.SQL("DROP OWNED BY {0}; DROP ROLE {0}").format(role))
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("case", SEEN)
+async def test_what_is_read_out_of_sight_is_needed(case: str, hidden: Hidden) -> None:
+    reading = await hidden.reading(case, SEEN[case][1])
+    assert "secret" in {each.object for each in needed(reading)}
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("case", REFUSED)
+async def test_what_cannot_be_told_is_refused(case: str, hidden: Hidden) -> None:
+    reading = await hidden.reading(case, REFUSED[case][1])
+    assert any(isinstance(each, Refused) for each in reading)
