@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,7 @@ async def test_a_log_is_verified_offline_and_what_is_done_to_it_shows(stage: Sta
     path.write_text("\n".join(lines))
     log = await p0(stage, DANA, "audit", "log", str(path))
     assert "An audit" in log.out
+    assert re.search(r"r-\w{8}: a login until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$", log.out, re.MULTILINE)
     cef = (await p0(stage, DANA, "audit", "export", str(path))).out.splitlines()
     assert len(cef) == len(lines) - 1
     assert all(line.startswith("CEF:0|p0|agent|1|") for line in cef)

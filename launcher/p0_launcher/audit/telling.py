@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, Final
 
 import msgspec
@@ -114,7 +115,7 @@ def _text(record: Record) -> str:
         case Collect():
             return f"collects {record.ah}"
         case Credential():
-            return f"{record.rid}: a login until {record.exp}"
+            return f"{record.rid}: a login until {_utc(record.exp)}"
         case End():
             return f"{record.act}: {record.comment}"
         case Deletion():
@@ -130,17 +131,23 @@ def _text_of_what_stands(record: Record) -> str:
     """Of records that are signed in advance, or after an access has begun."""
     match record:
         case Allow():
-            return f"{record.rid}: {record.subject} may {record.uses} times on {record.database}, until {record.exp}"
+            return (
+                f"{record.rid}: {record.subject} may {record.uses} times on {record.database}, until {_utc(record.exp)}"
+            )
         case Delegation():
-            return f"{record.rid}: {record.to} stands in until {record.exp}"
+            return f"{record.rid}: {record.to} stands in until {_utc(record.exp)}"
         case Extension():
-            return f"{record.login} lasts until {record.not_after}"
+            return f"{record.login} lasts until {_utc(record.not_after)}"
         case Notice():
             return record.text
         case Review():
             return f"reviewed: {record.comment}"
         case _:
             return ""
+
+
+def _utc(seconds: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
 
 
 def _header(text: str) -> str:
