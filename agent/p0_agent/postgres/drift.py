@@ -6,6 +6,9 @@
     memberships, attributes, a login made anew, a password, privileges of a login's own, such that are gone or that
     only others can revoke
                                                            the access is to be ended, by the caller
+    privileges that one login gave another, on what it owns
+                                                           the giver's access is to be ended; the other is looked at
+                                                           once that is undone
 
 What cannot be looked at or put right just now is left to the next look. Passwords are looked at where a superuser made
 `p0.verifier_is`. A set role is compared as a whole, in the database it is for.
@@ -14,7 +17,7 @@ What cannot be looked at or put right just now is left to the next look. Passwor
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import msgspec
@@ -66,13 +69,30 @@ class _Lease(msgspec.Struct, frozen=True, kw_only=True):
 
 async def find_drift(connections: Connections) -> tuple[Drift, ...]:
     """One look at all live accesses; what can be put right is. Safe at any time."""
-    return (*await _logins(connections), *await _passwords(connections), *await _sets(connections))
+    given = await _given(connections)
+    return (
+        *await _logins(connections, given),
+        *await _passwords(connections),
+        *await _sets(connections, beside={taker for _, taker in given}),
+    )
 
 
-async def _logins(connections: Connections) -> list[Drift]:
+async def _given(connections: Connections) -> list[tuple[str, str]]:
+    """Who of the agent's roles gave which other something."""
+    async with connections.look() as connection:
+        cursor = await connection.execute(query("given"))
+        return [(str(giver), str(taker)) for giver, taker in await cursor.fetchall()]
+
+
+async def _logins(connections: Connections, given: Sequence[tuple[str, str]]) -> list[Drift]:
     found: list[Drift] = []
+    parameters = {
+        "ours": [connections.powers.broker, *makers(connections.powers.broker)],
+        "givers": [giver for giver, _ in given],
+        "takers": [taker for _, taker in given],
+    }
     async with connections.control() as connection, connection.cursor(row_factory=class_row(_Login)) as cursor:
-        await cursor.execute(query("drift"), {"ours": [connections.powers.broker, *makers(connections.powers.broker)]})
+        await cursor.execute(query("drift"), parameters)
         changed = await cursor.fetchall()
     for login in changed:
         found += [Drift(rh=login.rh, login=login.login, what=what, mended=False) for what in login.grave]
@@ -133,7 +153,8 @@ async def _passwords(connections: Connections) -> list[Drift]:
     return [Drift(rh=str(rh), login=str(login), what="its password was changed", mended=False) for rh, login in changed]
 
 
-async def _sets(connections: Connections) -> list[Drift]:
+async def _sets(connections: Connections, *, beside: Collection[str]) -> list[Drift]:
+    """Those of `beside` are left to a later look."""
     async with connections.control() as connection, connection.cursor(row_factory=class_row(_Lease)) as cursor:
         await cursor.execute(
             "SELECT DISTINCT ON (set_role) database, set_role, granted FROM p0.request"
@@ -142,6 +163,8 @@ async def _sets(connections: Connections) -> list[Drift]:
         leases = await cursor.fetchall()
     found: list[Drift] = []
     for lease in leases:
+        if lease.set_role in beside:
+            continue
         try:
             changed = await _set(connections, lease)
         except TransientError:

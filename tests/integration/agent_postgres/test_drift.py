@@ -6,7 +6,7 @@ import pytest
 from psycopg import sql
 
 from fix_postgres import BOTH_MODES, NOW, Managed
-from p0_access.permissions.permission import column, relation, usage
+from p0_access.permissions.permission import Kind, Permission, column, relation, usage
 from p0_agent.postgres.provision import Opened
 
 pytestmark = BOTH_MODES
@@ -148,3 +148,26 @@ async def test_what_is_ending_or_ended_is_not_looked_at(managed: Managed) -> Non
     assert await managed.cluster.drift() == ()
     await managed.end(entry)
     assert await managed.cluster.drift() == ()
+
+
+async def test_what_one_login_gives_another_ends_the_givers_access(managed: Managed) -> None:
+    """Or anybody with an access could have everybody else's ended: large objects are made by all."""
+    temporary = Permission(Kind.DATABASE, None, managed.database, None, "TEMPORARY")
+    eves, eve = await managed.open(*MARKETS, temporary, read_only=False)
+    bobs, bob = await managed.open(usage("enterprise"), relation("enterprise", "customers", "SELECT"))
+    async with await managed.login(eve) as user:
+        for taker in (bob.login, bob.set_role):
+            await user.execute("SELECT lo_create(4711)")
+            await user.execute(sql.SQL("GRANT SELECT ON LARGE OBJECT 4711 TO {}").format(sql.Identifier(taker)))
+            (drift,) = await managed.cluster.drift()
+            what = f"the login gave privileges on what it owns to {taker}"
+            assert (drift.rh, drift.what, drift.mended) == (eves.rh, what, False)
+            await user.execute("SELECT lo_unlink(4711)")
+        assert await managed.cluster.drift() == ()
+        await user.execute("CREATE TEMP TABLE mine ()")
+        await user.execute(sql.SQL("CREATE POLICY mine ON mine TO {}").format(sql.Identifier(bob.set_role)))
+        (drift,) = await managed.cluster.drift()
+        assert (drift.rh, drift.mended) == (eves.rh, False)
+    await managed.end(eves)
+    assert await managed.cluster.drift() == ()
+    await managed.end(bobs)

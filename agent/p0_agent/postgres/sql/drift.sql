@@ -1,5 +1,6 @@
 -- Live accesses whose roles are not as they were made: what cannot be put right, and what can. One snapshot for rows and
--- catalogs: a login and its row are made in one transaction, and fenced only once its row is at 'ending'.
+-- catalogs: a login and its row are made in one transaction, and fenced only once its row is at 'ending'. What others of the
+-- agent's logins gave (`givers` to `takers`) is held against those alone.
 -- (to_jsonb reads a column of pg_auth_members that only some versions have.)
 WITH live AS (
   SELECT q.*, r.oid, r.rolsuper OR r.rolcreatedb OR r.rolcreaterole OR r.rolreplication OR r.rolbypassrls AS powers,
@@ -21,13 +22,19 @@ WITH live AS (
   WHERE m.role_name IN (SELECT l.set_role FROM live l) AND m.member_name <> ALL (%(ours)s::text[] || session_user::text)
     AND NOT EXISTS (SELECT FROM p0.request o WHERE o.login = m.member_name AND o.set_role = m.role_name
                     AND o.stage IN ('provisioned', 'sealed', 'ending'))
+), given AS (
+  SELECT pg_catalog.unnest(%(givers)s::text[]) AS giver, pg_catalog.unnest(%(takers)s::text[]) AS taker
 ), grave AS (
   SELECT rh, 'the login was dropped and made anew' AS what FROM live WHERE oid <> login_oid
+  UNION ALL
+  SELECT l.rh, 'the login gave privileges on what it owns to ' || pg_catalog.min(g.taker)
+    || CASE pg_catalog.count(DISTINCT g.taker) WHEN 1 THEN '' ELSE ' and ' || pg_catalog.count(DISTINCT g.taker) - 1 || ' more' END
+  FROM live l JOIN given g ON g.giver IN (l.login, l.set_role) AND g.taker NOT IN (l.login, l.set_role) GROUP BY l.rh
   UNION ALL
   SELECT rh, 'the login was given attributes of a role' FROM live WHERE powers
   UNION ALL
   SELECT rh, 'the login was given privileges of its own' FROM live l
-  WHERE EXISTS (SELECT FROM pg_catalog.pg_shdepend d
+  WHERE l.login NOT IN (SELECT g.taker FROM given g) AND EXISTS (SELECT FROM pg_catalog.pg_shdepend d
                 WHERE d.refclassid = 'pg_catalog.pg_authid'::regclass AND d.refobjid = l.oid AND d.deptype = 'a')
   UNION ALL
   SELECT rh, 'the login is no longer a member of its set role' FROM live l
