@@ -198,6 +198,11 @@ class Catalog(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unkno
         return self._functions_by_name.get((schema, name), ())
 
     @cached_property
+    def function_names(self) -> frozenset[str]:
+        """Without their schemas."""
+        return frozenset(item.name for item in self.functions)
+
+    @cached_property
     def _types_by_name(self) -> dict[tuple[str, str], Type]:
         return {(item.schema, item.name): item for item in self.types}
 

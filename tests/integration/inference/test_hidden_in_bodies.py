@@ -41,6 +41,9 @@ def fires(body: str, declared: str = "") -> str:
     )
 
 
+OPERATES: Final = """
+CREATE FUNCTION o(int, int) RETURNS bool LANGUAGE sql AS 'SELECT $1 > (SELECT min(v) FROM secret) - 100';
+CREATE OPERATOR === (LEFTARG = int, RIGHTARG = int, FUNCTION = o)"""
 IF_DELETED: Final = "IF tg_op = 'DELETE' THEN PERFORM v FROM secret; END IF;"
 WRITE: Final = "INSERT INTO plain VALUES (2, 'y')"
 
@@ -65,6 +68,29 @@ SEEN: Final[dict[str, tuple[str, str]]] = {
     "an event that is selected": (fires(f"SELECT 'DELETE' INTO tg_op; {IF_DELETED}"), WRITE),
     "an event by another name": (fires(f"x := 'DELETE'; {IF_DELETED}", "x ALIAS FOR tg_op"), WRITE),
     "another variable for the event": (fires(f"DECLARE tg_op text := 'DELETE'; BEGIN {IF_DELETED} END;"), WRITE),
+    "an operator in a check": (f"{OPERATES}; ALTER TABLE plain ADD CHECK (a === 1)", WRITE),
+    "an operator in a policy": (
+        f"{OPERATES}; ALTER TABLE plain ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON plain USING (a === 1)",
+        "SELECT a FROM plain",
+    ),
+    "an operator in a trigger's condition": (
+        f"{OPERATES}; {fires('').replace(' EXECUTE', ' WHEN (new.a === 1) EXECUTE')}",
+        WRITE,
+    ),
+    "a domain in a check": (
+        (
+            "CREATE FUNCTION c(text) RETURNS bool LANGUAGE sql AS 'SELECT EXISTS (SELECT FROM secret)';"
+            "CREATE DOMAIN d AS text CHECK (c(value)); ALTER TABLE plain ADD CHECK (b::d <> '')"
+        ),
+        WRITE,
+    ),
+    "a function whose name has a quote": (
+        (
+            """CREATE FUNCTION "a""b"(int) RETURNS bool LANGUAGE sql AS 'SELECT EXISTS (SELECT FROM secret)';"""
+            'ALTER TABLE plain ADD CHECK ("a""b"(a))'
+        ),
+        WRITE,
+    ),
 }
 REFUSED: Final[dict[str, tuple[str, str]]] = {
     "strings that end elsewhere": (

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from p0_access.permissions.catalog import Function, Relation
-from p0_access.permissions.infer import body_reader, signatures
+from p0_access.permissions.infer import body_reader, signatures, stored_text
 from p0_access.permissions.infer.body_reader import Body
 from p0_access.permissions.infer.charges import Access, Reason
 from p0_access.permissions.infer.context import Context, Fired, RefusedError, refuse_unreadable
@@ -128,18 +128,7 @@ def reach_owners(context: Context, name: str, what: str, run: Callable[[Context]
 
 
 def _may_cost(context: Context, text: str) -> bool:
-    """Most stored expressions use nothing but built-in functions: those are not worth parsing."""
-    memory = context.catalog.memory
-    key = ("may cost", text)
-    found = memory.get(key)
-    if found is None:
-        names = body_reader.remembered(
-            context,
-            "own functions",
-            lambda: ("SELECT", "nextval", *dict.fromkeys(each.name for each in context.catalog.functions)),
-        )
-        found = memory[key] = any(each in text for each in names)
-    return bool(found)
+    return body_reader.remembered(context, f"may cost {text}", lambda: stored_text.may_cost(context.catalog, text))
 
 
 def pass_on(context: Context, body: Body) -> None:
