@@ -21,8 +21,8 @@ from p0_access.proof.issuers import Alias, TrustedIssuer, check_people
 from p0_access.proof.keys import SigningKey
 from p0_access.secret import Secret
 from p0_access.settings import parse_settings
-from p0_access.unreadable import hint_for
 from p0_agent.errors import ConfigurationError
+from p0_agent.files import make_secret, read_secret, read_text
 from p0_agent.postgres.names import is_reserved_schema
 from p0_agent.postgres.powers import DEFAULT_BROKER, DEFAULT_KEEPER
 
@@ -148,15 +148,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def secret(self, name: str) -> Secret:
         """The first line of a secret's own file."""
-        return Secret(read_file(self.path(name)).decode().split("\n", 1)[0])
+        return read_secret(self.path(name))
 
 
 def load(path: Path) -> Settings:
     """Reads and checks the file; raises `ConfigurationError` that names the file and what is wrong in it."""
     try:
-        file = parse_settings(read_file(path).decode(), Settings, source=str(path))
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(f"{path} is not UTF-8", code="config_malformed") from error
+        file = parse_settings(read_text(path), Settings, source=str(path))
     except MalformedError as error:
         raise ConfigurationError(str(error), code=error.code, hint=error.hint) from error
     return msgspec.structs.replace(file, directory=path.parent)
@@ -166,26 +164,17 @@ def agent_key(path: Path, random: Callable[[int], bytes]) -> SigningKey:
     """The agent's own key, made on first use in a file that only its owner can read."""
     if not path.exists():
         key = SigningKey.generate(random)
-        unfinished = path.with_name(path.name + ".new")
-        unfinished.touch(mode=0o600)
-        unfinished.write_text(b64u(key.seed()) + "\n")
-        unfinished.replace(path)  # whole or not at all, also when the power fails here
+        make_secret(path, b64u(key.seed()))
         return key
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
         raise ConfigurationError(
             f"others can read the agent's key {path}", code="key_exposed", hint=f"chmod 600 {path}, or make a new one"
         )
     try:
-        return SigningKey(b64u_decode(read_file(path).decode().strip()))
+        return SigningKey(b64u_decode(read_text(path).strip()))
     except MalformedError as error:
-        raise ConfigurationError(f"{path} does not hold an agent key", code="key_malformed") from error
-
-
-def read_file(path: Path) -> bytes:
-    """What is in a file that the configuration names; `ConfigurationError` if it cannot be read."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
         raise ConfigurationError(
-            f"cannot read {path}: {error.strerror}", code="config_unreadable", hint=hint_for(error)
+            f"{path} does not hold an agent key",
+            code="key_malformed",
+            hint="Put back the file that does; a new key has to be made known to the server and to every launcher",
         ) from error

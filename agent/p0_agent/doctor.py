@@ -19,8 +19,9 @@ from p0_access.proof.issuers import workload_issuers
 from p0_access.routing.lint import KnownGroups, lint
 from p0_access.routing.load import load as load_rules
 from p0_access.routing.pins import check_pins
-from p0_agent.config import Settings, agent_key, read_file
+from p0_agent.config import Settings, agent_key
 from p0_agent.errors import ServerUnavailableError
+from p0_agent.files import read_file
 from p0_agent.link import ServerLink, trusted
 from p0_agent.postgres import differences, hardening, selfcheck
 from p0_agent.postgres.connections import Connections

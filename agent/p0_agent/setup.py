@@ -15,9 +15,10 @@ from p0_access.routing.current import CurrentRules
 from p0_access.routing.directory import CurrentDirectory
 from p0_access.secret import Secret
 from p0_agent.catalogs import Catalogs
-from p0_agent.config import Settings, agent_key, read_file
+from p0_agent.config import Settings, agent_key
 from p0_agent.core.context import Context
 from p0_agent.errors import ConfigurationError
+from p0_agent.files import make_secret, read_file, read_secret, read_text
 from p0_agent.link import ServerLink
 from p0_agent.notice import NoticeChannel
 from p0_agent.postgres import scram
@@ -82,7 +83,7 @@ async def working(
             cluster=cluster,
             nothing_owned=frozenset(each.name for each in settings.databases if each.owned_objects == "refuse"),
             advertised=settings.advertised,
-            sslrootcert=None if certificate is None else read_file(settings.path(certificate)).decode(),
+            sslrootcert=None if certificate is None else read_text(settings.path(certificate)),
             not_before=not_before,
             notices=NoticeChannel(settings.notice),
             clock=clock,
@@ -213,6 +214,5 @@ def connections_to(settings: Settings) -> Connections:
 
 def _password(path: Path, random: Callable[[int], bytes]) -> Secret:
     if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(b64u(random(32)) + "\n")
-    return Secret(read_file(path).decode().split("\n", 1)[0])
+        make_secret(path, b64u(random(32)))
+    return read_secret(path)

@@ -10,8 +10,9 @@ from typing import Final
 from p0_access.encoding import decode
 from p0_access.errors import MalformedError
 from p0_access.messages.job import HandedOver, Result
-from p0_agent.config import Settings, read_file
+from p0_agent.config import Settings
 from p0_agent.errors import ConfigurationError
+from p0_agent.files import read_file
 from p0_agent.postgres.inbox import Inbox
 from p0_agent.setup import connections_to
 

@@ -107,7 +107,8 @@ def load(path: Path) -> Settings:
             f"cannot read {path}: {error.strerror}", code="config_unreadable", hint=hint_for(error)
         ) from error
     except UnicodeDecodeError as error:
-        raise ConfigurationError(f"{path} is not UTF-8", code="config_malformed") from error
+        hint = "It is a text file: save it as UTF-8"
+        raise ConfigurationError(f"{path} is not UTF-8", code="config_malformed", hint=hint) from error
     except MalformedError as error:
         raise ConfigurationError(str(error), code=error.code, hint=error.hint) from error
     return msgspec.structs.replace(file, directory=path.parent)

@@ -109,7 +109,8 @@ def _config(app: Starlette, settings: Settings) -> uvicorn.Config:
     try:
         config.load()
     except (OSError, ssl.SSLError) as error:
-        raise ConfigurationError(f"the certificate or its key: {error}", code="tls_invalid") from error
+        hint = "[tls] names two PEM files: the certificate, with those of its issuers behind it, and its key"
+        raise ConfigurationError(f"the certificate or its key: {error}", code="tls_invalid", hint=hint) from error
     return config
 
 
@@ -128,7 +129,9 @@ def _bound(settings: Settings) -> Iterator[socket.socket]:
                 hint="Stop it, or choose another with --listen HOST:PORT.",
             ) from error
         raise ConfigurationError(
-            f"cannot listen on {settings.listen}: {error.strerror}", code="listen_refused"
+            f"cannot listen on {settings.listen}: {error.strerror}",
+            code="listen_refused",
+            hint="Is it an address of this machine? Ports below 1024 take a privilege",
         ) from error
     with listening:
         # asyncio sets it only on sockets whose protocol is spelled out, and without it every answer waits 40 ms.

@@ -19,6 +19,8 @@ import aiosqlite
 
 from p0_server.store.records import StoreError
 
+NOT_A_STORE: Final = "Is it the file of a p0 server? If it is damaged, restore a backup"
+
 _BUSY_SECONDS: Final = 5.0
 _CACHE_KIB: Final = 64 * 1024
 
@@ -36,7 +38,12 @@ class Connection(aiosqlite.Connection):
             await connection
         except (OSError, sqlite3.Error) as error:
             await asyncio.to_thread(connection._thread.join)  # it still tells this loop that it has stopped
-            raise StoreError(f"cannot open the store {path}: {error}", code="store_unavailable") from error
+            found = not isinstance(error, OSError | sqlite3.OperationalError)
+            raise StoreError(
+                f"cannot open the store {path}: {error}",
+                code="store_unavailable",
+                hint=NOT_A_STORE if found else "Is its folder there, and may whoever runs this write to it?",
+            ) from error
         return connection
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:

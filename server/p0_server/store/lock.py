@@ -20,7 +20,11 @@ def only_server(path: Path) -> Iterator[None]:
     try:
         descriptor = os.open(beside, os.O_CREAT | os.O_RDWR, 0o600)
     except OSError as error:
-        raise StoreError(f"cannot open {beside}: {error.strerror}", code="store_unavailable") from error
+        raise StoreError(
+            f"cannot open {beside}: {error.strerror}",
+            code="store_unavailable",
+            hint="Is its folder there, and may whoever runs this write to it?",
+        ) from error
     try:
         _lock(descriptor, path)
         yield

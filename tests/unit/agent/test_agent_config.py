@@ -111,7 +111,19 @@ def test_a_key_that_others_can_read_or_that_is_none_is_refused(tmp_path: Path) -
         agent_key(path, secrets.token_bytes)
     assert caught.value.code == "key_exposed"
     path.chmod(0o600)
-    path.write_text("hello\n")
+    for content, code in ((b"hello\n", "key_malformed"), (b"\xff\xfe\n", "config_malformed")):
+        path.write_bytes(content)
+        with pytest.raises(ConfigurationError) as caught:
+            agent_key(path, secrets.token_bytes)
+        assert caught.value.code == code
+
+
+def test_a_secret_that_is_empty_or_cannot_be_made_is_told(tmp_path: Path) -> None:
+    settings = load(written(tmp_path, GOOD))
+    (tmp_path / "agent.password").write_text("\n")
     with pytest.raises(ConfigurationError) as caught:
-        agent_key(path, secrets.token_bytes)
-    assert caught.value.code == "key_malformed"
+        settings.secret("agent.password")
+    assert (caught.value.code, bool(caught.value.hint)) == ("secret_empty", True)
+    with pytest.raises(ConfigurationError) as caught:
+        agent_key(tmp_path / "nowhere" / "agent.key", secrets.token_bytes)
+    assert (caught.value.code, bool(caught.value.hint)) == ("secret_unwritable", True)

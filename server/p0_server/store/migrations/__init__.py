@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from importlib.resources import files
 
+from p0_server.store.connection import NOT_A_STORE
 from p0_server.store.records import StoreError
 
 
@@ -25,7 +26,7 @@ def migrate(db: sqlite3.Connection) -> None:
         db.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL) STRICT")
         current = int(db.execute("SELECT coalesce(max(version), 0) FROM schema_version").fetchone()[0])
     except sqlite3.Error as error:
-        raise StoreError(f"the store cannot be read: {error}", code="store_unavailable") from error
+        raise StoreError(f"the store cannot be read: {error}", code="store_unavailable", hint=NOT_A_STORE) from error
     known = steps()
     if current > len(known):
         raise StoreError(
@@ -40,4 +41,5 @@ def migrate(db: sqlite3.Connection) -> None:
         except sqlite3.Error as error:
             if db.in_transaction:
                 db.rollback()
-            raise StoreError(f"migration {version} failed: {error}", code="store_migration") from error
+            hint = "The store is as it was before; the version of p0 that it is from still runs on it"
+            raise StoreError(f"migration {version} failed: {error}", code="store_migration", hint=hint) from error
