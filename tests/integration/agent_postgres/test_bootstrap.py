@@ -78,6 +78,19 @@ async def test_operators_that_others_put_in_the_way_are_not_run(mode: Mode, post
                 await connection.execute("DROP ROLE mallory")
 
 
+async def test_a_schema_of_the_set_ups_that_somebody_else_made_is_not_used(postgres: EmbeddedPostgres) -> None:
+    async with fresh_database(postgres) as name, await superuser_connection(postgres, name) as connection:
+        await connection.execute("CREATE ROLE mallory")
+        try:
+            for schema in ("p0", "p0_evidence", "p0_guard", "p0_makers"):
+                await connection.execute(f"CREATE SCHEMA {schema} AUTHORIZATION mallory".encode())
+                with pytest.raises(psycopg.errors.RaiseException, match=f"the schema {schema} is there already"):
+                    await bootstrap(postgres, name, {name: ("enterprise",)})
+                await connection.execute(f"DROP SCHEMA {schema}".encode())
+        finally:
+            await connection.execute("DROP OWNED BY mallory; DROP ROLE mallory")
+
+
 async def test_tables_made_later_by_their_owner_are_covered(managed: Managed) -> None:
     async with await managed.superuser() as connection:
         await connection.execute("SET ROLE mydatabase_owner")

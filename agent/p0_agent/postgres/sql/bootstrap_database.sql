@@ -1,3 +1,18 @@
+-- The set-up's schemas are made by whoever runs it: who made one before could put anything into it, for the agent to run.
+DO $p0$
+DECLARE
+  schema text;
+  owner text;
+BEGIN
+  FOR schema, owner IN
+    SELECT n.nspname, r.rolname FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles r ON r.oid = n.nspowner
+    WHERE n.nspname IN ('p0', 'p0_evidence', 'p0_guard', 'p0_makers') AND r.rolname NOT IN (current_user, {agent_name})
+      AND NOT pg_catalog.pg_has_role(r.oid, {broker_name}, 'MEMBER')
+  LOOP
+    RAISE EXCEPTION 'the schema % is there already, and is %''s', schema, owner;
+  END LOOP;
+END
+$p0$;
 -- The agent's own schema: here its lock, and in its home database its ledger. Its comment says, for the undoing, what
 -- PUBLIC had before.
 DO $p0$
