@@ -14,13 +14,13 @@ SNAPSHOTS = ROOT / "tests/unit/tui/__snapshots__/test_snapshots"
 PICTURES = ROOT / "docs/pictures"
 
 CHOSEN = {
-    "request.svg": "test_looks[needs_approval-120x40].svg",
-    "ready.svg": "test_looks[ready-120x40].svg",
-    "approving.svg": "test_looks[inbox_approving-120x40].svg",
-    "emergency.svg": "test_looks[breaking_the_glass-120x40].svg",
-    "mine.svg": "test_looks[mine-120x40].svg",
-    "history.svg": "test_looks[history-120x40].svg",
-    "small.svg": "test_looks[pending-80x24].svg",
+    "request.svg": "test_looks[needs_approval][120x40].svg",
+    "ready.svg": "test_looks[ready][120x40].svg",
+    "approving.svg": "test_looks[inbox_approving][120x40].svg",
+    "emergency.svg": "test_looks[breaking_the_glass][120x40].svg",
+    "mine.svg": "test_looks[mine][120x40].svg",
+    "history.svg": "test_looks[history][120x40].svg",
+    "small.svg": "test_looks[pending][80x24].svg",
     "light.svg": "test_looks_light[needs_approval].svg",
 }
 

@@ -81,6 +81,11 @@ class QueryPane(Pane):
 
     # --- names that are offered
 
+    def on_resize(self) -> None:
+        """What is offered stands at the cursor, which is elsewhere now."""
+        if self._popup.display:
+            self.call_after_refresh(self._offer, asked=True)
+
     @on(TextArea.SelectionChanged)
     def _strayed(self) -> None:
         self._popup.close()

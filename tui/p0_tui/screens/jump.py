@@ -32,7 +32,10 @@ class JumpScreen(Dialog[str | None]):
         self._targets = targets
 
     def compose(self) -> ComposeResult:
-        yield Prose(stacked(self._lines(self.app.size.width - 2)))
+        yield Prose()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.query_one(Prose).show(stacked(self._lines(event.size.width - 2)))
 
     def _lines(self, width: int) -> list[Content]:
         """The labels on as few lines as they need, none of them broken."""

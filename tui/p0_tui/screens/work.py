@@ -122,10 +122,11 @@ class WorkScreen(Mandating):
         )
         self._history = HistoryMode(self._backend, clock=self._clock)
         modes = self.query_one(ContentSwitcher)
-        for mode in (self._mine, self._inbox, self._history):
-            if not modes.is_attached:
-                return  # the person has left already
-            await modes.add_content(mode)
+        with self.app.batch_update():  # laid out once
+            for mode in (self._mine, self._inbox, self._history):
+                if not modes.is_attached:
+                    return  # the person has left already
+                await modes.add_content(mode)
         self.modes_are_there()
         self._reader.load()
         self._request.start()

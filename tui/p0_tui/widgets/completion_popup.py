@@ -60,6 +60,7 @@ class CompletionPopup(Prose):
         self.absolute_offset = under + Offset(-1, 1)
         self.display = bool(candidates)
         self._draw()
+        self.refresh(layout=True)  # the same names may be offered elsewhere
 
     def close(self) -> None:
         self._candidates = ()
