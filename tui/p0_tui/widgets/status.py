@@ -29,11 +29,11 @@ class StatusPane(VerticalScroll, can_focus=True):
         yield Prose(_empty(), id="timeline")
 
     def on_resize(self) -> None:
+        """What happened last stays in sight."""
         self.scroll_end(animate=False)
 
     def show(self, request: RequestView | None, now: float) -> None:
-        """`now` is in seconds since the epoch, by the caller's clock. What happened last is brought into sight, here and when
-        the screen becomes another."""
+        """`now` is in seconds since the epoch, by the caller's clock. What happened last is brought into sight."""
         self.query_one("#timeline", Prose).show(_empty() if request is None else timeline(request, now))
         events = 0 if request is None else len(request.events)
         if events != self._events:
