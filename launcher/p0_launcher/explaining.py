@@ -195,10 +195,8 @@ async def _database(dsn: str) -> AsyncIterator[Any]:
         async with reading_database(dsn) as reader:
             yield reader
     except P0Error as error:
-        if error.code == "database_unavailable":
-            hint = (
-                error.hint or "Are the host, the port and the database of --dsn right, and does PostgreSQL run there?"
-            )
+        if error.code == "database_unavailable":  # whose hint is about the configuration of an agent
+            hint = "Are the host, the port and the database of --dsn right, and does PostgreSQL run there?"
             raise UnavailableError(str(error), code=error.code, hint=hint) from error
         if error.code == "dsn_malformed":
             raise UsageError(str(error), code=error.code, hint=error.hint) from error

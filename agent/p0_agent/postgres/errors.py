@@ -91,7 +91,11 @@ def translated(error: psycopg.Error) -> PostgresError:
     if isinstance(error, sqlstate.InvalidSchemaName | sqlstate.UndefinedFunction):
         return GuardMissingError(f"the agent's functions are not there: {told}", code="guard_missing", hint=GUARD_HINT)
     if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and state[:2] not in {"54", "55"}:
-        return DatabaseUnavailableError(f"the database does not answer: {told}", code="database_unavailable")
+        return DatabaseUnavailableError(
+            f"the database does not answer: {told}",
+            code="database_unavailable",
+            hint="[cluster] says where it is, and as whom; `p0 agent bootstrap-sql` makes those logins",
+        )
     return PostgresError(f"the database refused ({state or 'no SQLSTATE'}): {told}", code="database_error")
 
 
