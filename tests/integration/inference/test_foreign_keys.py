@@ -70,6 +70,19 @@ CREATE RULE also AS ON DELETE TO of_ruled DO ALSO INSERT INTO hidden VALUES ('r'
 INSERT INTO ruled VALUES (1);
 INSERT INTO of_ruled VALUES (1);
 
+CREATE TABLE returned (id int PRIMARY KEY, note text);
+CREATE TABLE of_returned (id int REFERENCES returned ON UPDATE CASCADE);
+CREATE FUNCTION returns_other() RETURNS trigger LANGUAGE plpgsql AS
+  'DECLARE r record; BEGIN r := OLD; r.id := OLD.id + 1; RETURN(r); END';
+CREATE TRIGGER a BEFORE UPDATE OF note ON returned FOR EACH ROW EXECUTE FUNCTION returns_other();
+INSERT INTO returned VALUES (1, 'x');
+INSERT INTO of_returned VALUES (1);
+
+CREATE TABLE named (id int PRIMARY KEY);
+CREATE TABLE of_named ("REFERENCES parent(id" int REFERENCES named ON DELETE CASCADE);
+INSERT INTO named VALUES (1);
+INSERT INTO of_named VALUES (1);
+
 DO $$ DECLARE t text; BEGIN
   CREATE ROLE fk_owner;
   GRANT USAGE ON SCHEMA public TO fk_owner;
@@ -115,6 +128,8 @@ CASES: Final[tuple[tuple[str, set[str]], ...]] = (
     ("delete from parted where id = 1", {"DELETE on of_parted", "INSERT (a) on hidden"}),
     ("delete from parted_1 where id = 1", {"DELETE on of_parted", "INSERT (a) on hidden"}),
     ("update watched set note = 'y'", {"UPDATE (twice) on of_watched"}),
+    ("update returned set note = 'y'", {"UPDATE (id) on of_returned"}),
+    ("delete from named", {"DELETE on of_named"}),
     ("delete from ruled", {"DELETE on of_ruled", "INSERT (a) on hidden"}),
 )
 

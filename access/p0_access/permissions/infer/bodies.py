@@ -7,7 +7,7 @@ were made, so they cost no USAGE on schemas; those in the text of a function are
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from p0_access.permissions.catalog import Function, Relation
@@ -101,6 +101,20 @@ def children(context: Context, relation: Relation) -> tuple[Relation, ...]:
     for each in found:
         refuse_unreadable(each)
     return found
+
+
+def descendants(context: Context, relation: Relation, *, partitions: bool = False) -> Iterator[Relation]:
+    """What is beneath a table, however far: its partitions alone, or also the tables that inherit from it. Each once,
+    though it may inherit the same by several ways."""
+    seen = {(relation.schema, relation.name)}
+    queue = [relation]
+    while queue:
+        table = queue.pop()
+        for child in children(context, table) if table.kind == "partitioned" or not partitions else ():
+            if (child.schema, child.name) not in seen:
+                seen.add((child.schema, child.name))
+                queue.append(child)
+                yield child
 
 
 def _reach_function(context: Context, function: Function, fired: Fired | None) -> None:

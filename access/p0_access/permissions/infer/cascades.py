@@ -8,12 +8,11 @@ statement, and are the caller's to pay.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from p0_access.permissions.catalog import Relation
-from p0_access.permissions.infer import bodies, foreign_keys, rules, stored, triggers
+from p0_access.permissions.infer import bodies, foreign_keys, rules, stored, trigger_rows, triggers
 from p0_access.permissions.infer.charges import Reason
 from p0_access.permissions.infer.context import Context
 from p0_access.permissions.infer.foreign_keys import Event
@@ -24,8 +23,6 @@ AS_QUEUED_SINCE: Final = 18
 """AFTER triggers run as who caused them, and not as who runs when it is their turn."""
 _MAX_NAMED: Final = 8
 """Tables that a warning names."""
-_NEW: Final = re.compile(r'(return\s+|coalesce\s*\(\s*)?\bnew\b(?:\s*\.\s*(?:"((?:[^"]|"")+)"|(\w+)))?', re.IGNORECASE)
-_RETURNED: Final = re.compile(r"\breturn\s+(?!(?:new|old|null|coalesce)\b)", re.IGNORECASE)
 
 
 class Change(NamedTuple):
@@ -77,27 +74,14 @@ def _changed(context: Context, table: Relation, written: frozenset[str]) -> froz
     for trigger in table.fires or ():
         if trigger.before and "update" in trigger.events and triggers.concerned(trigger, written):
             called = triggers.function(context, trigger)
-            found |= _set_in_new(table, called.body if called is not None else None)
+            named = trigger_rows.set_in_new(called.body if called is not None else None)
+            found |= {each.name for each in table.columns if named is None or each.name in named}
     found |= {
         each.name
         for each in table.columns
         if each.generated and each.default is not None and any(name in each.default for name in found)
     }
     return frozenset(found)
-
-
-def _set_in_new(table: Relation, body: str | None) -> set[str]:
-    """What a trigger's function may set, as far as its text tells: the columns of NEW that it names, or all."""
-    names = {each.name for each in table.columns}
-    if body is None or _RETURNED.search(body):
-        return names
-    found: set[str] = set()
-    for mention in _NEW.finditer(body):
-        returned, quoted, plain = mention.groups()
-        if quoted is None and plain is None and returned is None:
-            return names
-        found |= {(quoted or "").replace('""', '"'), (plain or "").lower()}
-    return found & names
 
 
 def _reach(context: Context, change: Change) -> None:

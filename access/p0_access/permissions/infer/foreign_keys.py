@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
@@ -12,12 +11,13 @@ from p0_access.permissions.guard import guard
 from p0_access.permissions.infer import bodies, body_reader, names
 from p0_access.permissions.infer.context import Context, RefusedError
 from p0_access.permissions.infer.tree import strings
+from p0_access.permissions.lexer import PUNCTUATION, WORD, tokens
 from p0_access.permissions.parse import Node, parse
 from p0_access.permissions.places import Places
 
 Event = Literal["delete", "update"]
 
-_REFERENCES: Final = re.compile(r'REFERENCES ((?:"(?:[^"]|"")+"|[^\s"(])+)\(')
+_REFERENCES: Final = "REFERENCES"
 _ON_DELETE: Final = " ON DELETE "
 _ON_UPDATE: Final = " ON UPDATE "
 _ACTIONS: Final[dict[str, Literal["cascade", "null", "default"]]] = {"c": "cascade", "n": "null", "d": "default"}
@@ -80,20 +80,23 @@ def with_referencing(context: Context, found: Relation) -> Iterator[Relation]:
 
 
 def ancestors(context: Context, table: Relation) -> Iterator[Relation]:
-    """What a table is a partition or child of, however far."""
-    for parent in table.inherits:
+    """What a table is a partition or child of, however far; each once."""
+    seen = {(table.schema, table.name)}
+    queue = list(table.inherits)
+    while queue:
+        parent = queue.pop()
         known = context.catalog.relation(*parent)
-        if known is not None:
+        if known is not None and parent not in seen:
+            seen.add(parent)
+            queue += known.inherits
             yield known
-            yield from ancestors(context, known)
 
 
 def descendants(context: Context, table: Relation) -> Iterator[Relation]:
-    """Its partitions and children, however far."""
-    for child in bodies.children(context, table):
+    """Its partitions and children, however far; each once."""
+    for child in bodies.descendants(context, table):
         context.spend(1)
         yield child
-        yield from descendants(context, child)
 
 
 def _references(context: Context) -> dict[tuple[str, str], list[Relation]]:
@@ -117,9 +120,23 @@ def _target(relation: Relation, key: Constraint) -> tuple[str, str] | None:
         _, _, text = key.definition.partition(" REFERENCES ")
         schema, dot, name = text.partition("(")[0].strip().partition(".")
         return (schema, name) if dot else (relation.schema, schema)
-    found = _REFERENCES.search(key.definition)
-    parts = names.qualified(found.group(1)) if found else None
+    found = _after_references(key.definition)
+    parts = None if found is None else names.qualified(found)
     return None if parts is None else (parts[-2] if len(parts) > 1 else relation.schema, parts[-1])
+
+
+def _after_references(definition: str) -> str | None:
+    """The name after REFERENCES, which may stand in names before it, too."""
+    begin = -1
+    try:
+        for kind, start, end in tokens(definition):
+            if kind == WORD and definition[start:end] == _REFERENCES:
+                begin = end
+            elif begin >= 0 and kind == PUNCTUATION and definition[start] == "(":
+                return definition[begin:start]
+    except ReadingError:
+        return None
+    return None
 
 
 def _is_copy(context: Context, partition: Relation, key: Constraint) -> bool:

@@ -80,8 +80,4 @@ def _charge(context: Context, relation: Relation, table: Relation, trigger: Trig
 
 def beneath(context: Context, relation: Relation, event: str) -> Iterator[Relation]:
     """Partitions and children: an INSERT reaches partitions only."""
-    if relation.kind != "partitioned" and event == "insert":
-        return
-    for child in bodies.children(context, relation):
-        yield child
-        yield from beneath(context, child, event)
+    return bodies.descendants(context, relation, partitions=event == "insert")

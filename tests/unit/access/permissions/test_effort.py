@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 import pytest
 
-from p0_access.permissions.catalog import Catalog, Column, Function, Relation, Trigger
+from p0_access.permissions.catalog import Catalog, Column, Constraint, Function, Relation, Trigger
 from p0_access.permissions.infer import read
 from p0_access.permissions.infer.context import MAX_COLUMNS, Effort
 from p0_access.permissions.reading import Refused, StatementReading
@@ -226,3 +226,44 @@ def _steps(text: str, catalog: Catalog) -> int:
         patch.setattr(sys.modules["p0_access.permissions.infer.read"], "Effort", Counting)
         read(text, catalog)
     return left[0].steps
+
+
+def _diamonds(levels: int) -> Catalog:
+    """Two tables a level, each a child of both above it: 2^levels ways lead down."""
+    relations = [Relation(schema="public", name="top", kind="table", columns=COLUMNS[:1])]
+    above: tuple[tuple[str, str], ...] = (("public", "top"),)
+    for level in range(levels):
+        names = (f"left{level}", f"right{level}")
+        relations += [
+            Relation(schema="public", name=each, kind="table", columns=COLUMNS[:1], inherits=above) for each in names
+        ]
+        above = tuple(("public", each) for each in names)
+    return Catalog(database="d", version="1", server_version=18, schemas=("public",), relations=tuple(relations))
+
+
+@pytest.mark.parametrize("statement", ["delete from top", "update top set c0 = ''", "truncate top cascade"])
+def test_tables_that_inherit_by_many_ways_are_looked_at_once(statement: str) -> None:
+    begun = time.process_time()
+    (reading,) = read(statement, _diamonds(40))
+    assert isinstance(reading, StatementReading)
+    assert time.process_time() - begun < HANGS
+
+
+def test_names_full_of_quotes_in_foreign_keys_are_read_at_once() -> None:
+    name = "REFERENCES " + '"' * 50
+    quoted = '"' + name.replace('"', '""') + '"'
+    key = Constraint(
+        name="k",
+        kind="foreign",
+        columns=(name,),
+        definition=f"FOREIGN KEY ({quoted}) REFERENCES public.top(c0) ON DELETE CASCADE",
+    )
+    child = Relation(
+        schema="public", name="child", kind="table", columns=(Column(name=name, type="text"),), constraints=(key,)
+    )
+    catalog = _diamonds(0)
+    begun = time.process_time()
+    (reading,) = read("delete from top", msgspec.structs.replace(catalog, relations=(*catalog.relations, child)))
+    assert time.process_time() - begun < HANGS
+    assert isinstance(reading, StatementReading)
+    assert [str(each) for each in reading.reached] == ["DELETE on public.child"]
