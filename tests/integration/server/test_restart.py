@@ -216,9 +216,10 @@ async def test_a_server_goes_on_from_a_copy(tmp_path: Path) -> None:
 
 
 COPYING = """
-import sys
+import signal, sys
 from pathlib import Path
 from p0_server.store.backup import back_up
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what it runs in the background ignore it
 back_up(Path(sys.argv[1]), Path(sys.argv[2]))
 """
 
