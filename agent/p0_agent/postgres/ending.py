@@ -97,14 +97,13 @@ async def drop_unused_set(connections: Connections, *, database: str, set_role: 
     facts = _facts(connections, login=None, set_role=set_role, set_oid=None)
     async with (
         connections.writer(database) as connection,
-        writing(connection, facts) as (((_, unused, _, elsewhere),),),
+        writing(connection, facts) as (((_, unused, _, plain, elsewhere),),),
     ):
         if unused is None:
             return False
         await clear_elsewhere(connections, [set_role], elsewhere)
-        await send(
-            connection, *clearing(connections, connection, [set_role]), connections.powers.drop([set_role]), COMMIT
-        )
+        clear = clearing(connections, connection, [set_role], plain=plain)
+        await send(connection, *clear, connections.powers.drop([set_role]), COMMIT)
         return True
 
 
@@ -194,7 +193,7 @@ class _Undoing:
         """Drops the login, and the set role if nobody else uses it, and looks for anything that is left. None: a
         session that had passed the fence while it was starting is seen by now, and nothing was dropped."""
         facts = _facts(self._connections, login=self._login, set_role=self._set_role, set_oid=self._set_oid)
-        async with writing(self._connection, facts) as (((oid, unused, set_remains, elsewhere),),):
+        async with writing(self._connection, facts) as (((oid, unused, set_remains, plain, elsewhere),),):
             roles = [self._login] if oid is not None else []
             gone = set(self._known)
             if unused is not None and not spare_set:
@@ -202,7 +201,7 @@ class _Undoing:
                 gone.add(unused)
             if self._set_oid is not None and not set_remains:
                 gone.add(self._set_oid)
-            if roles and not await self._drop(roles, oid, elsewhere):
+            if roles and not await self._drop(roles, oid, elsewhere, plain=plain):
                 await self._connection.rollback()
                 return None
             residue, ((set_dropped,),) = await send(
@@ -218,11 +217,11 @@ class _Undoing:
             residue=tuple(sorted(str(found) for (found,) in residue)),
         )
 
-    async def _drop(self, roles: list[str], login_oid: int | None, elsewhere: list[str]) -> bool:
+    async def _drop(self, roles: list[str], login_oid: int | None, elsewhere: list[str], *, plain: bool) -> bool:
         """False: the login has a session after all, which nobody could end once its role is gone."""
         powers = self._connections.powers
         await clear_elsewhere(self._connections, roles, elsewhere)
-        clear = clearing(self._connections, self._connection, roles)
+        clear = clearing(self._connections, self._connection, roles, plain=plain)
         results = await send(self._connection, *clear, powers.drop(roles), _sessions_of(login_oid))
         ((sessions,),) = results[-1]
         return not sessions

@@ -125,7 +125,7 @@ class GuardPowers:
     def keep(self, roles: Sequence[str], keeper: str) -> sql.Composed:  # noqa: ARG002  the ceiling knows the keeper
         return _call("keep", list(roles))
 
-    def clear(self, roles: Sequence[str]) -> sql.Composed:
+    def clear(self, roles: Sequence[str], *, plain: bool = False) -> sql.Composed:  # noqa: ARG002  it looks itself
         return _call("clear", list(roles))
 
     def drop(self, roles: Sequence[str]) -> sql.Composed:

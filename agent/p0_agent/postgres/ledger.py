@@ -22,14 +22,12 @@ from p0_agent.postgres.entries import (
     Entry,
     Stage,
     advanced,
-    locked,
-    read_entry,
     require,
     stepped,
 )
 from p0_agent.postgres.errors import DatabaseBusyError, LedgerError
 from p0_agent.postgres.evidence import LAST, TURN, Evidence
-from p0_agent.postgres.messages import BRIEFLY, COMMIT, filled, send, transaction
+from p0_agent.postgres.messages import BRIEFLY, COMMIT, Rows, send, transaction
 from p0_agent.postgres.migrations import migrate
 
 MAX_APPROVALS: Final = 200
@@ -146,17 +144,20 @@ class Ledger:
             return await self._begin_end(rh, cause, now, fencing=False)
 
     async def _begin_end(self, rh: str, cause: Cause, now: int, *, fencing: bool) -> Entry:
-        first = (_NOT_DURABLE, *((BRIEFLY,) if fencing else ()), locked(rh), filled("present", rh=sql.Literal(rh)))
-        async with self._connections.look() as connection, transaction(connection, *first) as (rows, present):
-            entry = read_entry(rows)
-            if entry is not None and entry.stage in {"ending", "ended"}:
-                return entry
-            require(entry, ("provisioned", "sealed"))
-            fence = [self._connections.powers.fence(login, set_role) for login, set_role in present if fencing]
-            done = await send(
-                connection, *fence, advanced(rh, ("provisioned", "sealed"), "ending", now, cause=cause), COMMIT
-            )
-            return stepped(done[-1])
+        step = advanced(rh, _BEFORE_THE_END, "ending", now, cause=cause) + _PRESENT
+        first = (_NOT_DURABLE, *((BRIEFLY,) if fencing else ()), step)
+        async with self._connections.look() as connection, transaction(connection, *first) as (rows,):
+            if not rows:
+                begun = await _one(connection, _BY_HASH, rh)
+                if begun is not None and begun.stage in {"ending", "ended"}:
+                    return begun
+            entry = await _stepped(connection, rh, _BEFORE_THE_END, [row[:-2] for row in rows])
+            ((*_, has_login, has_set),) = rows
+            fence = []
+            if fencing and has_login and entry.login is not None:
+                fence.append(self._connections.powers.fence(entry.login, entry.set_role if has_set else None))
+            await send(connection, *fence, COMMIT)
+            return entry
 
     async def end(self, rh: str, deletion: str, now: int) -> Entry:
         """Nothing of it is left, and this is the receipt. The sealed credential is forgotten."""
@@ -223,17 +224,18 @@ class Ledger:
         **columns: str,
     ) -> Entry:
         """The step and its entry in the evidence, `said` of a kind and a body: both or neither."""
+        step = advanced(rh, allowed, to, now, **columns)
         async with (
             self._connections.look() as connection,
-            transaction(connection, TURN, LAST, locked(rh)) as (last, row),
+            transaction(connection, TURN, LAST, step) as (last, row),
         ):
-            entry = require(read_entry(row), allowed)
+            entry = await _stepped(connection, rh, allowed, row)
             if attempt is not None and entry.attempt != attempt:
                 raise DatabaseBusyError("the login was given another password", code="provisioned_again")
             addition = self._evidence.addition(last, *said, now)
-            done = await send(connection, addition.statement, advanced(rh, allowed, to, now, **columns), COMMIT)
+            await send(connection, addition.statement, COMMIT)
             self._evidence.grown(addition.head)
-            return stepped(done[-1])
+            return entry
 
     async def _list(self, where: sql.SQL, *parameters: object) -> tuple[Entry, ...]:
         async with self._connections.look() as connection:
@@ -243,12 +245,23 @@ class Ledger:
 
 
 _NOT_DURABLE: Final = sql.SQL("SET LOCAL synchronous_commit = off")
+_BEFORE_THE_END: Final[tuple[Stage, ...]] = ("provisioned", "sealed")
+_PRESENT: Final = sql.SQL(
+    ", pg_catalog.to_regrole(pg_catalog.quote_ident(login)) IS NOT NULL"
+    ", pg_catalog.to_regrole(pg_catalog.quote_ident(set_role)) IS NOT NULL"
+)
+"""What a step to `ending` (`advanced`) returns besides the row: whether the login exists, and whether its set role."""
 
 
 async def _advance(
     connection: Connection, rh: str, allowed: tuple[Stage, ...], to: Stage, now: int, **columns: str | int | None
 ) -> Entry:
     (rows,) = await send(connection, advanced(rh, allowed, to, now, **columns))
+    return await _stepped(connection, rh, allowed, rows)
+
+
+async def _stepped(connection: Connection, rh: str, allowed: tuple[Stage, ...], rows: Rows) -> Entry:
+    """The row after its step, or the error that says where it is instead."""
     if not rows:
         require(await _one(connection, _BY_HASH, rh), allowed)
     return stepped(rows)

@@ -43,15 +43,19 @@ async def drop_owned(connections: Connections, connection: Connection, roles: Se
     await send(connection, *clearing(connections, connection, roles))
 
 
-def clearing(connections: Connections, connection: Connection, roles: Sequence[str]) -> tuple[sql.Composed, ...]:
+def clearing(
+    connections: Connections, connection: Connection, roles: Sequence[str], *, plain: bool = False
+) -> tuple[sql.Composed, ...]:
     """The statements that revoke what `roles` hold in the database of `connection`, and drop what they own there, or
-    hand it on."""
+    hand it on. `plain` as for `Powers.clear`."""
     take = connections.powers.take(roles, shared=has_set_option(connection))
-    return (take, *_clearing(connections, connection.info.dbname, roles))
+    return (take, *_clearing(connections, connection.info.dbname, roles, plain=plain))
 
 
-def _clearing(connections: Connections, database: str, roles: Sequence[str]) -> tuple[sql.Composed, ...]:
-    clear = connections.powers.clear(roles)
+def _clearing(
+    connections: Connections, database: str, roles: Sequence[str], *, plain: bool = False
+) -> tuple[sql.Composed, ...]:
+    clear = connections.powers.clear(roles, plain=plain)
     return (connections.powers.keep(roles, connections.keeper), clear) if database in connections.keeping else (clear,)
 
 

@@ -49,7 +49,7 @@ DECLARE
   roles CONSTANT text[] := {roles};
   statement text;
 BEGIN
-{first}  DROP OWNED BY {named};
+{first}  {last};
 END
 {quote}"""
 
@@ -123,8 +123,9 @@ class Powers(Protocol):
     def keep(self, roles: Sequence[str], keeper: str) -> sql.Composed:
         """Hands what the roles own in this database to `keeper`, as plain data that nobody else has a privilege on."""
 
-    def clear(self, roles: Sequence[str]) -> sql.Composed:
-        """Drops what the roles own, with casts of their types, and revokes what they hold, here and cluster-wide."""
+    def clear(self, roles: Sequence[str], *, plain: bool = False) -> sql.Composed:
+        """Drops what the roles own, with casts of their types, and revokes what they hold, here and cluster-wide.
+        `plain`: there are no casts but PostgreSQL's own, and the roles are members of nothing."""
 
     def drop(self, roles: Sequence[str]) -> sql.Composed:
         """The roles themselves, which hold nothing any more."""
@@ -218,8 +219,8 @@ class BrokerPowers:
             roles=sql.Literal(list(roles)), keeper=sql.Literal(keeper), body=keep_body(), quote=sql.SQL("$p0$")
         )
 
-    def clear(self, roles: Sequence[str]) -> sql.Composed:
-        return clear_block(roles)
+    def clear(self, roles: Sequence[str], *, plain: bool = False) -> sql.Composed:
+        return _drop_owned(roles) if plain else clear_block(roles)
 
     def drop(self, roles: Sequence[str]) -> sql.Composed:
         return sql.SQL("; ").join(
@@ -252,9 +253,13 @@ def clear_block(roles: Sequence[str]) -> sql.Composed:
     return sql.SQL(_CLEAR).format(
         roles=sql.Literal(list(roles)),
         first=first_body(),
-        named=sql.SQL(", ").join(map(sql.Identifier, roles)),
+        last=_drop_owned(roles),
         quote=sql.SQL("$p0$"),
     )
+
+
+def _drop_owned(roles: Sequence[str]) -> sql.Composed:
+    return sql.SQL("DROP OWNED BY {}").format(sql.SQL(", ").join(map(sql.Identifier, roles)))
 
 
 def keep_body() -> sql.Composed:
