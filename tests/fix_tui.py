@@ -34,7 +34,7 @@ from p0_access.permissions.reading import Refused, StatementReading
 from p0_access.proof import jws
 from p0_access.proof.keys import SigningKey
 from p0_access.proof.sealing import OpeningKey
-from p0_access.routing.approvals import named
+from p0_access.routing.asked import named
 from p0_access.routing.decide import route
 from p0_access.routing.decision import Decision, Denied, NeedsApproval, Requestor
 from p0_access.routing.load import load

@@ -189,7 +189,7 @@ def _counts_until(act: SignedAct) -> int:
 def _demanded(session: Session, reviewed: Review, decision: Literal["approve", "deny"]) -> tuple[StepUp, ...]:
     """The sign-ins that this person's word needs, by the agent's signed verdict and as far as is known here: whom the
     agent takes for an approver by its own configuration, the server asks."""
-    from p0_access.routing.approvals import VerifiedApproval, demands  # here: the way to psql doesn't wait for it
+    from p0_access.routing.say import VerifiedApproval, demands  # here: the way to psql doesn't wait for it
 
     person = session.subject.requestor(session.groups)
     word = VerifiedApproval(by=person, decision=decision, permissions=(), ttl=0)

@@ -9,9 +9,9 @@ from p0_access.errors import StepUpError
 from p0_access.messages.mandates import Allow, Delegation
 from p0_access.messages.records import Admission, Approval
 from p0_access.proof.identity import VerifiedIdentity
-from p0_access.routing.approvals import VerifiedApproval, demands, may_review
 from p0_access.routing.decision import Decision, Denied, NeedsApproval, StepUp
 from p0_access.routing.rules import Defaults
+from p0_access.routing.say import VerifiedApproval, demands, may_review
 from p0_access.routing.stepping_up import check_step_up, of_mandate
 from p0_server.errors import ForbiddenError, StepUpRequiredError
 

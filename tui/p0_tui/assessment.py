@@ -13,7 +13,7 @@ import msgspec
 
 from p0_access.permissions.permission import Kind, Permission, canonical
 from p0_access.permissions.settle import Tags
-from p0_access.routing.approvals import who
+from p0_access.routing.asked import who
 from p0_access.routing.decision import Automatic, Decision, Denied, NeedsApproval, Traced
 from p0_tui.verdict import Verdict, verdict_of
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from p0_access.permissions.permission import Kind, Permission
-from p0_access.routing.approvals import named, who
+from p0_access.routing.asked import named, who
 from p0_access.routing.decision import (
     Automatic,
     Considered,

@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 
 from p0_access.nearest import nearest
-from p0_access.routing.approvals import named
+from p0_access.routing.asked import named
 from p0_access.routing.decision import Alternative, Approvers
 from p0_access.routing.directory import Directory
 from p0_access.routing.durations import spell_duration

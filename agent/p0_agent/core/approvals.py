@@ -9,8 +9,9 @@ from p0_access.messages.job import Answer, Job
 from p0_access.messages.records import Admission, Approval
 from p0_access.permissions.permission import Permission
 from p0_access.proof import jws
-from p0_access.routing.approvals import Tally, demands, in_whose_place, may_review
+from p0_access.routing.approvals import Tally
 from p0_access.routing.decision import NeedsApproval
+from p0_access.routing.say import demands, in_whose_place, may_review
 from p0_access.routing.stepping_up import check_step_up
 from p0_agent.core.acts import admission_of, check_signed_in, known, verified
 from p0_agent.core.context import Context

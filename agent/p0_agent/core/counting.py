@@ -13,8 +13,10 @@ from p0_access.messages.records import Admission, Approval
 from p0_access.permissions.permission import Permission
 from p0_access.proof import jws
 from p0_access.proof.identity import VerifiedIdentity
-from p0_access.routing.approvals import Absent, Counted, Tally, VerifiedApproval, named, tally
+from p0_access.routing.approvals import Counted, Tally, tally
+from p0_access.routing.asked import named
 from p0_access.routing.decision import Automatic, NeedsApproval, Requestor, StepUp
+from p0_access.routing.say import Absent, VerifiedApproval
 from p0_agent.core.acts import admission_of, request_of
 from p0_agent.core.context import Context
 from p0_agent.errors import RefusedError, Step

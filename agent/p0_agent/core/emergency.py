@@ -9,8 +9,8 @@ from p0_access.messages.job import Answer, Job
 from p0_access.messages.mandates import MAX_NAMED, Notice, Review
 from p0_access.messages.records import Admission
 from p0_access.proof import jws
-from p0_access.routing.approvals import may_close
 from p0_access.routing.decision import Denied, Emergency
+from p0_access.routing.say import may_close
 from p0_agent.core.acts import admission_of, check_signed_in, known, request_of, verified
 from p0_agent.core.context import Context
 from p0_agent.core.counting import asked_by

@@ -5,8 +5,8 @@ from __future__ import annotations
 from p0_access.messages.job import Answer, Job
 from p0_access.messages.records import Admission, Cause, Deletion, DroppedSet, End, Request
 from p0_access.proof import jws
-from p0_access.routing.approvals import Absent, may_close, may_review, may_revoke
 from p0_access.routing.decision import Denied, Requestor
+from p0_access.routing.say import Absent, may_close, may_review, may_revoke
 from p0_agent.core.acts import admission_of, known, verified
 from p0_agent.core.context import Context
 from p0_agent.core.counting import asked_by

@@ -15,10 +15,10 @@ from p0_access.messages.job import Answer, Job
 from p0_access.messages.mandates import Allow, Delegation, Named
 from p0_access.messages.records import Admission, End
 from p0_access.proof import jws
-from p0_access.routing.approvals import Absent, covers
 from p0_access.routing.decision import NeedsApproval, Requestor
 from p0_access.routing.people import is_approver
 from p0_access.routing.rule import People
+from p0_access.routing.say import Absent, covers
 from p0_access.routing.stepping_up import check_step_up, of_mandate
 from p0_access.routing.visibility import Sight
 from p0_agent.core.acts import check_signed_in, request_of, verified

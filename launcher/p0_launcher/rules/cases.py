@@ -11,7 +11,7 @@ import msgspec
 from p0_access.errors import ReadingError
 from p0_access.messages.records import What
 from p0_access.permissions.catalog import Catalog, Column, Relation
-from p0_access.routing.approvals import named, who
+from p0_access.routing.asked import named, who
 from p0_access.routing.decision import Automatic, Decision, Denied, NeedsApproval, Requestor
 from p0_access.routing.directory import Directory
 from p0_access.routing.document import Listing, Mapping, Node, Scalar, parse_document

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from p0_access.messages.records import Subject
 from p0_access.proof.identity import VerifiedIdentity
 from p0_access.proof.keys import SigningKey
-from p0_access.routing.approvals import may_review
 from p0_access.routing.decision import Approvers, Automatic, Decision, Denied, NeedsApproval, Requestor, Requirement
+from p0_access.routing.say import may_review
 from p0_server.visibility import reviewer_keys, viewer
 
 ZOE = Requestor(iss="https://a.example", sub="zoe")

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from p0_access.permissions.permission import Kind, Permission, column, connect, usage
-from p0_access.routing.approvals import Tally, VerifiedApproval, demands, may_review, tally, who
+from p0_access.routing.approvals import Tally, tally
+from p0_access.routing.asked import who
 from p0_access.routing.decision import (
     Alternative,
     Approvers,
@@ -22,6 +23,7 @@ from p0_access.routing.decision import (
     Requirement,
     StepUp,
 )
+from p0_access.routing.say import VerifiedApproval, demands, may_review
 
 CORP, OTHER = "https://id.corp.example", "https://other.example"
 EMAIL = column("enterprise", "customers", "email", "SELECT")

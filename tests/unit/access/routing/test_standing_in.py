@@ -6,8 +6,9 @@ import msgspec
 import pytest
 
 from p0_access.permissions.permission import Permission, column, connect, relation, usage
-from p0_access.routing.approvals import Absent, Tally, VerifiedApproval, may_close, may_review, tally
+from p0_access.routing.approvals import Tally, tally
 from p0_access.routing.decision import Approvers, Emergency, Escalation, NeedsApproval, Requestor, Requirement
+from p0_access.routing.say import Absent, VerifiedApproval, may_close, may_review
 
 CORP, OTHER = "https://id.corp.example", "https://other.example"
 EMAIL = column("enterprise", "customers", "email", "SELECT")
