@@ -8,7 +8,7 @@ import pytest
 from p0_access.permissions.permission import Permission, column, connect, relation, usage
 from p0_access.routing.approvals import Tally, tally
 from p0_access.routing.decision import Approvers, Emergency, Escalation, NeedsApproval, Requestor, Requirement
-from p0_access.routing.say import Absent, VerifiedApproval, may_close, may_review
+from p0_access.routing.say import Absent, VerifiedApproval, in_whose_place, may_close, may_review
 
 CORP, OTHER = "https://id.corp.example", "https://other.example"
 EMAIL = column("enterprise", "customers", "email", "SELECT")
@@ -71,6 +71,16 @@ def test_somebody_stands_in() -> None:
     assert not count(needs(1), by(CAT)).complete
     assert count(needs(1), by(CAT, away(ANN))).complete
     assert may_review(needs(1), CAT, requestor=DANA, in_place_of=(away(ANN),))
+
+
+def test_it_is_told_in_whose_place() -> None:
+    def places(approval: VerifiedApproval, requestor: Requestor = DANA) -> tuple[Requestor, ...]:
+        return in_whose_place(needs(1), approval, requestor=requestor)
+
+    assert places(by(CAT, away(ANN), away(person("pim", "privacy")), away(BOB))) == (ANN, BOB)
+    assert places(by(CAT, away(ANN, "sre"))) == ()
+    assert places(by(CAT, away(ANN)), requestor=ANN) == ()
+    assert places(by(BOB, away(ANN))) == ()  # who is asked speaks for himself
 
 
 def test_only_as_one_of_the_groups_that_were_named() -> None:
