@@ -200,3 +200,12 @@ def _first_line(process: subprocess.Popen[bytes]) -> bytes:
         _, errors = process.communicate()
         pytest.fail(f"the certified identity provider did not start: {errors.decode(errors='replace')[-2000:]}")
     return line
+
+
+@pytest.fixture(params=["development", "certified"])
+def issuer(request: pytest.FixtureRequest, development_provider: DevelopmentProvider) -> str:
+    """That of our own provider, then of one that others have certified."""
+    if request.param == "development":
+        return development_provider.issuer
+    certified: CertifiedProvider = request.getfixturevalue("certified_provider")
+    return certified.issuer

@@ -12,7 +12,7 @@ import httpx
 import msgspec
 import pytest
 
-from fix_oidc import ADA, CertifiedProvider
+from fix_oidc import ADA
 from fix_sign_in import Visit, as_ada, changed, follow, profile_of, visiting
 from p0_access.messages.identity import Identity
 from p0_access.proof import commitment
@@ -35,14 +35,6 @@ async def signed_in(
         return await sign_in(
             profile, provider, show_url=show_url, random=secrets.token_bytes, patience=patience, port=port
         )
-
-
-@pytest.fixture(params=["development", "certified"])
-def issuer(request: pytest.FixtureRequest, development_provider: DevelopmentProvider) -> str:
-    if request.param == "development":
-        return development_provider.issuer
-    certified: CertifiedProvider = request.getfixturevalue("certified_provider")
-    return certified.issuer
 
 
 async def test_a_sign_in_binds_the_session_key_to_the_person(issuer: str, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from fix_identity import SECRET, served_issuer
-from fix_oidc import ADA, GRACE, CertifiedProvider
+from fix_oidc import ADA, GRACE
 from fix_sign_in import Visit, as_ada, changed, follow, profile_of, visiting
 from p0_access.messages.identity import Identity, SignedAct
 from p0_access.messages.records import End
@@ -102,14 +102,6 @@ async def at_the_desk(issuer: str, tmp_path: Path) -> Desk:
 @pytest.fixture
 async def desk(development_provider: DevelopmentProvider, tmp_path: Path) -> Desk:
     return await at_the_desk(development_provider.issuer, tmp_path)
-
-
-@pytest.fixture(params=["development", "certified"])
-def issuer(request: pytest.FixtureRequest, development_provider: DevelopmentProvider) -> str:
-    if request.param == "development":
-        return development_provider.issuer
-    certified: CertifiedProvider = request.getfixturevalue("certified_provider")
-    return certified.issuer
 
 
 async def test_a_sign_in_for_one_act_is_for_that_act(issuer: str, tmp_path: Path) -> None:
