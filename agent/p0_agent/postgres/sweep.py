@@ -13,18 +13,20 @@ A login is ours by its name and by one of the makers being its member; other age
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import Awaitable, Callable
 
 import msgspec
+from psycopg import sql
 
 from p0_access.messages.records import Cause
-from p0_agent.errors import TransientError
 from p0_agent.postgres.connections import Connections
 from p0_agent.postgres.ending import Ended, drop_unused_set, end_access, shut_out
 from p0_agent.postgres.entries import Entry
-from p0_agent.postgres.errors import DatabaseUnavailableError, PostgresError
+from p0_agent.postgres.errors import DatabaseBusyError, DatabaseUnavailableError, PostgresError
 from p0_agent.postgres.ledger import Ledger
+from p0_agent.postgres.messages import filled, send
 from p0_agent.postgres.names import LOGIN_PATTERN, SET_PATTERN, makers
 from p0_agent.postgres.queries import query
 from p0_agent.postgres.roles import has_set_option
@@ -121,7 +123,8 @@ async def _end_all(
     ended: list[EndedEntry],
     failed: dict[str, PostgresError],
 ) -> None:
-    """Of one database, one after the other; what does not answer is not asked again in the same pass."""
+    """Of one database, one after the other; one that does not answer is not asked again in the same pass. That one end
+    is held up by a lock says nothing about the others."""
     away: PostgresError | None = None
     for entry in entries:
         if away is not None:
@@ -134,15 +137,17 @@ async def _end_all(
                 await finished(done)
         except PostgresError as error:
             failed[entry.rh] = error
-            if isinstance(error, TransientError):
+            if isinstance(error, DatabaseUnavailableError):
                 away = error
 
 
 async def end_entry(connections: Connections, entry: Entry) -> Ended:
-    """`end_access` for a row that has a login."""
+    """`end_access` for a row that has a login. Where another login holds it up, that one's sessions are ended, and it
+    is tried again."""
     if entry.login is None or entry.set_role is None:
         raise ValueError(f"{entry.rid} has no login")
-    return await end_access(
+    end = functools.partial(
+        end_access,
         connections,
         database=entry.database,
         login=entry.login,
@@ -150,6 +155,28 @@ async def end_entry(connections: Connections, entry: Entry) -> Ended:
         login_oid=entry.login_oid,
         set_oid=entry.set_oid,
     )
+    try:
+        return await end()
+    except DatabaseBusyError:
+        if not await _clear_the_way(connections, entry.login, entry.set_role):
+            raise
+        return await end()
+
+
+async def _clear_the_way(connections: Connections, login: str, set_role: str) -> bool:
+    """Ends the sessions of other logins that hold locks on the two; False where there are none."""
+    look = filled(
+        "in_the_way",
+        login=sql.Literal(login),
+        set_role=sql.Literal(set_role),
+        login_pattern=sql.Literal(LOGIN_PATTERN),
+    )
+    async with connections.look() as connection:
+        others = [str(other) for (other,) in (await send(connection, look))[0]]
+        for other in others:
+            log.warning("%s holds up the end of %s: its sessions are ended", other, login)
+            await connection.execute(connections.powers.kill(other, shared=has_set_option(connection)))
+    return bool(others)
 
 
 async def shut_out_entry(connections: Connections, entry: Entry, *, because: PostgresError) -> None:

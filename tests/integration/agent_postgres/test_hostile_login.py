@@ -10,9 +10,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from fix_postgres import BOTH_MODES, NOW, THUMBPRINT, Managed
-from p0_access.permissions.permission import Kind, Permission, column, relation, usage
-from p0_agent.postgres.names import makers
+from fix_postgres import BOTH_MODES, Managed
+from p0_access.permissions.permission import column, relation, usage
 
 pytestmark = BOTH_MODES
 MARKETS = (usage("enterprise"), relation("enterprise", "markets", "SELECT"))
@@ -264,19 +263,4 @@ async def test_no_session_for_replication(managed: Managed) -> None:
                 dbname=managed.database,
                 replication=replication,
             )
-    await managed.end(entry)
-
-
-async def test_what_it_grants_the_agent_keeps_no_agent_from_starting(managed: Managed) -> None:
-    """One that does not start ends nobody's sessions."""
-    temporary = Permission(Kind.DATABASE, None, managed.database, None, "TEMPORARY")
-    entry, opened = await managed.open(*MARKETS, temporary, read_only=False)
-    connections = managed.cluster.connections
-    ours = sql.SQL(", ").join(
-        map(sql.Identifier, (connections.agent_name, connections.reader_name, *makers(connections.powers.broker)))
-    )
-    async with await managed.login(opened) as user:
-        await user.execute("CREATE TEMP TABLE mine (id int)")
-        await user.execute(sql.SQL("GRANT ALL ON mine TO {}").format(ours))
-        await managed.cluster.start(THUMBPRINT, NOW)
     await managed.end(entry)

@@ -11,6 +11,7 @@ from psycopg import sql
 
 from fix_postgres import BOTH_MODES, LATER, NOW, Managed
 from p0_access.permissions.permission import relation, usage
+from p0_agent.postgres import connections
 
 pytestmark = BOTH_MODES
 MARKETS = (usage("enterprise"), relation("enterprise", "markets", "SELECT"))
@@ -104,3 +105,29 @@ async def test_what_is_due_does_not_wait_for_what_is_still_undone(managed: Manag
     assert found is not None
     assert found.cause == "expired"
     assert await managed.roles() == []
+
+
+async def test_an_end_that_is_held_up_holds_up_no_other(managed: Managed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a grant to its login that is not committed. Where another login made it, as whoever owns a large object can,
+    the end is not held up."""
+    monkeypatch.setattr(connections, "LIMITS", connections.LIMITS.replace("lock_timeout=2s", "lock_timeout=100ms"))
+    await managed.cluster.connections.close()
+    entry, opened = await managed.open(*MARKETS)
+    other, _ = await managed.open(*MARKETS)
+    eves, eve = await managed.open(usage("enterprise"), read_only=False)
+    give = "SELECT lo_create(4711); GRANT SELECT ON LARGE OBJECT 4711 TO {}"
+    hold = sql.SQL(give).format(sql.Identifier(opened.login))
+    for each in (entry, other):
+        await managed.cluster.ledger.begin_end(each.rh, "revoked", NOW)
+    async with await managed.superuser() as superuser, superuser.transaction(force_rollback=True):
+        await superuser.execute(hold)
+        swept = await managed.cluster.sweep(NOW)
+        assert [done.entry.rh for done in swept.ended] == [other.rh]
+        assert [error.code for error in swept.failed.values()] == ["database_busy"]
+    user = await managed.login(eve)
+    await user.execute("BEGIN")
+    await user.execute(hold)
+    await managed.end(entry)
+    with pytest.raises(psycopg.OperationalError):
+        await user.execute("SELECT")
+    await managed.end(eves)
