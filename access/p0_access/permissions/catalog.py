@@ -99,7 +99,8 @@ class Function(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
     whether PUBLIC
     may execute it. Only functions outside pg_catalog are listed.
 
-    `types` are the input arguments' types, in order; `defaults` says how many of the last ones may be left out. `body`
+    `types` are the input arguments' types, in order; `defaults` says how many of the last ones may be left out, and
+    `default_values` what each of those then is, as PostgreSQL prints it. `body`
     is the source text of an SQL or PL/pgSQL function (None: not known), `settings` what SET clauses pin while it runs.
     `parts` are the (schema, name, identity) of the functions, other than compiled ones, that an aggregate calls.
     """
@@ -115,6 +116,7 @@ class Function(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
     comment: str | None = None
     types: tuple[str, ...] | None = None
     defaults: int = 0
+    default_values: tuple[str, ...] = ()
     volatility: Literal["immutable", "stable", "volatile"] = "volatile"
     body: str | None = None
     settings: tuple[str, ...] = ()

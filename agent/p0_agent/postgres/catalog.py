@@ -157,7 +157,8 @@ def _columns(rows: Sequence[Row]) -> tuple[Column, ...]:
 
 def _function(row: Row) -> Function:
     parts = tuple((schema, name, identity) for schema, name, identity in row["parts"])
-    return Function(**row | {"types": tuple(row["types"]), "settings": tuple(row["settings"]), "parts": parts})
+    lists = {each: tuple(row[each]) for each in ("types", "default_values", "settings")}
+    return Function(**row | lists | {"parts": parts})
 
 
 def _type(row: Row, columns: ByRelation) -> Type:

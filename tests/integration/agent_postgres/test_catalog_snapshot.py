@@ -111,6 +111,7 @@ def test_functions_types_and_operators(catalog: Catalog) -> None:
         comment="p0:internal",
         types=("integer", "date"),
         defaults=1,
+        default_values=("(now())::date",),
         volatility="stable",
         body="SELECT amount::numeric",
         settings=("search_path=enterprise",),

@@ -44,6 +44,14 @@ def fires(body: str, declared: str = "") -> str:
 OPERATES: Final = """
 CREATE FUNCTION o(int, int) RETURNS bool LANGUAGE sql AS 'SELECT $1 > (SELECT min(v) FROM secret) - 100';
 CREATE OPERATOR === (LEFTARG = int, RIGHTARG = int, FUNCTION = o)"""
+READS: Final = "CREATE FUNCTION s() RETURNS int LANGUAGE sql AS 'SELECT v FROM secret'"
+DOMAIN: Final = """
+CREATE FUNCTION c(text) RETURNS bool LANGUAGE sql AS 'SELECT EXISTS (SELECT FROM secret)';
+CREATE DOMAIN d AS text CHECK (c(value))"""
+PARTED: Final = """
+CREATE FUNCTION k(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM v FROM secret; RETURN $1; END';
+CREATE TABLE parted (a int) PARTITION BY RANGE (k(a));
+CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (10)"""
 IF_DELETED: Final = "IF tg_op = 'DELETE' THEN PERFORM v FROM secret; END IF;"
 WRITE: Final = "INSERT INTO plain VALUES (2, 'y')"
 
@@ -91,6 +99,26 @@ SEEN: Final[dict[str, tuple[str, str]]] = {
         ),
         WRITE,
     ),
+    "an argument's default": (
+        f"{READS}; CREATE FUNCTION g(x int DEFAULT s(), y int DEFAULT 1) RETURNS int LANGUAGE sql AS 'SELECT x'",
+        "SELECT g(y => 2)",
+    ),
+    "a view's default": (
+        f"{READS}; CREATE VIEW w AS SELECT a, b FROM plain; ALTER VIEW w ALTER a SET DEFAULT s()",
+        "INSERT INTO w (b) VALUES ('y')",
+    ),
+    "what tells partitions": (PARTED, "INSERT INTO parted VALUES (1)"),
+    "what tells a partition from others": (PARTED, "INSERT INTO parted_1 VALUES (1)"),
+    "an argument's domain": (
+        f"{DOMAIN}; CREATE FUNCTION g(d) RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN 1; END'",
+        "SELECT g('x')",
+    ),
+    "a result's domain": (
+        f"{DOMAIN}; CREATE FUNCTION g() RETURNS d LANGUAGE plpgsql AS 'BEGIN RETURN 1; END'",
+        "SELECT g()",
+    ),
+    "a variable's domain": (f"{DOMAIN}; CREATE TABLE o (x d); {block('x := 1;', 'x o.x%TYPE')}", CALL),
+    "a field's domain": (f"{DOMAIN}; CREATE TABLE o (x d); {block('r.x := 1;', 'r o%ROWTYPE')}", CALL),
 }
 REFUSED: Final[dict[str, tuple[str, str]]] = {
     "strings that end elsewhere": (

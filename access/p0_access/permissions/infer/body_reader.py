@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, TypeVar, cast
 from p0_access.errors import ReadingError
 from p0_access.permissions.catalog import Function, Relation
 from p0_access.permissions.guard import guard
-from p0_access.permissions.infer import expressions, plpgsql, policies, select, settings, signatures, statements
+from p0_access.permissions.infer import casts, expressions, plpgsql, policies, select, settings, signatures, statements
 from p0_access.permissions.infer.charges import Charges
 from p0_access.permissions.infer.context import Context, Fired, Meter, RefusedError, refuse_unreadable
 from p0_access.permissions.infer.names import find_relation, qualified
@@ -341,6 +341,9 @@ def _copied(inner: Context, parts: tuple[str, ...], place: int, *, row: bool) ->
     if not of_table or of_table[0] in inner.parameters:
         return None
     found = find_relation(inner, of_table[-2] if len(of_table) > 1 else None, of_table[-1], "variable", place)
+    for each in found.columns:
+        if row or each.name == last:
+            casts.check_domains(inner, each.type, "variable", place)
     return next((canonical(each.type) for each in found.columns if each.name == last), None)
 
 

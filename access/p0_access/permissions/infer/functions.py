@@ -86,10 +86,27 @@ def call(
             )
         for candidate in found:
             charge(context, candidate, level.clause, place)
+            _charge_values(context, candidate, given, arguments, level.clause, place)
             for value, wanted in zip(given, signatures.wanted(context, candidate, len(given)), strict=False):
                 casts.convert(context, value, wanted, level.clause, place, casts.IMPLICIT)
         return found, _value(context, found[0]) if len(found) == 1 else None
     return found, _projection_or_cast(context, level, qualified, given, place)
+
+
+def _charge_values(
+    context: Context, function: Function, given: Given, arguments: Sequence[Node], clause: str, place: int
+) -> None:
+    """What becomes of the values of a call: arguments that are left out are computed, and domains are checked."""
+    types_ = signatures.types(function)
+    left_out = max(len(types_) - len(given), 0)
+    named = any("NamedArgExpr" in each for each in arguments)
+    for text in (
+        function.default_values if named and left_out else function.default_values[-left_out:] if left_out else ()
+    ):
+        bodies.expand_expression(context, text, None, clause, place)
+    for type_ in (*types_, signatures.yielded(function)):
+        if type_ is not None:
+            casts.check_domains(context, type_, clause, place)
 
 
 def _value(context: Context, function: Function) -> Columns | str | None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from p0_access.permissions.catalog import Column, Relation, RelationKind, Type
-from p0_access.permissions.infer import expressions, names, refusals, select, statements
+from p0_access.permissions.infer import bodies, casts, expressions, names, refusals, select, statements, stored
 from p0_access.permissions.infer.charges import Charges, Reason
 from p0_access.permissions.infer.context import TEMPORARY, Context, RefusedError
 from p0_access.permissions.infer.scope import Columns, Item, Level, RelationColumns, type_of
@@ -81,7 +81,7 @@ def read_create(context: Context, node: Node) -> str:
             columns.append(_column(context, element))
             later += (each["Constraint"] for each in element.get("constraints", ()))
         elif kind == "TableLikeClause":
-            columns += _like(context, element["relation"])
+            columns += _like(context, element["relation"], with_more=bool(element.get("options")))
         else:
             later.append(element)
     made = _make(context, target, [each.name for each in columns], "create")
@@ -214,6 +214,10 @@ def _use_type(context: Context, found: tuple[str, str] | None, node: Node) -> No
     """USAGE on a column's type, an array's by its element's (BuildDescForRelation, pg_type_aclmask)."""
     schema, name = found or ("", "")
     known = context.catalog.type(schema, name) or context.catalog.type(schema, name.removeprefix("_"))
+    if known is not None:  # its checks, and its default, run with each row
+        casts.check_domains(context, casts.printed(known.schema, known.name), "column type", node.get("location", 0))
+        if known.default is not None:
+            bodies.expand_expression(context, known.default, None, "column type", node.get("location", 0))
     _need_type(context, known, node)
 
 
@@ -239,12 +243,16 @@ def _need_type(context: Context, known: Type | None, node: Node) -> None:
         context.callers.need(permission, Reason("column type", node.get("location", 0)))
 
 
-def _like(context: Context, table: Node) -> tuple[Column, ...]:
-    """LIKE needs SELECT on the whole of the other table."""
+def _like(context: Context, table: Node, *, with_more: bool) -> tuple[Column, ...]:
+    """LIKE needs SELECT on the whole of the other table; what it takes over may run with each row."""
     place = table.get("location", 0)
     found = names.relation(context, table, "like")
     if not names.made_here(context, found):
         context.charges.need(relation(found.schema, found.name, "SELECT"), Reason("like", place))
+    for each in found.columns:
+        casts.check_domains(context, each.type, "like", place)
+    if with_more:
+        stored.charge_copied(context, found, place)
     return tuple(Column(name=each.name, type="?") for each in found.columns)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from p0_access.permissions.catalog import Column, Relation, Type
-from p0_access.permissions.infer import bodies, cascades, casts, names, rules, triggers
+from p0_access.permissions.infer import bodies, cascades, casts, foreign_keys, names, rules, triggers
 from p0_access.permissions.infer.charges import Reason
 from p0_access.permissions.infer.context import Context
 
@@ -26,9 +26,16 @@ def charge_insert(context: Context, relation: Relation, given: set[str], place: 
     triggers.charge(context, relation, "insert", frozenset(), place)
     for column in relation.columns:
         if column.name not in given:
-            _charge_default(context, relation, column, place)
+            charge_default(context, relation, column, place)
     for column in relation.columns:
         casts.check_domains(context, column.type, "domain check", place)
+    _charge_expressions(context, relation, "insert", None, place)
+
+
+def charge_copied(context: Context, relation: Relation, place: int) -> None:
+    """Another table takes over the defaults and checks."""
+    for column in relation.columns:
+        charge_default(context, relation, column, place)
     _charge_expressions(context, relation, "insert", None, place)
 
 
@@ -36,7 +43,7 @@ def charge_defaults(context: Context, relation: Relation, given: set[str], place
     """A new row that a rule takes the values of, and does not store."""
     for column in relation.columns:
         if column.name not in given and rules.uses(context, relation, column.name, place):
-            _charge_default(context, relation, column, place)
+            charge_default(context, relation, column, place)
 
 
 def charge_update(context: Context, relation: Relation, written: set[str], defaulted: set[str], place: int) -> None:
@@ -61,7 +68,7 @@ def charge_changed_row(
     changed = [column for column in relation.columns if column.name in written]
     for column in changed:
         if column.name in defaulted:
-            _charge_default(context, relation, column, place)
+            charge_default(context, relation, column, place)
         casts.check_domains(context, column.type, "domain check", place)
     _charge_expressions(context, relation, "update", written, place)
     if _may_move(context, relation, written):  # a row goes to another partition: it is deleted and inserted
@@ -85,6 +92,9 @@ def _charge_expressions(context: Context, relation: Relation, event: str, writte
     """Indexes, checks and generated columns, also those that partitions and children have of their own; of an update
     only the generated columns that may use what was `written`."""
     seen: set[tuple[str, str]] = set()
+    for above in foreign_keys.ancestors(context, relation):
+        for text in above.index_expressions if above.kind == "partitioned" else ():  # what tells its partitions
+            bodies.expand_expression(context, text, above, "partition key", place)
     for table in (relation, *triggers.beneath(context, relation, event)):
         own = relation if triggers.alike(table, relation) else table
         context.spend(1 + (len(table.constraints) >> 1), place)
@@ -106,7 +116,8 @@ def _expressions(table: Relation, written: set[str] | None) -> Iterator[tuple[st
             yield "generated column", text
 
 
-def _charge_default(context: Context, relation: Relation, column: Column, place: int) -> None:
+def charge_default(context: Context, relation: Relation, column: Column, place: int) -> None:
+    """A value that the statement leaves out."""
     if column.identity or column.generated:
         context.session.lastval = context.session.lastval and not column.identity
         return

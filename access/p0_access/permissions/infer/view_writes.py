@@ -42,6 +42,14 @@ class Write(NamedTuple):
 def charge(context: Context, view: Relation, write: Write) -> None:
     """What a write to `view` needs beneath it; the view's own privileges are charged by the statement."""
     event = write.verb.lower()
+    if write.verb == "INSERT":
+        left_out = [each for each in view.columns if each.name not in write.written - write.defaulted]
+        own = frozenset(each.name for each in left_out if each.default is not None)  # instead of what the table has
+        for each in left_out:
+            stored.charge_default(context, view, each, write.place)
+        write = write._replace(defaulted=write.defaulted - own)
+    else:
+        own = frozenset()
     triggers.charge(context, view, event, write.written, write.place)
     if triggers.has_instead(view, event):
         return
@@ -66,7 +74,7 @@ def charge(context: Context, view: Relation, write: Write) -> None:
     elif base.kind == "view":
         charge(context, base, beneath)
     elif write.verb == "INSERT":
-        given = set(beneath.written - beneath.defaulted)
+        given = set(beneath.written - beneath.defaulted) | {mapping[each] for each in own if each in mapping}
         stored.charge_insert(context, base, given, write.place)
     elif write.verb == "DELETE":
         stored.charge_delete(context, base, write.place)

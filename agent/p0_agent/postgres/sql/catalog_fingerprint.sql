@@ -32,7 +32,7 @@ WITH place AS (
   UNION ALL
   SELECT pg_catalog.hashtextextended(pg_catalog.concat_ws(
     ' ', p.oid, p.proname, p.prokind, p.prosecdef, p.provolatile, p.prolang, p.proargtypes, p.proallargtypes, p.proargmodes,
-    p.proargnames, p.pronargdefaults, p.provariadic, p.prorettype, p.proretset, p.proconfig, p.prosrc, p.prosqlbody,
+    p.proargnames, p.pronargdefaults, p.proargdefaults, p.provariadic, p.prorettype, p.proretset, p.proconfig, p.prosrc, p.prosqlbody,
     CASE p.prokind WHEN 'a' THEN (SELECT a.xmin FROM pg_catalog.pg_aggregate a WHERE a.aggfnoid = p.oid) END,
     pg_catalog.has_function_privilege('public', p.oid, 'EXECUTE')), 9)
   FROM pg_catalog.pg_proc p JOIN place ON place.oid = p.pronamespace

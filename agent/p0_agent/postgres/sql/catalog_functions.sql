@@ -9,6 +9,10 @@ SELECT n.nspname::text AS schema, p.proname::text AS name,
        ARRAY(SELECT pg_catalog.format_type(arg.type, NULL)
              FROM pg_catalog.unnest(p.proargtypes) WITH ORDINALITY AS arg (type, place) ORDER BY arg.place) AS types,
        p.pronargdefaults::int AS defaults,
+       CASE WHEN p.pronargdefaults > 0 AND p.oid <> ALL(%(unreadable)s::oid[]) THEN pg_catalog.array_remove(ARRAY(
+         SELECT pg_catalog.pg_get_function_arg_default(p.oid, place)
+         FROM pg_catalog.generate_series(1, coalesce(pg_catalog.cardinality(p.proallargtypes), p.pronargs)) AS place
+         ORDER BY place), NULL) ELSE '{}' END AS default_values,
        CASE p.provolatile WHEN 'i' THEN 'immutable' WHEN 's' THEN 'stable' ELSE 'volatile' END AS volatility,
        p.oid = ANY(%(unreadable)s::oid[]) AS unreadable,
        CASE WHEN l.lanname IN ('sql', 'plpgsql') AND p.prokind IN ('f', 'p') AND p.oid <> ALL(%(unreadable)s::oid[])

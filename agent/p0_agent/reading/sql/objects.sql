@@ -78,6 +78,13 @@ WITH RECURSIVE named (oid) AS (
     ) AS made (oid)
     WHERE r.kind = 'type' AND t.oid = r.oid AND made.oid >= 16384
     UNION ALL
+    SELECT CASE d.refclassid WHEN 'pg_catalog.pg_proc'::regclass THEN 'function' ELSE 'operator' END, d.refobjid
+    FROM pg_catalog.pg_partition_ancestors(r.oid) AS above  -- itself, and what it is a partition of
+    JOIN pg_catalog.pg_partitioned_table p ON p.partrelid = above.relid AND p.partexprs IS NOT NULL
+    JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = p.partrelid
+    WHERE r.kind = 'relation' AND r.oid IN (SELECT oid FROM written)
+      AND d.refclassid IN ('pg_catalog.pg_proc'::regclass, 'pg_catalog.pg_operator'::regclass)
+    UNION ALL
     SELECT CASE d.refclassid WHEN 'pg_catalog.pg_proc'::regclass THEN 'function'
                              WHEN 'pg_catalog.pg_operator'::regclass THEN 'operator'
                              WHEN 'pg_catalog.pg_type'::regclass THEN 'type' ELSE 'relation' END, d.refobjid
@@ -165,6 +172,10 @@ WITH RECURSIVE named (oid) AS (
   SELECT 'expression', i.indexrelid, i.indrelid, '', pg_catalog.pg_get_indexdef(i.indexrelid), NULL
   FROM written r
   JOIN pg_catalog.pg_index i ON i.indrelid = r.oid AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)
+  UNION ALL
+  SELECT DISTINCT 'expression', p.partrelid, p.partrelid, '', pg_catalog.pg_get_partkeydef(p.partrelid), NULL::name
+  FROM written r CROSS JOIN LATERAL pg_catalog.pg_partition_ancestors(r.oid) AS above
+  JOIN pg_catalog.pg_partitioned_table p ON p.partrelid = above.relid AND p.partexprs IS NOT NULL
 )
 SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
   'kind', o.kind, 'oid', o.oid::bigint, 'relation', o.relation::bigint, 'name', o.name, 'definition', o.definition,
