@@ -78,10 +78,16 @@ async def find_drift(connections: Connections) -> tuple[Drift, ...]:
 
 
 async def _given(connections: Connections) -> list[tuple[str, str]]:
-    """Who of the agent's roles gave which other something."""
-    async with connections.look() as connection:
-        cursor = await connection.execute(query("given"))
-        return [(str(giver), str(taker)) for giver, taker in await cursor.fetchall()]
+    """Who of the agent's roles gave which other something. Where that cannot be looked at, whoever has what was not
+    granted answers for it."""
+    try:
+        async with connections.look() as connection:
+            cursor = await connection.execute(query("given"))
+            return [(str(giver), str(taker)) for giver, taker in await cursor.fetchall()]
+    except TransientError:
+        raise
+    except PostgresError:
+        return []
 
 
 async def _logins(connections: Connections, given: Sequence[tuple[str, str]]) -> list[Drift]:
