@@ -92,3 +92,10 @@ def _base_backup(primary: EmbeddedPostgres, binaries: Path, directory: Path, use
         cwd=directory,
         **identity,
     )  # fmt: skip
+    with (directory / "data" / "postgresql.auto.conf").open("a") as settings:
+        # What pg_basebackup wrote has every option that its own libpq knows, and the server may load an older one.
+        settings.write(
+            "primary_conninfo = 'host={host} port={port} user={user} password={password} sslmode=disable'\n".format(
+                **access
+            )
+        )
