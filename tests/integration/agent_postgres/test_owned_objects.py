@@ -145,8 +145,15 @@ async def test_data_is_kept_and_nothing_that_runs_and_nobodys_privilege(keeping:
         assert [what for (what,) in await cursor.fetchall() if not what.endswith("_multirange")] == LEFT
         cursor = await superuser.execute(ACLS.encode())
         assert await cursor.fetchone() == (0,)
-        cursor = await superuser.execute('SELECT id, "A b", doubled, feeling::text FROM enterprise.kept ORDER BY id')
-        assert await cursor.fetchall() == [(1, 2, 4, "good"), (2, 2, 4, "bad")]
+        cursor = await superuser.execute("SELECT to_jsonb(k) FROM enterprise.kept k ORDER BY id")
+        rows = [row for (row,) in await cursor.fetchall()]
+        # Before 15 a column depends on the functions of its expression for good, and goes with them.
+        doubled = {"doubled": 4} if superuser.info.server_version >= 150000 else {}
+        assert [{name: row.get(name) for name in ("id", "A b", *doubled, "feeling")} for row in rows] == [
+            {"id": 1, "A b": 2, **doubled, "feeling": "good"},
+            {"id": 2, "A b": 2, **doubled, "feeling": "bad"},
+        ]
+        assert all(("doubled" in row) == bool(doubled) for row in rows)
         for kind in ("pg_trigger WHERE NOT tgisinternal AND tgname = 'fires'", "pg_policy", "pg_statistic_ext"):
             cursor = await superuser.execute(f"SELECT count(*) FROM {kind}".encode())
             assert await cursor.fetchone() == (0,), kind
