@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sqlite3
 import sys
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ from p0_server.config import Settings, Tls
 from p0_server.doctor import examine
 from p0_server.notices.outbox import DELAYS
 from p0_server.notices.settings import Slack, Teams, Webhook
+from p0_server.store.sqlite import SqliteStore
 
 CONFIG = """
 listen = "127.0.0.1:0"
@@ -110,6 +113,18 @@ async def test_before_anything_ever_ran(tmp_path: Path) -> None:
     (tmp_path / "p0.db").write_bytes(b"this is no database, and was none at any time in the past")
     ((level, what),) = about(await examined(plane), "store")
     assert (level, "not a database" in what) == ("error", True)
+
+
+async def test_a_store_of_another_version(tmp_path: Path) -> None:
+    plane = Plane(directory=tmp_path)
+    path = tmp_path / "p0.db"
+    await (await SqliteStore.open(path)).close()
+    older, newer = "DELETE FROM schema_version WHERE version > 4", "INSERT INTO schema_version VALUES (999)"
+    for change, expected in ((older, "gap"), (newer, "error")):
+        with closing(sqlite3.connect(path)) as store, store:
+            store.execute(change)
+        ((level, what),) = about(await examined(plane), "store")
+        assert (level, "has schema version" in what) == (expected, True)
 
 
 async def test_an_identity_provider_that_is_away(plane: Plane) -> None:
