@@ -48,7 +48,7 @@ OPAQUE_EXTENSION_FUNCTIONS: Final = words(
     autoprewarm_start_worker autoprewarm_dump_now pgstattuple pgstatindex pg_relpages postgres_fdw_disconnect
     postgres_fdw_disconnect_all
     pg_stat_statements_reset pg_truncate_visibility_map heap_force_kill heap_force_freeze refint check_primary_key
-    check_foreign_key lo_manage ts_debug
+    check_foreign_key autoinc lo_manage ts_debug
     """
 )
 OPAQUE_EXTENSION_PREFIXES: Final = ("dblink", "bt_index_", "verify_heapam", "gin_index_check")

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from p0_access.permissions.builtin import SCHEMAS
+from p0_access.permissions.builtin import OPAQUE_EXTENSION_FUNCTIONS, SCHEMAS
 from p0_access.permissions.catalog import Function, Relation, Trigger
-from p0_access.permissions.infer import bodies
+from p0_access.permissions.infer import bodies, refusals
 from p0_access.permissions.infer.context import Context, Fired, RefusedError
 
 Timing = Literal["before", "after"]
@@ -72,6 +72,8 @@ def _charge(context: Context, relation: Relation, table: Relation, trigger: Trig
         raise RefusedError(
             "trigger", f"the function {schema}.{name} of a trigger on {table.schema}.{table.name} is not known", place
         )
+    if name in OPAQUE_EXTENSION_FUNCTIONS and found.language == "c" and not found.security_definer:
+        raise refusals.call(name, place)
     if table is not relation and alike(table, relation):
         table = relation  # its body is read once for all partitions
     transition = frozenset(each for each in (trigger.old_table, trigger.new_table) if each is not None)

@@ -1,11 +1,12 @@
 """Reading as a whole: numbering, refusals of whole texts, names looked up along a search path, speed."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fix_inference import cases
-from p0_access.permissions.catalog import Catalog, Column, Function, Relation
+from p0_access.permissions.catalog import Catalog, Column, Function, Relation, Trigger
 from p0_access.permissions.infer import read
 from p0_access.permissions.permission import Kind
 from p0_access.permissions.reading import Reading, Refused, StatementReading
@@ -134,6 +135,29 @@ def test_wide_statements_are_read(shop_catalog: Catalog) -> None:
         (reading,) = read(text, shop_catalog)
         assert isinstance(reading, StatementReading)
         assert len(reading.needs) == 3
+
+
+def test_triggers_in_c_that_do_what_their_arguments_say_are_refused() -> None:
+    names = ("autoinc", "moddatetime")
+    functions = tuple(
+        Function(schema="a", name=each, arguments="", returns="trigger", language="c", types=()) for each in names
+    )
+    tables = (
+        msgspec.structs.replace(
+            table("a", f"of_{each}", "x"),
+            triggers=True,
+            fires=(Trigger(name="t", events=("insert",), function=("a", each), before=True),),
+        )
+        for each in names
+    )
+    refused, understood = read(
+        "insert into of_autoinc values (1); insert into of_moddatetime values (1)",
+        sample(*tables, functions=functions),
+        search_path=("a",),
+    )
+    assert isinstance(refused, Refused)
+    assert refused.code == "opaque_function"
+    assert isinstance(understood, StatementReading)
 
 
 THEMES = ("select", "writing", "views_and_functions", "operators", "utility", "session", "refused")
