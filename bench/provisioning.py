@@ -287,15 +287,11 @@ async def _end(cluster: Cluster, entry: Entry, opened: Opened) -> None:
 
 
 async def _bare(connection: psycopg.AsyncConnection) -> None:
-    """As a careful script does it: roles and grants in one transaction, fence, kill, drop; nothing is read back."""
+    """As a careful script does it: roles, grants and settings in one transaction, fence, kill, drop. All that the agent
+    does to roles, and nothing else: no lock, no ledger and no receipt, and nothing is read back."""
     number = str(next(_numbers))
-    login, role = (
-        sql.Identifier(name)
-        for name in (
-            login_name(person="bare", issuer="https://id.example", subject="bare", rh=number),
-            set_role_name(DATABASE, PERMISSIONS, lease=number),
-        )
-    )
+    name = login_name(person="bare", issuer="https://id.example", subject="bare", rh=number)
+    login, role = sql.Identifier(name), sql.Identifier(set_role_name(DATABASE, PERMISSIONS, lease=number))
     verifier = scram.verifier(scram.new_password(os.urandom), os.urandom(scram.SALT_BYTES), 1)
     async with connection.transaction():
         for statement in (
@@ -314,12 +310,14 @@ async def _bare(connection: psycopg.AsyncConnection) -> None:
             "ALTER ROLE {login} SET idle_session_timeout = '3600s'",
             "ALTER ROLE {login} SET default_transaction_read_only = off",
             "ALTER ROLE {login} SET search_path = public, pg_temp",
+            "ALTER ROLE {login} SET application_name = 'p0/request'",
         ):
             await connection.execute(_filled(statement, login, role, verifier))
     async with connection.transaction():
         await connection.execute(_filled("ALTER ROLE {login} NOLOGIN", login, role, verifier))
         await connection.execute(_filled("REVOKE {set} FROM {login}", login, role, verifier))
-    await connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'nobody'")
+    terminate = sql.SQL("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = {}")
+    await connection.execute(terminate.format(sql.Literal(name)))
     async with connection.transaction():
         await connection.execute(_filled("DROP OWNED BY {login}, {set}", login, role, verifier))
         await connection.execute(_filled("DROP ROLE {login}, {set}", login, role, verifier))
