@@ -42,6 +42,8 @@ REVOKE EXECUTE ON FUNCTION own FROM PUBLIC;
 CREATE TABLE asked (a int);
 INSERT INTO asked VALUES (1);
 CREATE RULE u AS ON UPDATE TO asked WHERE own(old.a) = 1 DO INSTEAD NOTHING;
+CREATE VIEW guarded WITH (security_invoker) AS SELECT a, b FROM logged WHERE EXISTS (SELECT z FROM hidden);
+CREATE VIEW over_guarded WITH (security_invoker) AS SELECT a, b FROM guarded WHERE a < own(2) + 9;
 CREATE VIEW over_ruled AS SELECT a, b FROM ruled;
 CREATE VIEW over_logged WITH (security_invoker) AS SELECT b, a FROM logged;
 """
@@ -99,6 +101,8 @@ async def test_where_nothing_is_left_nothing_is_checked(statement: str, judge: J
         "delete from over_ruled where a = 2",
         "insert into over_logged (a, b) values (1, 'x')",
         "update over_logged set b = b where a = 1",
+        "update guarded set b = 'z'",
+        "update over_guarded set b = 'z'",
     ],
 )
 async def test_where_something_is_left_the_caller_pays_for_the_relation(statement: str, judge: Judge) -> None:

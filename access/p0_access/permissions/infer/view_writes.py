@@ -6,6 +6,7 @@ beneath, column by column. What writing to the table runs besides, defaults abov
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from p0_access.permissions.catalog import Relation
@@ -99,6 +100,23 @@ def _charge_caller(context: Context, view: Relation, base: Relation, write: Writ
         mention = Access(view)
         bodies.expand_view(context, mention, reason)
         context.charges.mention(mention)
+    elif write.verb != "INSERT":  # the view's condition holds all the same; it reads from the table for free
+        written = set(_chain(context, view, write.place))
+        body = body_reader.view(context, view, write.place, as_owner=False)
+        for permission in body.context.charges.collect():
+            if (permission.schema, permission.object) not in written:
+                context.callers.need(permission, reason)
+        bodies.pass_on(context, body)
+
+
+def _chain(context: Context, view: Relation, place: int) -> Iterator[tuple[str, str]]:
+    """What a write to the view writes through, down to the table."""
+    yield view.schema, view.name
+    base, _ = _beneath(context, view, place)
+    if base.kind == "view":
+        yield from _chain(context, base, place)
+    else:
+        yield base.schema, base.name
 
 
 def _privileges(base: Relation, write: Write) -> list[Permission]:
