@@ -37,6 +37,7 @@ class P0App(App[None]):
     CSS_PATH = Path(__file__).with_name("p0.tcss")
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
+    SUSPENDED_SCREEN_CLASS = "below"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q", "quit", "Quit", show=False, priority=True)]
 
     def __init__(

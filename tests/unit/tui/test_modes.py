@@ -207,6 +207,25 @@ async def test_bare_digits_change_modes_outside_editors_and_are_text_inside(worl
         await until(pilot, lambda: isinstance(pilot.app.screen, ChooseDatabaseScreen), "the databases")
 
 
+async def test_what_is_wrong_is_whole_where_the_header_is_too_narrow(world: World) -> None:
+    world.name, world.agent_online = "a-database-with-quite-a-long-name", False
+    world.activate(mine(world).rid)
+    async with running(world, (80, 24)) as pilot:
+        await shows(pilot, "… agent ✗ away live ✓")
+        world.go_offline()
+        await until(pilot, lambda: screen_text(pilot).splitlines()[0].endswith("✗ offline"), "that it is offline")
+        assert "agent" not in screen_text(pilot).splitlines()[0]
+
+
+async def test_a_toast_is_not_shown_twice_when_a_dialog_opens(world: World) -> None:
+    async with running(world) as pilot:
+        pilot.app.notify("noticed", markup=False)
+        await shows(pilot, "noticed")
+        await pilot.press("f1")
+        await shows(pilot, "submit; also Enter in the reason", "noticed")
+        assert pilot.app.export_screenshot().count("noticed") == 1
+
+
 async def test_an_unknown_jump_does_nothing(world: World) -> None:
     async with running(world) as pilot:
         await pilot.press("ctrl+o", "z")

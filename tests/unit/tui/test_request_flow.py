@@ -144,6 +144,17 @@ async def test_a_verdict_that_differs_from_the_shown_one_is_confirmed(world: Wor
         assert len(world.submitted) == 1
 
 
+async def test_another_draft_shows_what_it_needs_where_the_status_stood(world: World) -> None:
+    async with running(world, (80, 24)) as pilot:
+        await write(pilot, MARKETS, "✓ AUTO")
+        pilot.app.screen.query_one("#reason", SafeInput).value = "Monthly report"
+        await pilot.press("ctrl+j")
+        await shows(pilot, "Status · r-")
+        await pilot.press("ctrl+o", "q")
+        await write(pilot, EMAILS, "▲ NEEDS APPROVAL")
+        assert "Status · r-" not in screen_text(pilot)
+
+
 async def test_a_late_answer_to_an_earlier_text_is_dropped(world: World) -> None:
     slow = asyncio.Event()
     asked: list[str] = []

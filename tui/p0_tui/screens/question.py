@@ -16,7 +16,7 @@ from p0_tui.widgets.prose import Prose
 
 class QuestionScreen(Dialog[ResultT]):
     DEFAULT_CSS = """
-    QuestionScreen VerticalScroll { height: auto; max-height: 50vh; }
+    QuestionScreen VerticalScroll { height: auto; max-height: 58vh; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", "Back", show=False),

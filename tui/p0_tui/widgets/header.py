@@ -21,7 +21,8 @@ MODES: Mapping[Mode, str] = {"request": "Request", "mine": "Mine", "inbox": "Inb
 
 
 class HeaderBar(Widget):
-    """One line and one widget: what changes in it, such as a count, moves nothing else on the screen."""
+    """One line and one widget: what changes in it, such as a count, moves nothing else on the screen. Where it is too
+    narrow the names of modes give way, never what is wrong with agent or server."""
 
     DEFAULT_CSS = """
     HeaderBar {
@@ -73,8 +74,9 @@ class HeaderBar(Widget):
         self.refresh()
 
     def show_state(self, who: str | None, database: DatabaseView | None, connection: Connection) -> None:
-        """`who` only where there is room."""
-        parts = (safe(who or "", "$foreground-muted"), _agent_state(database), _LIVE[connection.state])
+        """`who` only where there is room. Of the agent nothing is known while the server does not answer."""
+        agent = _agent_state(database) if connection.state == "live" else EMPTY
+        parts = (safe(who or "", "$foreground-muted"), agent, _LIVE[connection.state])
         self._state = joined([part for part in parts if part.plain], "  ")
         self.refresh()
 
@@ -83,12 +85,10 @@ class HeaderBar(Widget):
             self._cell(content, self.get_visual_style("header--current" if mode == self._current else "header--mode"))
             for mode, content in self._modes.items()
         )
-        left = joined((self._cell(self._target), *modes))
-        room = self.size.width - left.cell_length
         state = self._cell(self._state)
-        if state.cell_length > room:
-            return joined((left, state)).truncate(self.size.width, ellipsis=True)
-        return joined((left, state.pad_left(room - state.cell_length)))
+        room = max(0, self.size.width - state.cell_length)
+        left = joined((self._cell(self._target), *modes)).truncate(room, ellipsis=True, pad=True)
+        return joined((left, state))
 
     def on_click(self, event: events.Click) -> None:
         at = event.get_content_offset(self)
