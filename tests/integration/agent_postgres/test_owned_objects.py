@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import psycopg
@@ -273,3 +274,28 @@ async def test_a_role_of_that_name_that_is_somebody_elses_is_not_taken(
                 await bootstrap(postgres, demo_database, databases, mode, keeping=[demo_database])
         finally:
             await superuser.execute("COMMENT ON ROLE p0_keeper IS 'p0: owns what logins left behind'")
+
+
+async def test_a_trigger_that_somebody_attaches_while_a_table_is_handed_on_goes_too(keeping: Managed) -> None:
+    entry, opened = await keeping.open(*MARKETS, read_only=False)
+    await make(keeping, opened, "CREATE TABLE enterprise.handed_on (id int)")
+    async with await keeping.superuser() as other, await keeping.superuser() as watcher:
+        await other.execute(
+            "CREATE FUNCTION enterprise.late() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'"
+        )
+        async with other.transaction(), asyncio.timeout(10):
+            await other.execute(
+                "CREATE TRIGGER late BEFORE INSERT ON enterprise.handed_on"
+                " FOR EACH ROW EXECUTE FUNCTION enterprise.late()"
+            )
+            ending = asyncio.create_task(keeping.end(entry))
+            waits = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid)))"
+            while await (await watcher.execute(waits, (other.info.backend_pid,))).fetchone() != (True,):
+                assert not ending.done()
+                await watcher.execute("SELECT pg_sleep(0.005)")
+        await ending
+        cursor = await watcher.execute(
+            "SELECT c.relowner::regrole::text, EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid)"
+            " FROM pg_class c WHERE c.oid = 'enterprise.handed_on'::regclass"
+        )
+        assert await cursor.fetchone() == ("p0_keeper", False)

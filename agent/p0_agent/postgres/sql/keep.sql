@@ -15,6 +15,17 @@
     RAISE EXCEPTION 'the role that is to keep what logins own is not there, or is more than that: %', coalesce(keeper, '')
       USING ERRCODE = {refused};
   END IF;
+  -- Whoever was given TRIGGER on a table could attach one after the look for them: from here on nobody can.
+  FOR statement IN
+    SELECT pg_catalog.format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', c.oid::regclass)
+    FROM pg_catalog.pg_shdepend d
+    JOIN pg_catalog.pg_roles o ON o.oid = d.refobjid AND o.rolname = ANY (roles)
+    JOIN pg_catalog.pg_class c ON d.classid = 'pg_catalog.pg_class'::regclass AND c.oid = d.objid AND c.relkind IN ('r', 'p')
+    WHERE d.refclassid = 'pg_catalog.pg_authid'::regclass AND d.deptype = 'o' AND d.dbid = here
+    ORDER BY c.oid
+  LOOP
+    EXECUTE statement;
+  END LOOP;
   FOR statement IN
     WITH mine AS (
       SELECT d.classid, d.objid, c.oid::regclass AS relation, t.oid::regtype AS domain
