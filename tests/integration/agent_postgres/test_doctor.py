@@ -302,7 +302,7 @@ def printed(config: Path, *options: str) -> str:
 
 def test_the_set_up_is_printed_for_the_mode_that_is_asked_for(config: Path) -> None:
     text = config.read_text()
-    assert "p0_guard" not in printed(config)
+    assert "FUNCTION p0_guard." not in printed(config)
     assert "CREATE OR REPLACE FUNCTION p0_guard.open(" in printed(config, "--hardened")
     text = text.replace('mode = "broker"', 'mode = "hardened"')
     config.write_text(text.replace("[ceiling]\n", "[ceiling]\nmax_ttl = 1234\n"))
