@@ -9,16 +9,22 @@ import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Final
 
 from bench.harness import Table
 from bench.terminals import Terminal
-from p0_access.messages.views import State
+from p0_access.encoding import encode, sha256_b64u
+from p0_access.messages.records import CatalogRecord
+from p0_access.messages.views import AgentView, CatalogView, State
 from p0_access.permissions.catalog import Catalog, Column, Relation
+from p0_access.proof import jws
+from p0_agent.config import agent_key
 from p0_demo.identity_provider import User
 from p0_demo.stage import DANA, DATABASE, PAT, PEOPLE, Stage
 from p0_launcher.profile import load
 from p0_tui.backend import Draft
+from p0_tui.catalog_cache import CatalogCache
 from p0_tui.catalog_rows import CatalogRows
 from p0_tui.completion import complete, warm
 from p0_tui.launcher_backend import LauncherBackend
@@ -50,6 +56,7 @@ async def run(table: Table) -> None:
                 await _p0(stage, person, "login", "--insecure-storage")
             await _first_paint(table, stage, state)
             await _at_the_screen(table, stage, state)
+            await _with_many_tables(table, stage, state)
     _readings(table)
     _large_catalog(table)
 
@@ -86,6 +93,24 @@ async def _at_the_screen(table: Table, stage: Stage, state: str) -> None:
         await asyncio.sleep(IDLE_SECONDS)
         counting = 100 * (dana.cpu_seconds() - cpu) / (time.perf_counter() - at)
         table.measure("idle with a countdown, of one core", counting, unit="%", limit=3)
+
+
+async def _with_many_tables(table: Table, stage: Stage, state: str) -> None:
+    """As the agent would sign it, and as it is kept for when the server is away."""
+    key = agent_key(stage.directory / "agent.key", os.urandom)
+    catalog = _catalog(100_000)
+    text = encode(catalog).decode()
+    record = CatalogRecord(
+        database=DATABASE, version=catalog.version, sha256=sha256_b64u(text.encode()), at=int(time.time())
+    )
+    agent = AgentView(thumbprint=key.public.thumbprint, jwk=key.public)
+    view = CatalogView(record=jws.sign(record, key), catalog=text, agent=agent)
+    CatalogCache(Path(state) / DANA.sub / "p0/tui/default/catalogs").keep(DATABASE, view)
+    away = _environment(stage, DANA, state) | {"P0_SERVER": "http://127.0.0.1:1"}
+    async with Terminal((*P0_TUI, "-d", DATABASE), away) as terminal:
+        await terminal.draws("schema_1")
+        await terminal.still(2.0)
+        table.measure("memory with 100,000 tables", terminal.memory_mb(), unit="MB", limit=90)
 
 
 async def _echo(terminal: Terminal, letter: str) -> float:
