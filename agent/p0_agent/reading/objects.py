@@ -35,6 +35,7 @@ _WRITES: Final = 1 | 4 | _DELETES | 16
 _EVENTS: Final = {"delete": re.compile(r"delete|merge"), "update": re.compile(r"update|merge")}
 """What foreign keys act on, by the words that bring it about."""
 _COMPILED: Final = frozenset({"c", "internal"})
+_ESCAPED: Final = 'u&"'
 
 
 class Definition(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +85,9 @@ class Beneath(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return tuple(each.name for each in self.definitions if each.kind == "cascade" and not each.covered)
 
     def mentions(self, name: str) -> bool:
-        """Whether a text that no tree shows has this name in it."""
+        """Whether a text that no tree shows has this name in it, or may: names in it are spelled otherwise."""
+        if _ESCAPED in self._unseen:
+            return True
         folded = name.lower().replace('"', '""')  # as it stands within quotes
         return folded in self._words if WORD.fullmatch(folded) else folded in self._unseen
 

@@ -230,3 +230,10 @@ def test_it_does_not_stand_in_for_what_no_tree_shows() -> None:
     assert stand_in(refused("ambiguous_function"), PIECE, shown(2, beneath=body("", "s.cube(text)", "c")), CATALOG)
     elsewhere = Catalog(database="d", version="1", server_version=18, schemas=("t",), relations=())
     assert stand_in(refused("unknown_table"), PIECE, shown(2), elsewhere) is None
+
+
+def test_a_name_may_be_spelled_in_escapes() -> None:
+    orders = column("s", "orders", "owner", "SELECT")
+    found = merge(kernels(NAME, orders), PIECE, shown(2, beneath=body('SELECT owner FROM s.U&"\\006frders"')))
+    assert orders in found.permissions
+    assert found.surplus == ()
