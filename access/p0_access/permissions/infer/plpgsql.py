@@ -308,17 +308,23 @@ class _Reader(Tokens):
             return
         if self._peek() == "reverse":
             self._next()
-        name = self._peek()
-        query = name in _HAS_INTO or name == "("
+        query = self._peek() in _HAS_INTO or self._peek() == "("
+        name, written = self._first()
         text, _ = self._until("loop")
         if ".." in text and not query:
             for bound in text.replace("..", "\0").replace(" by ", "\0").replace(" BY ", "\0").split("\0"):
                 self._expression(bound.strip())
-        elif name not in self._cursors or text[len(name) :].strip()[:1] not in ("", "("):
+        elif name not in self._cursors or text[len(written) :].strip()[:1] not in ("", "("):
             self.body.statements.append(text)
         elif "(" in text:  # a cursor with arguments
             self._arguments(text)
         self._loop()
+
+    def _first(self) -> tuple[str, str]:
+        """The next token as a name, and as it is written."""
+        _, start, end = self._tokens[min(self._at, len(self._tokens) - 1)]
+        written = self._text[start:end]
+        return (written[1:-1].replace('""', '"') if written[:1] == '"' else written.lower()), written
 
     def _foreach(self) -> None:
         targets, _ = self._until("in")
