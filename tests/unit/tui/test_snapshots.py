@@ -17,13 +17,14 @@ from syrupy.assertion import SnapshotAssertion
 from textual.pilot import Pilot
 from textual.strip import Strip
 
-from fix_tui import AGENT, DANA, GROUPS, ISS, MARA, NOW, PERSON, World, running, shows, strips
+from fix_tui import AGENT, DANA, GROUPS, ISS, MARA, NOW, PERSON, World, running, shows, strips, until
 from p0_access.messages.mandates import Named
 from p0_access.messages.records import Deletion, DroppedSet, Request, What
 from p0_access.messages.views import RequestView, State
 from p0_access.proof import jws
 from p0_launcher.mandates import Delegating
 from p0_tui.backend import Draft
+from p0_tui.screens.choose_database import ChooseDatabaseScreen
 from p0_tui.themes import LIGHT
 from p0_tui.widgets.editor import Editor
 
@@ -375,6 +376,17 @@ async def help_(world: World, pilot: Pilot[None]) -> None:
     await shows(pilot, "submit; also Enter in the reason")
 
 
+async def choosing(world: World, pilot: Pilot[None]) -> None:
+    await pilot.press("ctrl+o", "d")
+    await until(pilot, lambda: isinstance(pilot.app.screen, ChooseDatabaseScreen), "the databases")
+
+
+async def ending(world: World, pilot: Pilot[None]) -> None:
+    await inbox_emergency(world, pilot)
+    await pilot.press("X")
+    await shows(pilot, "Enter signs that it ends now")
+
+
 async def jumping(world: World, pilot: Pilot[None]) -> None:
     await pilot.press("ctrl+o")
     await shows(pilot, "jump 1 Request 2 Mine")
@@ -387,6 +399,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     *(jumping, approved, provisioning, expired, needs_changes, completing, recent, mine_longer),
     *(inbox_narrowing, inbox_narrowed, inbox_several, inbox_writing, inbox_stepping_up),
     *(breaking_the_glass, inbox_emergency, inbox_looked_at, allowing, allowing_form, delegating, mandates),
+    *(choosing, ending),
 )
 
 
