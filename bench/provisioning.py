@@ -1,5 +1,9 @@
 """Opening and ending through the agent's cluster: against the same SQL run bare, many at once, beside many that live.
 
+The same SQL, bare: what sending the very messages and having their answers takes, in the rounds that are measured. What
+is above it is the agent's: composing, deciding, and going from one connection to the other. A second yardstick is the
+script that one would write by hand, which keeps no ledger, takes no lock and reads nothing back.
+
 Those that live beside are made by the statements of the product, many in one message; the drift watchdog and the sweep
 say that they are as an opening leaves them. `P0_BENCH_LIVE` is how many, `P0_BENCH_MODE` may be "hardened".
 """
@@ -12,9 +16,10 @@ import os
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+from unittest.mock import patch
 
 import msgspec
 import psycopg
@@ -87,8 +92,9 @@ _numbers: Iterator[int] = itertools.count(1)
 
 async def run(table: Table) -> None:
     async with _server() as (server, cluster):
-        bare, opening, ending = await _side_by_side(server, cluster)
-        limit = RATIO * table.add("the same SQL, bare, on one connection", bare, baseline=True).median
+        by_hand, bare, opening, ending = await _side_by_side(server, cluster)
+        limit = RATIO * table.add("the same SQL, bare", bare, baseline=True).median
+        table.add("a script by hand: roles and grants only", by_hand)
         table.add("open", opening)
         table.add("end", ending)
         table.add("open and end", [sum(both) for both in zip(opening, ending, strict=True)], limit=limit)
@@ -101,8 +107,10 @@ async def run(table: Table) -> None:
         await _beside_many(table, cluster, server)
 
 
-async def _side_by_side(server: EmbeddedPostgres, cluster: Cluster) -> tuple[list[float], list[float], list[float]]:
-    """Times of the bare SQL, of opening and of ending, by turns, so that what else the machine does meets all alike."""
+async def _side_by_side(server: EmbeddedPostgres, cluster: Cluster) -> tuple[list[float], ...]:
+    """Times of the script by hand, of the bare SQL, of opening and of ending, by turns, so that what else the machine
+    does meets all alike."""
+    by_hand: list[float] = []
     bare: list[float] = []
     opening: list[float] = []
     ending: list[float] = []
@@ -111,16 +119,36 @@ async def _side_by_side(server: EmbeddedPostgres, cluster: Cluster) -> tuple[lis
         for at in range(-WARM_UP, ROUNDS):
             entry = await _approved(cluster)
             times = [time.perf_counter()]
-            await _bare(connection)
+            await _script(connection)
             times.append(time.perf_counter())
-            opened = await cluster.open(_order(entry), NOW)
-            times.append(time.perf_counter())
-            await _end(cluster, entry, opened)
-            times.append(time.perf_counter())
+            with _answered() as messages:
+                opened = await cluster.open(_order(entry), NOW)
+                times.append(time.perf_counter())
+                await _end(cluster, entry, opened)
+                times.append(time.perf_counter())
             if at >= 0:
-                for taken, start, end in zip((bare, opening, ending), times, times[1:], strict=False):
+                for taken, start, end in zip((by_hand, opening, ending), times, times[1:], strict=False):
                     taken.append(end - start)
-    return bare, opening, ending
+                bare.append(sum(messages))
+    return by_hand, bare, opening, ending
+
+
+@contextmanager
+def _answered() -> Iterator[list[float]]:
+    """How long each message of psycopg's connections took, from its sending until the answer was there: `wait` is where
+    psycopg hands over what it has composed."""
+    taken: list[float] = []
+    original = psycopg.AsyncConnection.wait
+
+    async def wait(connection: psycopg.AsyncConnection, *arguments: Any, **named: Any) -> object:
+        start = time.perf_counter()
+        try:
+            return await original(connection, *arguments, **named)
+        finally:
+            taken.append(time.perf_counter() - start)
+
+    with patch.object(psycopg.AsyncConnection, "wait", wait):
+        yield taken
 
 
 async def _at_once(cluster: Cluster, at_once: int) -> list[float]:
@@ -286,7 +314,7 @@ async def _end(cluster: Cluster, entry: Entry, opened: Opened) -> None:
     await cluster.ledger.end(entry.rh, "receipt", NOW)
 
 
-async def _bare(connection: psycopg.AsyncConnection) -> None:
+async def _script(connection: psycopg.AsyncConnection) -> None:
     """As a careful script does it: roles, grants and settings in one transaction, fence, kill, drop. All that the agent
     does to roles, and nothing else: no lock, no ledger and no receipt, and nothing is read back."""
     number = str(next(_numbers))
