@@ -55,8 +55,10 @@ async def fresh_database(
     """A database of its own for one test, dropped afterwards. Roles that a test makes are its own to drop."""
     chosen = name if name is not None else f"test_{next(_numbers)}"
     async with await superuser_connection(server) as connection:
+        # Written once, and not to the log as well.
+        copying = " STRATEGY file_copy" if connection.info.server_version >= 15_00_00 else ""
         await connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(chosen), sql.Identifier(template))
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}" + copying).format(sql.Identifier(chosen), sql.Identifier(template))
         )
         try:
             yield chosen
@@ -68,7 +70,7 @@ async def fresh_database(
 async def postgres() -> AsyncIterator[EmbeddedPostgres]:
     """The session's server; a template database in it holds the demo's data."""
     named = os.environ.get("P0_TEST_PG_BIN")
-    settings = {"fsync": "off", "max_connections": "200", "max_prepared_transactions": "20"}
+    settings = {"fsync": "off", "max_connections": "200", "max_prepared_transactions": "20", "max_wal_size": "128MB"}
     async with EmbeddedPostgres(binaries=Path(named) if named else None, settings=settings) as server:
         async with await superuser_connection(server) as connection:
             await connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DEMO_TEMPLATE)))
