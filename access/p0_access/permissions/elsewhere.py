@@ -1,4 +1,5 @@
-"""How other databases and their clients say what PostgreSQL says otherwise: a hint for a word it does not know.
+"""How other databases and their clients say what PostgreSQL says otherwise, and how one slips: a hint for what it does
+not know.
 
 Hints only: nothing that is understood is looked up here.
 """
@@ -8,11 +9,16 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from p0_access.nearest import nearest
+
 _NAMES: Final = 'PostgreSQL quotes names as "name".'
 _LIMIT: Final = "In PostgreSQL that is LIMIT count OFFSET start, at the end of the query."
 _NO_BATCHES: Final = "A statement ends with a semicolon."
 _DESCRIBE: Final = "In psql that is \\d and the table's name."
 _NO_VARIABLES: Final = "SQL has no variables: write the value, or a WITH query that yields it."
+
+_REGULAR: Final = "In PostgreSQL that is ~, or ~* where case does not matter."
+_VALUES: Final = "Write the value: what is signed is exactly what runs."
 
 # By the word at which the parser stops.
 _WORDS: Final = {
@@ -32,8 +38,46 @@ _WORDS: Final = {
     "plan": "In PostgreSQL that is EXPLAIN and the query.",
     "optimize": "In PostgreSQL that is VACUUM, which the table's owner runs.",
     "print": "In PostgreSQL that is SELECT.",
+    "extended": "In PostgreSQL that is EXPLAIN (VERBOSE) and the query.",
+    "rlike": _REGULAR,
+    "regexp": _REGULAR,
+    "{": _VALUES,
+    "%": _VALUES,
+    "?": _VALUES,
 }
-_TOP: Final = re.compile(r"\bselect\s+top\b", re.IGNORECASE)
+
+# By what stands around that place.
+_PHRASES: Final = tuple(
+    (re.compile(phrase, re.IGNORECASE), hint)
+    for phrase, hint in (
+        (r"\bselect\s+top\b", _LIMIT),
+        (r"\bminus\s+(select|all)\b", "In PostgreSQL that is EXCEPT."),
+        (r"\bwith\s*\(\s*nolock\b", "Leave it out: in PostgreSQL who reads waits for nobody who writes."),
+        (
+            r"\bqualify\b",
+            "In PostgreSQL that is the WHERE of a query around it: SELECT … FROM (SELECT …) AS q WHERE ….",
+        ),
+        (r"\bshow\s+create\b", "In psql \\d and the table's name describes it, \\sv shows a view and \\sf a function."),
+        (r"\bshow\s+full\s+tables\b", "In psql that is \\dt."),
+        (r"\bshow\s+((full|extended)\s+)?(index|indexes|keys|columns|fields)\b", _DESCRIBE),
+        (r"\binterval\s+[0-9]", "In PostgreSQL that is INTERVAL '1 day'."),
+        (r"\*\s+(exclude|except|replace)\s*\(", "PostgreSQL has no * without some columns: name those that you want."),
+        (r"[=(,]\s*\?|\?\s*$", _VALUES),
+        (r"\bin\s*\(\s*\)", "A list in IN (…) has a value at least."),
+        (r",\s*(from|where|group|order|limit|\))", "There is a comma too many."),
+        (r"\binsert\s+into\s+\S+\s+set\b", "In PostgreSQL that is INSERT INTO … (columns) VALUES (…)."),
+        (r"\bdelete\s+\w+\s+from\b", "In PostgreSQL that is DELETE FROM … USING … WHERE …."),
+        (r"\bupdate\s[^;]*\sjoin\b", "In PostgreSQL that is UPDATE … SET … FROM the other WHERE …."),
+    )
+)
+_AROUND: Final = (100, 40)
+"""So many characters before that place and behind it."""
+
+_LAST_WORD: Final = re.compile(r"([A-Za-z]+)\s*\Z")
+_KEYWORDS: Final = (
+    *("select", "insert", "update", "delete", "merge", "truncate", "values", "explain", "into", "from", "where"),
+    *("group", "order", "having", "limit", "offset", "inner", "left", "right", "join", "using", "returning", "union"),
+)
 
 _FUNCTIONS: Final = {
     **dict.fromkeys(("ifnull", "isnull", "nvl"), "In PostgreSQL that is coalesce(value, otherwise)."),
@@ -57,7 +101,12 @@ _COLUMNS: Final = {
     "sysdate": _FUNCTIONS["sysdate"],
     "rowid": "In PostgreSQL that is ctid, but it changes with every update of the row.",
 }
-_OPERATORS: Final = {"==": "In PostgreSQL that is =."}
+_OPERATORS: Final = {
+    "==": "In PostgreSQL that is =.",
+    "!": "In PostgreSQL that is NOT.",
+    "<=>": "In PostgreSQL that is IS NOT DISTINCT FROM.",
+    "&&": "In PostgreSQL that is AND.",
+}
 _SHOWN: Final = {
     "tables": "In psql that is \\dt.",
     "databases": "In psql that is \\l.",
@@ -73,17 +122,27 @@ _SHOWN: Final = {
 }
 
 
-def syntax(message: str, text: str) -> str | None:
-    """For a text that the parser refuses with this message."""
+def syntax(message: str, text: str, at: int) -> str | None:
+    """For a text that the parser refuses with this message, at that character."""
     if message.startswith("LIMIT #,#"):
         return _LIMIT
+    if message.startswith("unterminated quoted string") or text[max(at - 1, 0) : at] == "'":
+        return "A text ends with a single quote; one within it is written twice: 'it''s'."
     _, _, near = message.partition('at or near "')
-    hint = _WORDS.get(near.removesuffix('"').lower())
-    if hint is None and "`" in text:
+    word = near.removesuffix('"').lower()
+    if word in _WORDS:
+        return _WORDS[word]
+    if "`" in text:
         return _NAMES
-    if hint is None and _TOP.search(text):
-        return _LIMIT
-    return hint
+    before, behind = _AROUND
+    around = text[max(at - before, 0) : at + behind]
+    for phrase, hint in _PHRASES:
+        if phrase.search(around):
+            return hint
+    last = _LAST_WORD.search(text, max(at - before, 0), at)
+    slip = word if last is None else last[1].lower()  # a name in its place is an alias, and what follows it is wrong
+    meant = nearest(slip, _KEYWORDS) if slip.isalpha() and slip not in _KEYWORDS else ()
+    return f"Did you mean {meant[0].upper()}?" if meant else None
 
 
 def function(name: str) -> str | None:

@@ -62,10 +62,10 @@ def _tree(sql: str, places: Places) -> list[Node]:
             raise ReadingError("the SQL has too many parts", code="too_complex", hint="Split it.")
         statements: list[Node] = _DECODE(tree).get("stmts", [])
     except PgQueryError as error:
-        line, column = places.line_and_column(max(error.cursorpos - 1, 0))  # this one place counts characters
-        raise ReadingError(
-            error.message, code="syntax_error", hint=elsewhere.syntax(error.message, sql), line=line, column=column
-        ) from error
+        at = max(error.cursorpos - 1, 0)  # this one place counts characters
+        line, column = places.line_and_column(at)
+        hint = elsewhere.syntax(error.message, sql, at)
+        raise ReadingError(error.message, code="syntax_error", hint=hint, line=line, column=column) from error
     except RecursionError as error:
         raise ReadingError("the SQL is nested too deeply", code="too_complex", hint="Split it.") from error
     finally:

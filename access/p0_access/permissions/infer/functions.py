@@ -204,7 +204,10 @@ def read_procedure(context: Context, level: Level, node: Node) -> None:
     """The call in CALL."""
     found, _ = _read_call(context, level, node)
     if isinstance(found, builtin.BuiltinFunction) or not found or found[0].kind != "procedure":
-        raise RefusedError("unknown_function", f"{'.'.join(strings(node['funcname']))} is not a procedure")
+        name = ".".join(strings(node["funcname"]))
+        raise RefusedError(
+            "unknown_function", f"{name} is not a procedure", hint=f"A function is called by SELECT {name}(…)."
+        )
 
 
 def read_table_function(context: Context, level: Level, node: Node, name: str) -> tuple[Sequence[Entry], bool]:

@@ -143,13 +143,15 @@ def _read_one(index: int, statement: Statement, places: Places, context: Context
         context.effort.steps -= _A_SEARCH
     at = places.character(refusal.location) if refusal.location >= 0 else statement.start
     line, column = places.line_and_column(at)
-    quoted = refusal.code == "unknown_column" and places.text[at : at + 1] == '"'
+    hint = refusal.hint
+    if refusal.code == "unknown_column" and places.text[at : at + 1] == '"':
+        hint = " ".join(("A text is written in single quotes.", *filter(None, (hint,))))
     return Refused(
         index=index,
         text=text,
         code=refusal.code,
         message=str(refusal),
-        hint=refusal.hint or ("A text is written in single quotes." if quoted else None),
+        hint=hint,
         line=line,
         column=column,
     )

@@ -40,12 +40,49 @@ BARE = Catalog(database="shop", version="1", server_version=18, schemas=("public
         ("select id from orders where id == 1", "unknown_operator", "that is =."),
         ("select rownum from orders", "unknown_column", "row_number()"),
         ("select 1 from dual", "unknown_table", "no FROM"),
+        ("select id from orders minus select 1", "syntax_error", "EXCEPT"),
+        ("select id from orders with (nolock)", "syntax_error", "waits for nobody"),
+        ("select id from orders qualify row_number() over () = 1", "syntax_error", "query around it"),
+        ("show create table orders", "syntax_error", "\\d"),
+        ("show full tables", "syntax_error", "\\dt"),
+        ("show index from orders", "syntax_error", "\\d"),
+        ("explain extended select 1", "syntax_error", "VERBOSE"),
+        ("select now() - interval 1 day", "syntax_error", "INTERVAL '1 day'"),
+        ("select * exclude (id) from orders", "syntax_error", "name those"),
+        ("update orders o join dual d on true set id = 1", "syntax_error", "FROM the other"),
+        ("delete o from orders o", "syntax_error", "USING"),
+        ("insert into orders set id = 1", "syntax_error", "VALUES"),
+        ("select id from orders where id rlike '1'", "syntax_error", "~*"),
+        ("select !true", "unknown_operator", "NOT"),
+        ("call lower('x')", "unknown_function", "SELECT lower"),
     ],
 )
 def test_it_says_how_postgresql_does(text: str, code: str, told: str) -> None:
     (refused,) = read(text, BARE)
     assert isinstance(refused, Refused)
     assert refused.code == code
+    assert told in (refused.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("selct id from orders", "Did you mean SELECT?"),
+        ("select id form orders", "Did you mean FROM?"),
+        ("select * form orders", "Did you mean FROM?"),
+        ("select id from orders whre id = 1", "Did you mean WHERE?"),
+        ("select id, from orders", "a comma too many"),
+        ("select id from orders where id in ()", "a value at least"),
+        ("select id from orders where id = ?", "Write the value"),
+        ("select id from orders where id = %s", "Write the value"),
+        ("select 'it's' from orders", "'it''s'"),
+        ("select 'it from orders", "'it''s'"),
+        ('select id from orders where id = "idd"', "A text is written in single quotes. Did you mean id?"),
+    ],
+)
+def test_slips_are_told(text: str, told: str) -> None:
+    (refused,) = read(text, BARE)
+    assert isinstance(refused, Refused)
     assert told in (refused.hint or "")
 
 
