@@ -30,6 +30,8 @@ def read_cluster(context: Context, node: Node) -> str:
 
 
 def read_reindex(context: Context, node: Node) -> str:
+    if node.get("kind") == "REINDEX_OBJECT_INDEX" and context.catalog.server_version >= _MAINTAIN_SINCE:
+        raise refusals.reindex(node["relation"]["relname"])
     of_table = node.get("kind") == "REINDEX_OBJECT_TABLE"
     return _maintain(context, [node["relation"]] if of_table else (), "REINDEX")
 

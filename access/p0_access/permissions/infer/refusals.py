@@ -152,6 +152,15 @@ def maintenance(command: str, *, named: bool, maintain: bool) -> RefusedError:
     )
 
 
+def reindex(index: str) -> RefusedError:
+    """Of REINDEX INDEX: a catalog has tables, and the expressions of their indexes."""
+    return RefusedError(
+        "unsupported_statement",
+        f"which table the index {index} is on is not known here",
+        hint="Name the table: REINDEX TABLE, which builds all its indexes anew.",
+    )
+
+
 def call(name: str, place: int) -> RefusedError:
     """Of a function whose effect its call does not tell."""
     message, hint = _CALLS.get(

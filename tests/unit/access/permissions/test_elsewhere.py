@@ -55,6 +55,7 @@ BARE = Catalog(database="shop", version="1", server_version=18, schemas=("public
         ("select id from orders where id rlike '1'", "syntax_error", "~*"),
         ("select !true", "unknown_operator", "NOT"),
         ("call lower('x')", "unknown_function", "SELECT lower"),
+        ("reindex index orders_pkey", "unsupported_statement", "REINDEX TABLE"),
     ],
 )
 def test_it_says_how_postgresql_does(text: str, code: str, told: str) -> None:
