@@ -44,6 +44,16 @@ async def test_an_open_access_is_asked_for_longer(world: World) -> None:
         assert len(world.extended) == 1
 
 
+async def test_the_second_that_making_the_login_took_is_not_told(world: World) -> None:
+    async with running(world) as pilot:
+        rid = world.ask(Draft(database="mydatabase", sql=MARKETS, reason="reports", ttl=2503), DANA, GROUPS).rid
+        world.activate(rid)
+        await pilot.press("ctrl+o", "2")
+        await shows(pilot, "⏳ 41:12")
+        await pilot.press("e")
+        await shows(pilot, "It lasts 2503s from its start.")
+
+
 async def test_what_is_over_is_edited_instead(world: World) -> None:
     async with running(world) as pilot:
         rid = await holding(world, pilot)

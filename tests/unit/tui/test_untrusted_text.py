@@ -143,7 +143,7 @@ async def test_hostile_text_is_shown_and_does_nothing_on_any_screen() -> None:
         await pilot.press("f10")
         for key, expected in (("2", "⟨U+001B⟩"), ("3", "✓ verified"), ("4", "⟨U+202E⟩")):
             await pilot.press("ctrl+o", key)
-            await shows(pilot, expected)
+            await shows(pilot, expected, "read me")
             _assert_harmless(pilot)
             await _click_on_every(pilot, "read me")
         await pilot.press("ctrl+o", "3", "A")

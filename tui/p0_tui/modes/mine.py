@@ -25,6 +25,10 @@ from p0_tui.widgets.request_detail import RequestDetail
 from p0_tui.widgets.request_list import RequestList
 
 SECOND_KEY_SECONDS: Final = 3.0
+MAKING_SECONDS: Final = 2
+"""What making a login takes of its time, at most; nobody asks for 299 seconds."""
+
+MIN_SECONDS: Final = 60
 
 
 class MineMode(Container):
@@ -126,10 +130,8 @@ class MineMode(Container):
     @work(group="extend")
     async def _extend(self, view: RequestView) -> None:
         """Waits for the decision, however long; the list shows the request meanwhile."""
-        start = next((event.at for event in view.events if event.type == "active"), view.updated)
-        lasts = max(60, (view.not_after or start) - start)
         what = safe(f"Longer: {view.rid} on {view.database}", "bold")
-        wanted = await self.app.push_screen_wait(ExtendScreen(what, lasts=lasts, reason=view.reason))
+        wanted = await self.app.push_screen_wait(ExtendScreen(what, lasts=_lasts(view), reason=view.reason))
         if wanted is None:
             return
         self.post_message(Tell(safe(f"Asked for {view.rid} to last {spell_duration(wanted.ttl)} in all.")))
@@ -172,3 +174,11 @@ class MineMode(Container):
             requests.refresh()
         if self._view is not None and self.display:
             self.query_one(RequestDetail).show(self._view, self._clock())
+
+
+def _lasts(view: RequestView) -> int:
+    """How long an open access lasts from its start, in seconds."""
+    start = next((event.at for event in view.events if event.type == "active"), view.updated)
+    lasts = (view.not_after or start) - start
+    asked = view.ttl or 0
+    return max(MIN_SECONDS, asked if lasts < asked <= lasts + MAKING_SECONDS else lasts)
