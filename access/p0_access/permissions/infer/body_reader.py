@@ -30,8 +30,8 @@ _IN_PATH: Final = re.compile(r'"(?:[^"]|"")*"|[^\s,"]+')
 _ATOMIC: Final = "begin atomic"
 _A_BODY: Final = 40
 """Steps that reading each takes, whatever is in it."""
-_STEP_BITS: Final = 3
-"""Of the length of a text: eight characters are parsed in a step."""
+_STEP_BITS: Final = 2
+"""Of the length of a text: four characters are parsed in a step."""
 
 
 class Body:
