@@ -21,16 +21,29 @@ from p0_access.permissions.places import Places
 
 Node = dict[str, Any]
 
+
+class _RawStmt(msgspec.Struct, gc=False):
+    """PostgreSQL's own: `stmt_location` and `stmt_len` in bytes; no length is all the rest."""
+
+    stmt: dict[str, Node]
+    stmt_location: int = 0
+    stmt_len: int = 0
+
+
+class _ParseResult(msgspec.Struct, gc=False):
+    stmts: list[_RawStmt] = []
+
+
 _PARSE: Final = lib.pg_query_parse
 _FREE: Final = lib.pg_query_free_parse_result
-_DECODE: Final = msgspec.json.Decoder(dict[str, Any]).decode
+_DECODE: Final = msgspec.json.Decoder(_ParseResult).decode
 
 
 MAX_TREE_BYTES: Final = 1_500_000
 """As JSON. What people write takes some ten times as much as its text; this ends lists of names and nothing else."""
 
 
-class Statement(msgspec.Struct, frozen=True, kw_only=True):
+class Statement(msgspec.Struct, frozen=True):
     """One statement of a text: its node, and where it stands, in characters."""
 
     kind: str
@@ -43,16 +56,15 @@ def parse(sql: str, places: Places) -> tuple[Statement, ...]:
     """The statements of guarded SQL, split as the parser saw them; raises ReadingError with line and column."""
     found: list[Statement] = []
     for raw in _tree(sql, places):
-        ((kind, node),) = raw["stmt"].items()
-        begin = raw.get("stmt_location", 0)
-        length = raw.get("stmt_len", 0)
-        start = places.character(begin)
+        ((kind, node),) = raw.stmt.items()
+        begin, length = raw.stmt_location, raw.stmt_len
+        start = places.character(begin) if begin else 0
         end = places.character(begin + length) if length else len(sql)
-        found.append(Statement(kind=kind, node=node, start=start, end=end))
+        found.append(Statement(kind, node, start, end))
     return tuple(found)
 
 
-def _tree(sql: str, places: Places) -> list[Node]:
+def _tree(sql: str, places: Places) -> list[_RawStmt]:
     result = _PARSE(sql.encode())
     try:
         if result.error:
@@ -60,7 +72,7 @@ def _tree(sql: str, places: Places) -> list[Node]:
         tree = result.parse_tree
         if len(tree) > MAX_TREE_BYTES:
             raise ReadingError("the SQL has too many parts", code="too_complex", hint="Split it.")
-        statements: list[Node] = _DECODE(tree).get("stmts", [])
+        return _DECODE(tree).stmts
     except PgQueryError as error:
         at = max(error.cursorpos - 1, 0)  # this one place counts characters
         line, column = places.line_and_column(at)
@@ -70,15 +82,18 @@ def _tree(sql: str, places: Places) -> list[Node]:
         raise ReadingError("the SQL is nested too deeply", code="too_complex", hint="Split it.") from error
     finally:
         _FREE(result)
-    return statements
 
 
 def same_meaning(one: str, other: str) -> bool:
     """Whether two guarded texts are the same to PostgreSQL's parser, but for layout and comments."""
     try:
-        return bool(_bare(_tree(one, Places(one))) == _bare(_tree(other, Places(other))))
+        return _bare_statements(one) == _bare_statements(other)
     except ReadingError:
         return False
+
+
+def _bare_statements(sql: str) -> list[Any]:
+    return [_bare(each.stmt) for each in _tree(sql, Places(sql))]
 
 
 def _bare(node: Any) -> Any:

@@ -6,7 +6,7 @@ column is named is satisfied by any one column; DELETE and TRUNCATE are on the r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final, Literal, TypeVar
 
 import msgspec
@@ -74,6 +74,12 @@ class Access:
     def column(self, privilege: str, name: str, reason: Reason) -> None:
         _add(self._columns, (privilege, name), reason)
 
+    def read(self, name: str, reason: Reason) -> None:
+        """A column's value is taken: SELECT on it."""
+        if "SELECT" not in self._required:
+            self._required["SELECT"] = [reason]
+        _add(self._columns, ("SELECT", name), reason)
+
     def whole(self, reason: Reason) -> None:
         """The row as a value: SELECT on every column."""
         self.require("SELECT", reason)
@@ -83,24 +89,21 @@ class Access:
     def weight(self) -> int:
         return 1 + len(self._columns)
 
-    def permissions(self) -> Iterable[tuple[Permission, list[Reason]]]:
+    def collect(self, into: dict[Permission, list[Reason]]) -> None:
+        """Adds the permissions with their reasons."""
         schema, name = self.relation.schema, self.relation.name
         if self.relation.kind == "sequence":
-            return [
-                (Permission(_SEQUENCE, schema, name, None, privilege), reasons)
-                for privilege, reasons in self._required.items()
-            ]
-        found = [
-            (Permission(_COLUMN, schema, name, attribute, privilege), reasons)
-            for (privilege, attribute), reasons in self._columns.items()
-        ]
+            for privilege, reasons in (*self._required.items(), *((p, why) for (p, _), why in self._columns.items())):
+                _extend(into, Permission(_SEQUENCE, schema, name, None, privilege), reasons)
+            return
+        by_column = set()
+        for (privilege, attribute), reasons in self._columns.items():
+            by_column.add(privilege)
+            _extend(into, Permission(_COLUMN, schema, name, attribute, privilege), reasons)
         for privilege, reasons in self._required.items():
-            if privilege not in _BY_COLUMN:
-                found.append((relation(schema, name, privilege), reasons))
-            elif not any(each.privilege == privilege for each, _ in found):
-                any_one = any_column if self.relation.columns else relation
-                found.append((any_one(schema, name, privilege), reasons))
-        return found
+            if privilege not in by_column:
+                any_one = any_column if privilege in _BY_COLUMN and self.relation.columns else relation
+                _extend(into, any_one(schema, name, privilege), reasons)
 
 
 class FreeAccess(Access):
@@ -108,8 +111,8 @@ class FreeAccess(Access):
 
     __slots__ = ()
 
-    def permissions(self) -> Iterable[tuple[Permission, list[Reason]]]:
-        return ()
+    def collect(self, into: dict[Permission, list[Reason]]) -> None:
+        del into
 
 
 class Charges:
@@ -165,9 +168,7 @@ class Charges:
         """Every permission with its reasons, without those that another one satisfies. The lists are not copies."""
         found = self._others.copy()
         for access in self._accesses:
-            for permission, reasons in access.permissions():
-                known = found.get(permission)
-                found[permission] = reasons if known is None else _joined(known, reasons)
+            access.collect(found)
         for (schema, name), uses in self._sequences.items() if sequences else ():
             _draw(found, schema, name, uses)
         return _least(found)
@@ -204,12 +205,10 @@ def _least(found: dict[Permission, list[Reason]]) -> dict[Permission, list[Reaso
 
 
 def _extend(into: dict[Permission, list[Reason]], permission: Permission, reasons: list[Reason]) -> None:
-    known = into.get(permission)
-    into[permission] = reasons if known is None else _joined(known, reasons)
-
-
-def _joined(known: list[Reason], more: list[Reason]) -> list[Reason]:
-    return [*known, *[reason for reason in more if reason not in known][: MAX_REASONS - len(known)]]
+    known = into.setdefault(permission, reasons)
+    if known is not reasons:
+        more = [reason for reason in reasons if reason not in known]
+        into[permission] = [*known, *more[: MAX_REASONS - len(known)]]
 
 
 Key = TypeVar("Key")

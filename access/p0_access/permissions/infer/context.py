@@ -161,6 +161,27 @@ class Context:
     with the other statements of the text. `inert` says that what is read will not run.
     """
 
+    __slots__ = (
+        "_callers",
+        "_expansion",
+        "_stack",
+        "_warnings",
+        "as_owner",
+        "builtin",
+        "catalog",
+        "charges",
+        "effort",
+        "fired",
+        "inert",
+        "parameters",
+        "reached",
+        "search_path",
+        "session",
+        "session_path",
+        "usages",
+        "writes",
+    )
+
     def __init__(
         self,
         catalog: Catalog,

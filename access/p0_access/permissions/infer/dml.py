@@ -333,5 +333,4 @@ def read_returning(context: Context, level: Level, target: Target, clause: Node)
             version.columns_visible = False
             level.items.append(version)
     level.clause = "returning"
-    entries, open_ = output.read_targets(context, level, clause["exprs"])
-    return Columns([(name, None) for name, _ in entries], open_=open_)
+    return output.read_targets(context, level, clause["exprs"])

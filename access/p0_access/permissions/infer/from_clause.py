@@ -67,17 +67,19 @@ def _entry(context: Context, level: Level, node: Node) -> list[Item]:
 
 
 def _table(context: Context, level: Level, node: Node) -> Item:
-    alias = node.get("alias", {})
-    name = alias.get("aliasname", node["relname"])
-    context.spend(5, node.get("location", 0))
+    called = node["relname"]
+    alias = node.get("alias")
+    name = called if alias is None else alias["aliasname"]
+    place = node.get("location", 0)
+    context.spend(5, place)
     if "schemaname" not in node:
-        cte = find_cte(level, node["relname"])
+        cte = find_cte(level, called)
         if cte is not None:
-            return Item(name, _renamed(ctes.use(context, level, cte, node.get("location", 0)), alias))
-        if context.fired is not None and node["relname"] in context.fired.transition:
+            return Item(name, _renamed(ctes.use(context, level, cte, place), alias))
+        if context.fired is not None and called in context.fired.transition:
             return Item(name, _renamed(FiredColumns(context.fired.table), alias))
     found = names.relation(context, node, "from")
-    mention = select_from(context, found, Reason("from", node.get("location", 0)))
+    mention = select_from(context, found, Reason("from", place))
     level.locks.append((name, mention))
     return Item(name, _renamed(RelationColumns(mention), alias), schema=None if alias else found.schema)
 
@@ -104,8 +106,8 @@ def find_cte(level: Level | None, name: str) -> Cte | None:
     return None
 
 
-def _renamed(columns: Columns, alias: Node) -> Columns:
-    given = alias.get("colnames")
+def _renamed(columns: Columns, alias: Node | None) -> Columns:
+    given = alias.get("colnames") if alias is not None else None
     return RenamedColumns(columns, strings(given)) if given else columns
 
 

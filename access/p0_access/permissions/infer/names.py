@@ -50,7 +50,7 @@ def find_relation(context: Context, schema: str | None, name: str, clause: str, 
     made = context.session.made.get(name)
     if made is not None and schema == made.schema:
         return made
-    for each in path(context) if schema is None else (schema,):
+    for each in _path(context.search_path) if schema is None else (schema,):
         found = lookup(context, each, name)
         if found is not None:
             refuse_unreadable(found, place)
@@ -139,6 +139,10 @@ class RestrictedAccess(FreeAccess):
         del reason
         if privilege != "SELECT" or name in self._private:
             raise self._refusal()
+
+    def read(self, name: str, reason: Reason) -> None:
+        self.require("SELECT", reason)
+        self.column("SELECT", name, reason)
 
     def _refusal(self) -> RefusedError:
         return refusals.restricted_relation(self.relation.schema, self.relation.name, self._place)

@@ -12,7 +12,7 @@ from p0_access.permissions.parse import Node
 
 # `member:Type` says that the grammar leaves no choice
 # of type there, so that the member is not wrapped.
-_MEMBERS: Final[dict[str, tuple[str, ...]]] = {
+_WRITTEN: Final[dict[str, tuple[str, ...]]] = {
     "SetToDefault": (),
     "CurrentOfExpr": (),
     "MergeSupportFunc": (),
@@ -52,6 +52,10 @@ _MEMBERS: Final[dict[str, tuple[str, ...]]] = {
     "JsonTablePathSpec": ("string",),
     "JsonTableColumn": ("pathspec:JsonTablePathSpec", "on_empty:JsonBehavior", "on_error:JsonBehavior"),
 }
+_MEMBERS: Final = {
+    kind: tuple((member, type_) for member, _, type_ in (each.partition(":") for each in written))
+    for kind, written in _WRITTEN.items()
+}
 
 
 # What these yield, whatever is in them.
@@ -79,8 +83,7 @@ def read_members(context: Context, level: Level, kind: str, members: Node) -> No
     listed = _MEMBERS.get(kind)
     if listed is None:
         raise RefusedError("unsupported_expression", f"{kind} is not understood", members.get("location", -1))
-    for each in listed:
-        member, _, type_ = each.partition(":")
+    for member, type_ in listed:
         value: Any = members.get(member)
         if value is None:
             continue

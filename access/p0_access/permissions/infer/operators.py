@@ -97,7 +97,7 @@ def _use(
     if not candidates:
         return _of_system(symbol, types, prefix=prefix)
     wanted = _with_literals(types)
-    matching = _matching(of_system, wanted, prefix=prefix)
+    matching = _matching(symbol, wanted, prefix=prefix) if of_system else ()
     candidates = [
         each for each in candidates if (each.left is None) == prefix and _fits(context, each, operands, types)
     ]
@@ -151,12 +151,14 @@ def _with_literals(types: Types) -> Types:
 def _of_system(symbol: str, types: Types, *, prefix: bool) -> str | None:
     """What an operator yields that only PostgreSQL has."""
     known = builtin().operators[symbol]
-    return _result(known, _matching(known, _with_literals(types), prefix=prefix), types, prefix=prefix)
+    return _result(known, _matching(symbol, _with_literals(types), prefix=prefix), types, prefix=prefix)
 
 
-def _matching(of_system: Sequence[BuiltinOperator], wanted: Types, *, prefix: bool) -> list[str | None]:
-    """What those yield that take just these types."""
-    return [result for left, right, result in of_system if (left, right) == wanted and (left is None) == prefix]
+@lru_cache(maxsize=4096)
+def _matching(symbol: str, wanted: Types, *, prefix: bool) -> tuple[str | None, ...]:
+    """What those of PostgreSQL's yield that take just these types."""
+    known = builtin().operators[symbol]
+    return tuple(result for left, right, result in known if (left, right) == wanted and (left is None) == prefix)
 
 
 def _beside_literal(context: Context, candidates: Sequence[Operator], types: Types) -> list[Operator]:

@@ -8,13 +8,13 @@ from typing import Final
 from p0_access.permissions.infer import column_refs, expressions
 from p0_access.permissions.infer.charges import Reason
 from p0_access.permissions.infer.context import Context, RefusedError
-from p0_access.permissions.infer.scope import Columns, Entry, Level
+from p0_access.permissions.infer.scope import Columns, Entry, Level, type_of
 from p0_access.permissions.infer.tree import location, opened, string, strings
 from p0_access.permissions.parse import Node
 
 
-def read_targets(context: Context, level: Level, nodes: Sequence[Node]) -> tuple[list[Entry], bool]:
-    """A select or RETURNING list: its columns, and whether there are some whose names are not known."""
+def read_targets(context: Context, level: Level, nodes: Sequence[Node]) -> Columns:
+    """A select or RETURNING list: what it yields, which is charged here."""
     found: list[Entry] = []
     open_ = False
     for node in nodes:
@@ -25,11 +25,11 @@ def read_targets(context: Context, level: Level, nodes: Sequence[Node]) -> tuple
             read = expressions.read_expression(context, level, value)
             found.append((target.get("name") or output_name(value), read if isinstance(read, str) else None))
         else:
-            found += star.entries()
+            found += [(name, type_of(each)) for name, each in star.entries()]
             open_ = open_ or star.open
             context.has_columns(len(found), location(value))
     context.has_columns(len(found), -1)
-    return found, open_
+    return Columns(found, open_=open_)
 
 
 def read_row(context: Context, level: Level, nodes: Sequence[Node]) -> tuple[list[Entry], bool]:

@@ -35,6 +35,8 @@ def resolve(context: Context, qualified: tuple[str, ...], given: Given, place: i
         else:
             known_here = context.catalog.functions_named(schema, name)
             candidates += [each for each in known_here if _fits(context, each, passed, rows, candidates)]
+    if not candidates:
+        return of_system or []
     exact = [each for each in candidates if exactly(passed, signatures.types(each))]
     exact = exact or _for_own_types(context, passed, rows, candidates)
     if exact:
@@ -43,18 +45,18 @@ def resolve(context: Context, qualified: tuple[str, ...], given: Given, place: i
         candidates = [each for each in candidates if _takes_literals(each, passed)] or candidates
     if of_system is None:
         return candidates
-    if candidates and not exact and all(functions.harmless(each) for each in candidates):
+    if not exact and all(functions.harmless(each) for each in candidates):
         for schema in dict.fromkeys(each.schema for each in candidates):
             context.name_schema(schema, "call", place)  # one of them may be meant, and costs nothing else
         return of_system
-    if candidates and not exact:
+    if not exact:
         raise RefusedError(
             "ambiguous_function",
             f"{name} may be PostgreSQL's function or {signatures.signature(candidates[0])}",
             place,
             "Write the schema before the name.",
         )
-    return candidates or of_system
+    return candidates
 
 
 def _for_own_types(

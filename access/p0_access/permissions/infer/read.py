@@ -14,7 +14,7 @@ from p0_access.permissions.infer.charges import Reason
 from p0_access.permissions.infer.context import Context, Effort, ExhaustedError, RefusedError, Session
 from p0_access.permissions.infer.statements import read_statement
 from p0_access.permissions.parse import Statement, parse
-from p0_access.permissions.permission import Permission, connect, in_order
+from p0_access.permissions.permission import connect, in_order
 from p0_access.permissions.places import Places
 from p0_access.permissions.reading import DEFAULT_SEARCH_PATH, Need, Reading, Refused, StatementReading, Why
 from p0_access.permissions.splitting import split
@@ -89,12 +89,11 @@ class TextReader:
         statements = parse(_guarded(sql, places), places)
         first = self._index
         self._index += len(statements)
-        return tuple(
-            _read_one(
-                index, statement, places, Context(self._catalog, self._path, session=self._session, effort=effort)
-            )
-            for index, statement in enumerate(statements, first)
-        )
+        found: list[StatementReading | Refused] = []
+        for index, statement in enumerate(statements, first):
+            context = Context(self._catalog, self._path, session=self._session, effort=effort)
+            found.append(_read_one(index, statement, places, context))
+        return tuple(found)
 
     def _refused(self, sql: str, error: ReadingError) -> Refused:
         return Refused(
@@ -158,9 +157,9 @@ def _read_one(index: int, statement: Statement, places: Places, context: Context
 
 
 def _needs(context: Context, statement: Statement, places: Places) -> tuple[Need, ...]:
-    charged: dict[Permission, list[Reason]] = {_connect(context.catalog.database): [_STATEMENT]}
-    charged.update(context.usages.collect())
+    charged = context.usages.collect()
     charged.update(context.charges.collect())
+    charged.setdefault(_connect(context.catalog.database), _STATEMENT)
     context.spend(2 * len(charged))
     known: dict[Reason, Why] = {}
     needs: list[Need] = []
@@ -181,5 +180,5 @@ _A_STATEMENT: Final = 12
 """Steps that each takes, whatever it says."""
 _A_SEARCH: Final = 150
 """Steps that it takes to find that there is no such name."""
-_STATEMENT: Final = Reason("statement", -1)
+_STATEMENT: Final = [Reason("statement", -1)]
 _connect: Final = lru_cache(maxsize=64)(connect)

@@ -132,10 +132,8 @@ class RelationColumns(Columns):
         return len(self._known)
 
     def each(self, reason: Reason) -> None:
-        if self._known:
-            self._access.require("SELECT", reason)
         for name in self._known:
-            self._access.column("SELECT", name, reason)
+            self._access.read(name, reason)
 
     def whole(self, reason: Reason) -> None:
         self._access.whole(reason)
@@ -310,8 +308,7 @@ def read_target(target: Target, reason: Reason) -> str | None:
     """Charges what reading a column costs; its type, if known."""
     if isinstance(target, tuple):
         access, name = target
-        access.require("SELECT", reason)
-        access.column("SELECT", name, reason)
+        access.read(name, reason)
         return column_type(access, name)
     return "text" if target == "unknown" else target
 

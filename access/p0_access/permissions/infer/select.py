@@ -46,14 +46,13 @@ def read_select(
 def _plain(context: Context, level: Level, node: Node) -> Columns:
     from_clause.read_from(context, level, node.get("fromClause", ()))
     level.clause = "select list"
-    entries, open_ = output.read_targets(context, level, node.get("targetList", ()))
-    produced = Columns(entries, open_=open_)
+    produced = output.read_targets(context, level, node.get("targetList", ()))
     if "whereClause" in node:
         level.clause = "where"
         expressions.read_expression(context, level, node["whereClause"])
     if not _AFTER_WHERE.isdisjoint(node):
         _after_where(context, level, node, produced)
-    return Columns([(name, type_of(target)) for name, target in entries], open_=open_)
+    return produced
 
 
 _AFTER_WHERE: Final = frozenset(

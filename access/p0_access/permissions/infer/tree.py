@@ -24,6 +24,8 @@ def string(node: Node) -> str:
 
 
 def strings(nodes: list[Node]) -> tuple[str, ...]:
+    if len(nodes) == 1:
+        return (nodes[0]["String"].get("sval", ""),)
     return tuple([node["String"].get("sval", "") for node in nodes])
 
 
