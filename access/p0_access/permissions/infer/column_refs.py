@@ -28,10 +28,10 @@ def read(context: Context, level: Level, node: Node) -> Value:
     context.spend(4 + level.breadth() // 3, place)
     if "A_Star" in fields[-1]:
         return _whole(context, level, table_named(context, level, strings(fields[:-1]), place), place)
+    name = string(fields[-1])
     if len(fields) == 1:
-        return _bare(context, level, string(fields[0]), place)
-    *qualifiers, name = strings(fields)
-    table = table_named(context, level, tuple(qualifiers), place)
+        return _bare(context, level, name, place)
+    table = table_named(context, level, strings(fields[:-1]), place)
     return field(context, level, table.columns, name, place, table=table.name)
 
 

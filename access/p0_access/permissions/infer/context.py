@@ -114,6 +114,8 @@ class _Expansion:
     """What all bodies behind one statement share: where recursion was cut short, and what was read meanwhile, which
     lacks what is around it and must not outlive that."""
 
+    __slots__ = ("cut", "partial")
+
     def __init__(self) -> None:
         self.cut: set[str] = set()
         self.partial: dict[tuple[str, ...], object] = {}

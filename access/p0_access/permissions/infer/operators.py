@@ -18,6 +18,7 @@ from p0_access.permissions.parse import Node
 
 _ARRAYS: Final = ("anyarray", "anycompatiblearray")
 _BETWEEN: Final = (">=", "<=")
+_RANGES: Final = frozenset({"AEXPR_BETWEEN", "AEXPR_NOT_BETWEEN", "AEXPR_BETWEEN_SYM", "AEXPR_NOT_BETWEEN_SYM"})
 
 Operand = Columns | str | None
 Types = tuple[str | None, str | None]
@@ -29,7 +30,7 @@ def charge(context: Context, level: Level, node: Node, left: Operand, right: Ope
     place = node.get("location", -1)
     kind = node["kind"]
     _name_objects(context, level, node, left, right)
-    if kind.startswith(("AEXPR_BETWEEN", "AEXPR_NOT_BETWEEN")):
+    if kind in _RANGES:
         for symbol in _BETWEEN:
             use(context, level.clause, (symbol,), left, right, place)
         return "bool"
@@ -50,7 +51,7 @@ def _name_objects(
     context: Context, level: Level, node: Node, left: Columns | str | None, right: Columns | str | None
 ) -> None:
     """A bare string beside a value of a reg… type is read as a name: `attrelid::regclass = 'shop.orders'`."""
-    if any(string(each) == "||" for each in node["name"][-1:]):
+    if string(node["name"][-1]) == "||":
         return  # that makes texts of both
     for value, other in ((left, node.get("rexpr")), (right, node.get("lexpr"))):
         if isinstance(value, str) and value.startswith("reg") and other:
@@ -91,18 +92,20 @@ def _use(
         named = ".".join(qualified)
         raise RefusedError("unknown_operator", f"operator {named} does not exist", place, elsewhere.operator(named))
     types = _types(context, operands)
-    if context.catalog.casts:
+    if context.catalog.casts and ("." in (types[0] or "") or "." in (types[1] or "")):
         own = {canonical(each) for one in candidates for each in (one.left, one.right) if each is not None}
         casts.pass_on(context, (each for each in types if each not in own), clause, place)
     if not candidates:
         return _of_system(symbol, types, prefix=prefix)
     wanted = _with_literals(types)
     matching = _matching(symbol, wanted, prefix=prefix) if of_system else ()
+    if matching:
+        return _result(of_system, matching, types, prefix=prefix)
     candidates = [
         each for each in candidates if (each.left is None) == prefix and _fits(context, each, operands, types)
     ]
-    if matching or not candidates:
-        return _result(of_system, matching, types, prefix=prefix)
+    if not candidates:
+        return _result(of_system, (), types, prefix=prefix)
     exact = [
         each
         for each in candidates
@@ -111,7 +114,7 @@ def _use(
     exact = exact or _beside_literal(context, candidates, types)
     candidates = exact[:1] or _beside_text(candidates, of_system, types)
     if not candidates:
-        return _result(of_system, matching, types, prefix=prefix)
+        return _result(of_system, (), types, prefix=prefix)
     sure = bool(exact) or (len(candidates) == 1 and not any(_fits_system(each, types) for each in of_system))
     for each in candidates:
         context.name_schema(each.schema, clause, place)

@@ -161,17 +161,13 @@ def _needs(context: Context, statement: Statement, places: Places) -> tuple[Need
     charged.update(context.charges.collect())
     charged.setdefault(_connect(context.catalog.database), _STATEMENT)
     context.spend(2 * len(charged))
-    known: dict[Reason, Why] = {}
     needs: list[Need] = []
     for permission in in_order(charged):
         why: list[Why] = []
         for reason in charged[permission]:
-            found = known.get(reason)
-            if found is None:
-                at = reason.location
-                line, column = places.of_byte(at) if at >= 0 else places.line_and_column(statement.start)
-                found = known[reason] = Why(clause=reason.clause, line=line, column=column)
-            why.append(found)
+            at = reason.location
+            line, column = places.of_byte(at) if at >= 0 else places.line_and_column(statement.start)
+            why.append(Why(clause=reason.clause, line=line, column=column))
         needs.append(Need(permission=permission, why=tuple(why)))
     return tuple(needs)
 

@@ -42,6 +42,8 @@ class Columns:
     """Listed columns. `open` says that there are others whose names are not known, `row` that they are the fields of a
     row that is spelled out: `(a, b)`."""
 
+    __slots__ = ("_entries", "_index", "open", "row")
+
     def __init__(self, entries: Sequence[Entry], *, open_: bool = False, row: bool = False) -> None:
         self._entries = entries
         self.open = open_
@@ -103,6 +105,8 @@ class FiredColumns(Columns):
     """NEW, OLD and transition tables: the columns of a trigger's table. A function may serve several tables, so that a
     name which this one does not have is no error."""
 
+    __slots__ = ()
+
     def __init__(self, table: Relation) -> None:
         super().__init__([(each.name, canonical(each.type)) for each in table.columns])
 
@@ -113,6 +117,8 @@ class FiredColumns(Columns):
 
 class RelationColumns(Columns):
     """A table's or view's own columns, not listed before somebody asks."""
+
+    __slots__ = ("_access", "_known")
 
     def __init__(self, access: Access) -> None:
         super().__init__(())
@@ -142,6 +148,8 @@ class RelationColumns(Columns):
 class RenamedColumns(Columns):
     """`FROM t AS a (x, y)`: the first columns under other names."""
 
+    __slots__ = ("_inner",)
+
     def __init__(self, inner: Columns, names: Sequence[str]) -> None:
         of_inner = inner.entries()
         renamed = [(name, target) for name, (_, target) in zip(names, of_inner, strict=False)]
@@ -158,6 +166,8 @@ class RenamedColumns(Columns):
 
 class JoinColumns(Columns):
     """Both sides' columns; those of USING or NATURAL once and first."""
+
+    __slots__ = ("_left", "_merged", "_right")
 
     def __init__(self, left: Columns, right: Columns, merged: Sequence[str]) -> None:
         super().__init__((), open_=left.open or right.open)
