@@ -73,9 +73,9 @@ class Acting:
             known = await self._store.job_of_act(act.hash)
             if known is not None and known.rid == rid:
                 return known.job
-            request, reviewer = await self._requests.visible(person, rid)
+            request, keys = await self._requests.visible(person, rid)
             now = int(self._clock())
-            who = Actor(person=person, mine=is_mine(viewer(person), request), reviewer=reviewer)
+            who = Actor(person=person, mine=is_mine(viewer(person), request), reviews_by=keys)
             taken = take_in(request, who, act.record, now)
             if taken is None:
                 return None

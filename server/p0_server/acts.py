@@ -21,11 +21,16 @@ from p0_server.store.records import Change, NewEvent, StoredRequest
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
-    """Who acts, by the identity beside the act: on their own request (`mine`), or as one of its reviewers."""
+    """Who acts, by the identity beside the act: on their own request (`mine`), or as one of its reviewers, by these of
+    its reviewers' keys."""
 
     person: VerifiedIdentity
     mine: bool
-    reviewer: bool
+    reviews_by: frozenset[str]
+
+    @property
+    def reviewer(self) -> bool:
+        return bool(self.reviews_by)
 
 
 class TakenIn(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +70,7 @@ def _approval(request: StoredRequest, who: Actor, act: Approval, now: int) -> Ta
     _same_admission(request, act.ah)
     if act.decision == "deny" and not act.comment.strip():
         raise UnprocessableError("a denial says why", code="comment_required", hint="--comment TEXT")
-    demand_of_approval(unverified_record(request.admission, Admission), act, who.person, now)
+    demand_of_approval(unverified_record(request.admission, Admission), act, who.person, who.reviews_by, now)
     return TakenIn(kind="approval", change=Change(request=request, events=()))
 
 

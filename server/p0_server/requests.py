@@ -36,14 +36,15 @@ class Requests:
         more = await self._store.stood_in_for(who.keys, int(self._clock()))
         return msgspec.structs.replace(who, keys=who.keys | more)
 
-    async def visible(self, person: VerifiedIdentity, rid: str) -> tuple[StoredRequest, bool]:
-        """The request and whether the person may review it; not found for everybody who may not see it."""
+    async def visible(self, person: VerifiedIdentity, rid: str) -> tuple[StoredRequest, frozenset[str]]:
+        """The request and the keys by which the person reviews it, those of whom they stand in for included: none if
+        they may not. Not found for everybody who may not see it."""
         who = viewer(person)
         seen = await self._store.seen(rid, who.keys, int(self._clock()))
         if seen is not None and seen.request.agent in self._agents:
-            reviewer = not seen.reviewers.isdisjoint(who.keys | seen.in_place_of)
-            if reviewer or is_mine(who, seen.request) or not seen.reviewers.isdisjoint(who.ends):
-                return seen.request, reviewer
+            keys = seen.reviewers & (who.keys | seen.in_place_of)
+            if keys or is_mine(who, seen.request) or not seen.reviewers.isdisjoint(who.ends):
+                return seen.request, keys
         raise NotFoundError(f"there is no request {rid!r}", code="unknown_request", hint="p0 requests lists yours")
 
     async def view(
@@ -53,13 +54,13 @@ class Requests:
         patience = Patience(self._signal, wait)
         while True:
             ticket = self._signal.ticket()
-            request, reviewer = await self.visible(person, rid)
+            request, keys = await self.visible(person, rid)
             if until(request) or not await patience.wait(ticket):
                 break
         return views.view(
             request,
             viewer(person),
-            reviewer=reviewer,
+            reviewer=bool(keys),
             agent=self._agents[request.agent],
             events=await self._events(rid),
             now=int(self._clock()),

@@ -14,6 +14,7 @@ from p0_access.routing.rules import Defaults
 from p0_access.routing.say import VerifiedApproval, demands, may_review
 from p0_access.routing.stepping_up import check_step_up, of_mandate
 from p0_server.errors import ForbiddenError, StepUpRequiredError
+from p0_server.visibility import asked_keys
 
 
 def demand_of_request(decision: Decision | None, signer: VerifiedIdentity) -> None:
@@ -22,8 +23,11 @@ def demand_of_request(decision: Decision | None, signer: VerifiedIdentity) -> No
         _demand(decision.step_up, signer)
 
 
-def demand_of_approval(admission: Admission, act: Approval, signer: VerifiedIdentity, now: int) -> None:
-    """The same for an approval, by the agent's verdict; `ForbiddenError` for who pasted their sign-in."""
+def demand_of_approval(
+    admission: Admission, act: Approval, signer: VerifiedIdentity, reviews_by: frozenset[str], now: int
+) -> None:
+    """The same for an approval, by the agent's verdict; `ForbiddenError` for who pasted their sign-in. `reviews_by` are
+    the reviewers' keys by which who signs sees the request, their own or those of whom they stand in for."""
     refuse_pasted(signer)
     decision = admission.rules.decision
     if not isinstance(decision, NeedsApproval) or act.decision == "deny":
@@ -33,8 +37,9 @@ def demand_of_approval(admission: Admission, act: Approval, signer: VerifiedIden
     word = VerifiedApproval(by=person, decision="approve", permissions=act.permissions, ttl=act.ttl, after=after)
     if may_review(decision, person, requestor=requestor, after=after):
         _demand(demands(decision, word, requestor=requestor), signer)
-    else:  # they stand in for somebody, of whom the agent knows
-        _demand(tuple(each.step_up for each in decision.requirements if each.step_up is not None), signer)
+    else:  # they stand in for somebody
+        asked = (each for each in decision.requirements if not reviews_by.isdisjoint(asked_keys(each, requestor.iss)))
+        _demand(tuple(each.step_up for each in asked if each.step_up is not None), signer)
 
 
 def demand_of_mandate(defaults: Defaults, act: Allow | Delegation, signer: VerifiedIdentity) -> None:

@@ -14,7 +14,7 @@ from typing import Final
 from p0_access.messages.mandates import Named
 from p0_access.messages.records import Subject
 from p0_access.proof.identity import VerifiedIdentity
-from p0_access.routing.decision import Approvers, Decision, Denied, Escalation, NeedsApproval
+from p0_access.routing.decision import Approvers, Decision, Denied, Escalation, NeedsApproval, Requirement
 from p0_server.store.records import LoggedEvent, StoredRequest, Viewer
 
 _ENDS: Final = "ends "
@@ -28,6 +28,14 @@ def reviewer_keys(decision: Decision | None, requestor_issuer: str) -> frozenset
     asked = [] if decision.emergency is None else [Approvers(groups=decision.emergency.notify)]
     if isinstance(decision, NeedsApproval):
         asked += [way.approvers for requirement in decision.requirements for way in requirement.ways]
+    return frozenset(key for approvers in asked for key in _keys(approvers, requestor_issuer))
+
+
+def asked_keys(requirement: Requirement, requestor_issuer: str) -> frozenset[str]:
+    """The keys of everybody whom one requirement asks, at once or after a while."""
+    asked = [way.approvers for way in requirement.ways]
+    if requirement.escalate is not None:
+        asked.append(requirement.escalate.to)
     return frozenset(key for approvers in asked for key in _keys(approvers, requestor_issuer))
 
 

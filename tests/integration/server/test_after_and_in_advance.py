@@ -16,7 +16,7 @@ from p0_access.messages.identity import SignedAct
 from p0_access.messages.mandates import Extension, Named
 from p0_access.messages.views import RequestSummary, RequestView, State
 from p0_access.proof import jws
-from p0_access.routing.decision import Approvers, Emergency, Escalation
+from p0_access.routing.decision import Approvers, Emergency, Escalation, NeedsApproval, Requirement, StepUp
 from p0_server.upkeep import INTERVAL_SECONDS
 
 GLASS = msgspec.structs.replace(
@@ -144,6 +144,33 @@ async def test_as_one_of_a_group_only(plane: Plane) -> None:
     both = plane.caller("kim", "privacy", "managers")
     await standing(plane, both, delegation(both, plane.eve, groups=("managers",)))
     assert (await plane.eve.get(f"/v1/requests/{request.rid}")).status_code == 404
+
+
+async def test_who_stands_in_is_asked_for_the_sign_in_that_the_other_is(plane: Plane) -> None:
+    decision = NeedsApproval(
+        ttl=1800,
+        requirements=tuple(
+            Requirement(
+                rule=rule, approvers=Approvers(groups=(group,)), count=1, permissions=PERMISSIONS, step_up=demand
+            )
+            for rule, group, demand in (
+                ("pii", "privacy", StepUp(acr=("phr",))),
+                ("money", "managers", StepUp(acr=("phrh",))),
+            )
+        ),
+        trace=(),
+    )
+    request = await pending(plane, decision)
+    await standing(plane, plane.pat, delegation(plane.pat, plane.eve))
+    eve = plane.eve
+    act = eve.approval(await eve.view(request.rid), permissions=PERMISSIONS)
+    path = f"/v1/requests/{request.rid}/approvals"
+    answer = await eve.post(path, act)
+    assert code(answer) == (422, "step_up_required")
+    assert answer.json()["error"]["step_up"] == [{"acr": ["phr"]}]
+    handing = asyncio.create_task(eve.post(path, eve.person.stepping_up(act, acr="phr"), wait=20))
+    await plane.agent.answer(await plane.agent.the_job("approval"), "pending", progress=progress(1, "eve"))
+    assert (await handing).is_success
 
 
 async def once(caller: Caller, rid: str, ready: Callable[[httpx.Response], bool]) -> RequestView:
