@@ -16,6 +16,7 @@ from typing import Any, Final, NoReturn, TypeVar
 import msgspec
 
 from p0_access.errors import MalformedError
+from p0_access.packed import Packed
 
 MAX_RECORD_BYTES: Final = 256 * 1024
 """No record, with all it carries, is larger."""
@@ -64,7 +65,13 @@ def decode(data: bytes | str, type_: type[T], *, max_bytes: int = MAX_RECORD_BYT
 
 def encode(record: object) -> bytes:
     """A record as compact UTF-8 JSON, in field order."""
-    return msgspec.json.encode(record)
+    return msgspec.json.encode(record, enc_hook=_unpacked)
+
+
+def _unpacked(value: object) -> msgspec.Raw:
+    if isinstance(value, Packed):
+        return value.json()
+    raise NotImplementedError
 
 
 def strict_json(raw: bytes, *, max_bytes: int = MAX_RECORD_BYTES) -> Any:

@@ -15,6 +15,7 @@ from p0_access.encoding import encode, sha256_b64u
 from p0_access.messages.job import CatalogUpload
 from p0_access.messages.records import CatalogRecord
 from p0_access.permissions.catalog import Catalog
+from p0_access.permissions.catalog_text import decode_catalog
 from p0_access.proof import jws
 from p0_access.proof.keys import SigningKey
 from p0_agent.postgres.cluster import Cluster
@@ -43,7 +44,8 @@ class Catalogs:
             known = self._known.get(database)
             if known is None or known.fingerprint != fingerprint:
                 # The fingerprint is the older of the two, so a change in between is noticed next time.
-                known = _Known(fingerprint=fingerprint, catalog=await self._cluster.catalog(database))
+                found = await self._cluster.catalog(database)
+                known = _Known(fingerprint=fingerprint, catalog=await asyncio.to_thread(_packed, found))
                 self._known[database] = known
             return known.catalog
 
@@ -65,3 +67,8 @@ class Catalogs:
     def forget_published(self) -> None:
         """The server may have lost them: publish all again."""
         self._published.clear()
+
+
+def _packed(catalog: Catalog) -> Catalog:
+    """The same, in as little memory as there may be."""
+    return decode_catalog(encode(catalog))

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Collection
-from typing import Final
 
-from p0_access.encoding import decode, sha256_b64u
+from p0_access.encoding import sha256_b64u
 from p0_access.messages.records import CatalogRecord
 from p0_access.messages.views import CatalogView
 from p0_access.permissions.catalog import Catalog, Relation
+from p0_access.permissions.catalog_text import decode_catalog
 from p0_access.proof import jws
 from p0_launcher.access import pinned_key
 from p0_launcher.errors import UnverifiedError
 from p0_launcher.wallet import Wallet
-
-MAX_CATALOG_BYTES: Final = 64 * 1024 * 1024
 
 
 def verified_catalog(view: CatalogView, *, database: str, pins: Collection[str]) -> Catalog:
@@ -25,7 +23,7 @@ def verified_catalog(view: CatalogView, *, database: str, pins: Collection[str])
     record = jws.verify(view.record, CatalogRecord, pinned_key(view.agent, pins)).record
     if record.database != database or record.sha256 != sha256_b64u(view.catalog.encode()):
         raise UnverifiedError("the catalog is not the one that its agent signed", code="catalog_mismatch")
-    return decode(view.catalog, Catalog, max_bytes=MAX_CATALOG_BYTES)
+    return decode_catalog(view.catalog)
 
 
 async def newest_catalog(view: CatalogView, *, database: str, pins: Collection[str], wallet: Wallet) -> Catalog:
@@ -50,7 +48,7 @@ async def newest_catalog(view: CatalogView, *, database: str, pins: Collection[s
 def matching(catalog: Catalog, pattern: str | None) -> tuple[Relation, ...]:
     """Relations whose `schema.name`, or name, matches the glob; a pattern without a wildcard matches inside names."""
     if pattern is None:
-        return catalog.relations
+        return tuple(catalog.relations)
     wanted = pattern.lower() if any(mark in pattern for mark in "*?[") else f"*{pattern.lower()}*"
     return tuple(
         item

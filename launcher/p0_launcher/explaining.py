@@ -204,12 +204,10 @@ async def _database(dsn: str) -> AsyncIterator[Any]:
 
 
 def _catalog(name: str) -> Catalog:
-    from p0_access.encoding import decode
-    from p0_access.permissions.catalog import Catalog
-    from p0_launcher.catalogs import MAX_CATALOG_BYTES
+    from p0_access.permissions.catalog_text import decode_catalog
 
     try:
-        return decode(read_text(name), Catalog, max_bytes=MAX_CATALOG_BYTES)
+        return decode_catalog(read_text(name))
     except MalformedError as error:
         raise ConfigurationError(
             f"{name} is not a catalog: {error}",

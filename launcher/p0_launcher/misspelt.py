@@ -34,7 +34,7 @@ def _hint(catalog: Catalog, named: Permission) -> str | None:
     name = f"{named.schema}.{named.object}"
     relation = catalog.relation(named.schema, named.object)
     if relation is None:
-        near = did_you_mean(name, (f"{each.schema}.{each.name}" for each in catalog.relations))
+        near = did_you_mean(name, (f"{schema}.{each}" for schema, each in catalog.tables()))
         return f"There is no {name}. {near or f'p0 ls {catalog.database} lists what there is'}"
     columns = [each.name for each in relation.columns]
     if named.column is None or named.column in columns:

@@ -6,6 +6,7 @@ an agent that did not hear the answer calls again.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -13,12 +14,12 @@ from typing import Final
 import msgspec
 
 from p0_access.encoding import b64u, sha256_b64u
-from p0_access.errors import P0Error
+from p0_access.errors import MalformedError, P0Error
 from p0_access.messages.identity import Identity, SignedAct
 from p0_access.messages.job import AgentReport, Announcement, CatalogUpload, Job, Result
 from p0_access.messages.records import CatalogRecord, LogHead
 from p0_access.messages.views import State
-from p0_access.permissions.catalog import Catalog
+from p0_access.permissions.catalog_text import decode_catalog
 from p0_access.proof import jws
 from p0_access.proof.id_token import SKEW
 from p0_server.config import AgentSettings
@@ -163,8 +164,8 @@ class Agents:
                 "the catalog is of a time to come", code="catalog_early", hint="Set the clocks of agent and server."
             )
         try:
-            catalog = msgspec.json.decode(upload.catalog, type=Catalog)
-        except msgspec.MsgspecError as error:
+            catalog = await asyncio.to_thread(decode_catalog, upload.catalog)
+        except MalformedError as error:
             raise UnprocessableError(f"the catalog: {error}", code="catalog_malformed") from error
         if (
             record.database != database

@@ -7,10 +7,16 @@ does, so that a client can tell that its copy is stale.
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import Literal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property, lru_cache
+from typing import Final, Literal
 
 import msgspec
+
+from p0_access.packed import Listing, Packed, T, listed
+
+MAX_FOUND: Final = 16_384
+"""Names whose relations or functions a catalog keeps at hand, or that it has none of that name."""
 
 RelationKind = Literal["table", "partitioned", "view", "matview", "foreign", "sequence"]
 
@@ -169,40 +175,82 @@ class Cast(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
 
 
 class Catalog(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unknown_fields=True):
-    """One database's snapshot. `version` is a digest of everything else; `server_version` is the major version."""
+    """One database's snapshot. `version` is a digest of everything else; `server_version` is the major version.
+
+    There may be 100,000 relations, and `catalog_text` packs them: whoever goes through all of them has each decoded,
+    and should look at their names instead, or at what was once worked out from them (`memory`).
+    """
 
     database: str
     version: str
     server_version: int
     schemas: tuple[str, ...]
-    relations: tuple[Relation, ...]
-    functions: tuple[Function, ...] = ()
+    relations: Sequence[Relation]
+    functions: Sequence[Function] = ()
     types: tuple[Type, ...] = ()
     operators: tuple[Operator, ...] = ()
     casts: tuple[Cast, ...] = ()
 
+    def __post_init__(self) -> None:
+        """msgspec decodes a sequence as a list."""
+        for name in ("relations", "functions"):
+            if isinstance(records := getattr(self, name), list):
+                msgspec.structs.force_setattr(self, name, tuple(records))
+
+    def tables(self) -> Iterator[tuple[str, str]]:
+        """The (schema, name) of each relation but sequences, in order."""
+        for schema, listing in self.relation_listings.items():
+            yield from (
+                (schema, name) for name, kind in zip(listing.names, listing.kinds, strict=True) if kind != "sequence"
+            )
+
+    def routines(self) -> Iterator[tuple[str, str]]:
+        """The (schema, name) of each function, in order, as often as there are functions of that name."""
+        for schema, listing in self.function_listings.items():
+            yield from ((schema, name) for name in listing.names)
+
     @cached_property
-    def _by_name(self) -> dict[tuple[str, str], Relation]:
-        return {(item.schema, item.name): item for item in self.relations}
+    def relation_listings(self) -> Mapping[str, Listing]:
+        """By schema."""
+        return _listings(self.relations)
+
+    @cached_property
+    def _relation(self) -> Callable[[str, str], Relation | None]:
+        relations, listings = self.relations, self.relation_listings
+
+        @lru_cache(MAX_FOUND)
+        def find(schema: str, name: str) -> Relation | None:
+            places = listings[schema].find(name) if schema in listings else ()
+            return relations[places[-1]] if places else None
+
+        return find
 
     def relation(self, schema: str, name: str) -> Relation | None:
-        return self._by_name.get((schema, name))
+        return self._relation(schema, name)
 
     @cached_property
-    def _functions_by_name(self) -> dict[tuple[str, str], tuple[Function, ...]]:
-        found: dict[tuple[str, str], tuple[Function, ...]] = {}
-        for item in self.functions:
-            key = (item.schema, item.name)
-            found[key] = (*found.get(key, ()), item)
-        return found
+    def function_listings(self) -> Mapping[str, Listing]:
+        """By schema."""
+        return _listings(self.functions)
+
+    @cached_property
+    def _functions(self) -> Callable[[str, str], tuple[Function, ...]]:
+        functions, listings = self.functions, self.function_listings
+
+        @lru_cache(MAX_FOUND)
+        def find(schema: str, name: str) -> tuple[Function, ...]:
+            places = listings[schema].find(name) if schema in listings else ()
+            return tuple(functions[place] for place in places)
+
+        return find
 
     def functions_named(self, schema: str, name: str) -> tuple[Function, ...]:
-        return self._functions_by_name.get((schema, name), ())
+        return self._functions(schema, name)
 
     @cached_property
     def function_names(self) -> frozenset[str]:
         """Without their schemas."""
-        return frozenset(item.name for item in self.functions)
+        return frozenset(name for listing in self.function_listings.values() for name in listing.names)
 
     @cached_property
     def _types_by_name(self) -> dict[tuple[str, str], Type]:
@@ -225,3 +273,7 @@ class Catalog(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unkno
     def memory(self) -> dict[tuple[str, ...], object]:
         """What readers of this snapshot work out once and keep with it, by a key of their own. Never serialised."""
         return {}
+
+
+def _listings(records: Sequence[T]) -> Mapping[str, Listing]:
+    return records.listings if isinstance(records, Packed) else listed([records])

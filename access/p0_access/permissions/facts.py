@@ -43,11 +43,17 @@ def facts(catalog: Catalog, permissions: Iterable[Permission]) -> Facts:
 def _definers(catalog: Catalog, concerned: tuple[Permission, ...]) -> frozenset[tuple[str, str]]:
     """Of the functions that permissions are on, those that run with their owners' rights."""
     named = {(item.schema or "", item.object or "") for item in concerned if item.kind is Kind.FUNCTION}
-    if not named:
-        return frozenset()
-    return frozenset(
-        (each.schema, f"{each.name}({each.identity})") for each in catalog.functions if each.security_definer
-    ).intersection(named)
+    return frozenset((schema, called) for schema, called in named if _is_definer(catalog, schema, called))
+
+
+def _is_definer(catalog: Catalog, schema: str, called: str) -> bool:
+    """Of a function as a permission names it; in names there may be brackets, too."""
+    return any(
+        each.security_definer and f"{each.name}({each.identity})" == called
+        for end, mark in enumerate(called)
+        if mark == "("
+        for each in catalog.functions_named(schema, called[:end])
+    )
 
 
 _ON_RELATIONS = frozenset({Kind.RELATION, Kind.COLUMN, Kind.ANY_COLUMN})

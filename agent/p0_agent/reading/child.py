@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from p0_access.encoding import encode
 from p0_access.permissions.catalog import Catalog
 from p0_access.permissions.reading import Reading, Refused, StatementReading
 from p0_agent.errors import AgentError
@@ -36,10 +37,10 @@ START_SECONDS: Final = 30.0
 
 
 class _Question(msgspec.Struct, frozen=True, kw_only=True):
-    """`catalog` is sent once for each version; texts are read in order, their statements numbered through."""
+    """`catalog`, as JSON, is sent once for each version; texts are read in order, their statements numbered through."""
 
     version: str
-    catalog: Catalog | None = None
+    catalog: bytes | None = None
     texts: tuple[str, ...] = ()
     search_path: tuple[str, ...] = ()
 
@@ -78,7 +79,7 @@ class ReadingChild:
             if self._process is None or not self._process.is_alive():
                 await self._start()
             if self._known != catalog.version:
-                await self._ask(_Question(version=catalog.version, catalog=catalog), START_SECONDS)
+                await self._ask(_Question(version=catalog.version, catalog=encode(catalog)), START_SECONDS)
                 self._known = catalog.version
             question = _Question(version=catalog.version, texts=texts, search_path=search_path)
             return _ANSWER.decode(await self._ask(question, self._deadline))
@@ -157,7 +158,9 @@ def _serve(pipe: Connection) -> None:
     """The child: reads until its parent lets go of the pipe."""
     import sqlglot  # noqa: F401  the second opinion imports it when first asked, which would count against a deadline
 
+    from p0_access.permissions.catalog_text import decode_catalog
     from p0_access.permissions.infer import TextReader
+    from p0_access.permissions.infer.links import links
     from p0_access.permissions.second_opinion import with_second_opinion
     from p0_agent.reading.cutting import Cutter
 
@@ -166,7 +169,9 @@ def _serve(pipe: Connection) -> None:
     with contextlib.suppress(EOFError, KeyboardInterrupt):
         while True:
             question = _QUESTION.decode(pipe.recv_bytes())
-            catalog = question.catalog or catalog
+            if question.catalog is not None:
+                catalog = decode_catalog(question.catalog)
+                links(catalog)  # which takes a while over a large one, and would count against a deadline
             understood: list[Understood] = []
             if catalog is not None:
                 reader, cutter = TextReader(catalog, question.search_path), Cutter()

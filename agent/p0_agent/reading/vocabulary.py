@@ -34,11 +34,11 @@ class Vocabulary(msgspec.Struct, frozen=True):
 
 
 def relations(catalog: Catalog) -> Vocabulary:
-    return _vocabulary(catalog, "relations", (each.name for each in catalog.relations if each.kind != "sequence"))
+    return _vocabulary(catalog, "relations", (name for _, name in catalog.tables()))
 
 
 def routines(catalog: Catalog) -> Vocabulary:
-    return _vocabulary(catalog, "routines", (each.name for each in catalog.functions))
+    return _vocabulary(catalog, "routines", (name for _, name in catalog.routines()))
 
 
 def without_comments(definition: str) -> str:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from p0_access.encoding import decode
 from p0_access.errors import MalformedError
 from p0_access.permissions.catalog import Catalog
+from p0_access.permissions.catalog_text import decode_catalog
 from p0_access.routing.directory import Directory, load_directory
 from p0_access.routing.load import load
 from p0_access.routing.rules import RuleSet
-from p0_launcher.catalogs import MAX_CATALOG_BYTES
 from p0_launcher.errors import ConfigurationError
 from p0_launcher.files import read_bytes
 
@@ -28,7 +27,7 @@ def read_directory(path: Path | None) -> Directory:
 def read_catalog(path: Path) -> Catalog:
     """A catalog as `p0 ls NAME --json` prints it."""
     try:
-        return decode(read_bytes(path), Catalog, max_bytes=MAX_CATALOG_BYTES)
+        return decode_catalog(read_bytes(path))
     except MalformedError as error:
         raise ConfigurationError(
             f"{path} is not a catalog: {error}", code="catalog_malformed", hint="p0 ls NAME --json prints one"

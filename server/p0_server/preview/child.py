@@ -16,6 +16,7 @@ from typing import BinaryIO, Final
 import msgspec
 
 from p0_access.permissions.catalog import Catalog
+from p0_access.permissions.catalog_text import decode_catalog
 from p0_access.routing.load import load
 from p0_server.preview.draft import Draft, preview
 
@@ -47,7 +48,7 @@ def frame(body: bytes) -> bytes:
 
 def serve(questions: BinaryIO, answers: BinaryIO) -> None:
     """Answers until the questions end."""
-    import_module("p0_access.permissions.infer")  # the parser is loaded before deadlines count, and only here
+    links = import_module("p0_access.permissions.infer.links").links  # loads the parser, before deadlines count
     first = _receive(questions)
     if first is None:
         return
@@ -60,7 +61,8 @@ def serve(questions: BinaryIO, answers: BinaryIO) -> None:
     while (received := _receive(questions)) is not None:
         question = msgspec.msgpack.decode(received, type=Question)
         if question.catalog is not None:
-            catalogs[question.key] = msgspec.json.decode(question.catalog, type=Catalog)
+            catalogs[question.key] = decode_catalog(question.catalog)
+            links(catalogs[question.key])  # which takes a while over a large one, and would count against a deadline
             if len(catalogs) > MAX_CATALOGS:
                 catalogs.popitem(last=False)
         catalogs.move_to_end(question.key)

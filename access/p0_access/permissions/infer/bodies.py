@@ -15,6 +15,7 @@ from p0_access.permissions.infer import body_reader, signatures, stored_text
 from p0_access.permissions.infer.body_reader import Body
 from p0_access.permissions.infer.charges import Access, Reason
 from p0_access.permissions.infer.context import Context, Fired, RefusedError, refuse_unreadable
+from p0_access.permissions.infer.links import links
 
 # Why a view may be unreadable without its reader being concerned: its tables are its owner's affair. Functions in it
 # are not, since they run as whoever reads.
@@ -89,15 +90,8 @@ def expand_expression(
 
 def children(context: Context, relation: Relation) -> tuple[Relation, ...]:
     """The partitions of a table, and the tables that inherit from it."""
-
-    def read() -> dict[tuple[str, str], list[Relation]]:
-        found: dict[tuple[str, str], list[Relation]] = {}
-        for each in context.catalog.relations:
-            for parent in each.inherits:
-                found.setdefault(parent, []).append(each)
-        return found
-
-    found = tuple(body_reader.remembered(context, "children", read).get((relation.schema, relation.name), ()))
+    names = links(context.catalog).children.get((relation.schema, relation.name), ())
+    found = tuple(each for name in names if (each := context.catalog.relation(*name)) is not None)
     for each in found:
         refuse_unreadable(each)
     return found

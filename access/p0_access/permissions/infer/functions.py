@@ -188,7 +188,7 @@ def _projection_or_cast(
                 casts.to(context, row, wanted, level.clause, place)
                 return wanted
     called = ".".join(qualified)
-    known: Sequence[str] = [f"{each.schema}.{each.name}" for each in context.catalog.functions]
+    known: Sequence[str] = [f"{schema}.{name}" for schema, name in context.catalog.routines()]
     if not qualifiers:
         known = [*context.builtin.functions["pg_catalog"], *known]
     same = [each for each in known if each.rpartition(".")[2] == name]

@@ -81,9 +81,7 @@ def unknown_relation(context: Context, schema: str | None, name: str, place: int
     many = len(context.catalog.relations) > MAX_COMPARED
     initial = name[:1].lower()
     known = (
-        f"{each.schema}.{each.name}"
-        for each in context.catalog.relations
-        if each.kind != "sequence" and (not many or each.name[:1].lower() == initial)
+        f"{in_schema}.{each}" for in_schema, each in context.catalog.tables() if not many or each[:1].lower() == initial
     )
     hint = elsewhere.relation(wanted) or context.did_you_mean(wanted, itertools.islice(known, MAX_COMPARED))
     if hint is None and schema is None:
