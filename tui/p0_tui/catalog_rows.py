@@ -1,32 +1,58 @@
 """The catalog as rows: which are shown, given what is open and what is filtered for. Pure; draws nothing.
 
-Made for 100,000 tables: a schema is sorted, and rows are made, only when they are to be seen, and a filter is a
-substring search over names that were joined once. A schema's functions stand behind its tables and views.
+Made for 100,000 tables: rows are made only when they are to be seen, out of the catalog's sorted names, and a filter is
+a substring search over names that were joined once. What a row stands for is asked of the catalog when it is drawn. A
+schema's functions stand behind its tables and views.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, Literal, NamedTuple
 
+from p0_access.packed import Listing
 from p0_access.permissions.catalog import Catalog, Column, Function, Relation
 
 RowKind = Literal["database", "schema", "relation", "column", "function"]
 
+FEW: Final = 200
+"""With no more relations and functions than these, all schemas are open at first."""
+
 
 class Row(NamedTuple):
-    """One line of the tree. `schema`, and `relation` with `column` or `function`, are there from that level on."""
+    """One line of the tree. `schema`, `name` with its `place` among the catalog's relations or functions, and `column`
+    are there from that level on."""
 
     kind: RowKind
     database: str
     schema: str | None = None
-    relation: Relation | None = None
+    name: str | None = None
+    place: int = -1
     column: Column | None = None
-    function: Function | None = None
 
     @property
     def key(self) -> tuple[str, str | None, str | None]:
-        return self.database, self.schema, None if self.relation is None else self.relation.name
+        return self.database, self.schema, self.name
+
+
+class _Schema(NamedTuple):
+    """What is in one: its relations but sequences, and its functions. An item is numbered through both."""
+
+    relations: Listing
+    functions: Listing
+
+    @property
+    def size(self) -> int:
+        return len(self.relations.names) + len(self.functions.names)
+
+    def rows(self, database: str, schema: str, items: Sequence[int]) -> Iterator[Row]:
+        relations, functions = self
+        for item in items:
+            at = item - len(relations.names)
+            if at < 0:
+                yield Row("relation", database, schema, relations.names[item], relations.places[item])
+            else:
+                yield Row("function", database, schema, functions.names[at], functions.places[at])
 
 
 class CatalogRows:
@@ -35,9 +61,8 @@ class CatalogRows:
     def __init__(self) -> None:
         self._databases: tuple[str, ...] = ()
         self._catalog: Catalog | None = None
-        self._items: dict[str, list[Relation | Function]] = {}
-        self._sorted: dict[str, Sequence[Relation | Function]] = {}
-        self._haystack: list[tuple[str, str, Relation | Function]] | None = None
+        self._schemas: dict[str, _Schema] = {}
+        self._haystack: dict[str, str] | None = None
         self._open: set[tuple[str, str | None, str | None]] = set()
         self._words: tuple[str, ...] = ()
         self.rows: Sequence[Row] = ()
@@ -49,21 +74,28 @@ class CatalogRows:
         self._rebuild()
 
     def show_catalog(self, catalog: Catalog) -> None:
-        """Opens the database and, when there are few, its schemas."""
+        """Opens the database and, when there is little in them, its schemas."""
         self._catalog = catalog
         self._haystack = None
-        self._sorted = {}
-        self._items = {schema: [] for schema in sorted(catalog.schemas)}
-        for relation in catalog.relations:
-            if relation.kind != "sequence":
-                self._items.setdefault(relation.schema, []).append(relation)
-        for function in catalog.functions:
-            self._items.setdefault(function.schema, []).append(function)
-        self.total = sum(len(items) for items in self._items.values())
+        relations, functions = catalog.relation_listings, catalog.function_listings
+        self._schemas = {
+            schema: _Schema(_without_sequences(relations.get(schema, _NONE)), functions.get(schema, _NONE))
+            for schema in sorted({*catalog.schemas, *relations, *functions})
+        }
+        self.total = sum(schema.size for schema in self._schemas.values())
         self._open.add((catalog.database, None, None))
-        if self.total <= 200:
-            self._open.update((catalog.database, schema, None) for schema in self._items)
+        if self.total <= FEW:
+            self._open.update((catalog.database, schema, None) for schema in self._schemas)
         self._rebuild()
+
+    def relation(self, row: Row) -> Relation:
+        """What a row of a relation, or of a column, stands for."""
+        assert self._catalog is not None
+        return self._catalog.relations[row.place]
+
+    def function(self, row: Row) -> Function:
+        assert self._catalog is not None
+        return self._catalog.functions[row.place]
 
     def filter(self, text: str) -> None:
         """Keeps the relations and functions whose `schema.name` holds every word; nothing typed keeps all."""
@@ -99,58 +131,58 @@ class CatalogRows:
         self.rows = found
 
     def _add_schemas(self, found: list[Row], database: str) -> None:
-        matching = self._matching() if self._words else self._items
+        matching = self._matching()
         self.matched = sum(len(items) for items in matching.values())
-        for schema in matching:
+        any_relation_open = any(name is not None for _, _, name in self._open)
+        for schema, items in matching.items():
             row = Row("schema", database, schema)
             found.append(row)
             if not self.is_open(row):
                 continue
-            items = matching[schema] if self._words else self._in_order(schema)
-            rows = [_row(database, schema, item) for item in items]
-            if not self._any_relation_open:
+            rows = self._schemas[schema].rows(database, schema, items)
+            if not any_relation_open:
                 found.extend(rows)
                 continue
-            for relation in rows:
-                found.append(relation)
-                if relation.key in self._open and relation.relation is not None:
-                    found.extend(relation._replace(kind="column", column=item) for item in relation.relation.columns)
+            for each in rows:
+                found.append(each)
+                if each.kind == "relation" and each.key in self._open:
+                    columns = self.relation(each).columns
+                    found.extend(each._replace(kind="column", column=column) for column in columns)
 
-    def _in_order(self, schema: str) -> Sequence[Relation | Function]:
-        """What is in a schema: relations, then functions, by name. Sorted when it is first looked at."""
-        known = self._sorted.get(schema)
-        if known is None:
-            known = self._sorted[schema] = sorted(self._items[schema], key=_order)
-        return known
-
-    @property
-    def _any_relation_open(self) -> bool:
-        return any(relation is not None for _, _, relation in self._open)
-
-    def _matching(self) -> dict[str, list[Relation | Function]]:
-        """By schema, those that hold every word; schemas without any are left out."""
+    def _matching(self) -> Mapping[str, Sequence[int]]:
+        """By schema, the items that hold every word; schemas without any are left out. All without words."""
+        if not self._words:
+            return {schema: range(has.size) for schema, has in self._schemas.items()}
         if self._haystack is None:
-            self._haystack = [
-                (f"{schema}.{item.name}".casefold(), schema, item)
-                for schema in self._items
-                for item in self._in_order(schema)
-            ]
-        first, *others = self._words
-        found: dict[str, list[Relation | Function]] = {}
-        for text, schema, item in self._haystack:
-            if first in text and all(word in text for word in others):
-                found.setdefault(schema, []).append(item)
+            self._haystack = {schema: _joined(schema, has) for schema, has in self._schemas.items()}
+        found: dict[str, Sequence[int]] = {}
+        for schema, text in self._haystack.items():
+            items: Sequence[int] = range(self._schemas[schema].size)
+            words = [word for word in self._words if word not in schema.casefold()]
+            if not all(word in text for word in words):
+                continue
+            lines = text.split("\n") if words else ()
+            for word in words:
+                items = [item for item in items if word in lines[item]]
+            if items:
+                found[schema] = items
         return found
 
 
-def _order(item: Relation | Function) -> tuple[bool, str, str]:
-    return (True, item.name, item.arguments) if isinstance(item, Function) else (False, item.name, "")
+def _without_sequences(listing: Listing) -> Listing:
+    names, kinds, places = listing
+    if "sequence" not in kinds:
+        return listing
+    kept = [at for at, kind in enumerate(kinds) if kind != "sequence"]
+    return Listing([names[at] for at in kept], [kinds[at] for at in kept], [places[at] for at in kept])
 
 
-def _row(database: str, schema: str, item: Relation | Function) -> Row:
-    if isinstance(item, Function):
-        return Row("function", database, schema, function=item)
-    return Row("relation", database, schema, item)
+def _joined(schema: str, has: _Schema) -> str:
+    """A line for each item, as it is searched for; no word holds a line's end."""
+    names = (*has.relations.names, *has.functions.names)
+    return "\n".join(f"{schema}.{name}".replace("\n", " ").casefold() for name in names)
 
 
-_LEVEL: dict[RowKind, int] = {"database": 0, "schema": 1, "relation": 2, "function": 2, "column": 3}
+_NONE: Final = Listing((), (), ())
+
+_LEVEL: Final[dict[RowKind, int]] = {"database": 0, "schema": 1, "relation": 2, "function": 2, "column": 3}

@@ -117,10 +117,12 @@ def _qualified(
         if source.alias == last:
             yield from _columns(source.relation, prefix)
     if last in catalog.schemas:
-        for name, relation in _starting(_index(catalog).by_schema.get(last, ()), prefix):
-            yield Candidate(identifier(name), "table", relation.kind)
-        for function in catalog.functions:
-            if function.schema == last and function.name.casefold().startswith(prefix):
+        tables = _index(catalog).by_schema.get(last)
+        for each in () if tables is None else tables.starting(prefix):
+            yield Candidate(identifier(each.name), "table", each.kind)
+        listing = catalog.function_listings.get(last)
+        for name in () if listing is None else dict.fromkeys(listing.names):
+            for function in catalog.functions_named(last, name) if name.casefold().startswith(prefix) else ():
                 yield Candidate(f"{identifier(function.name)}(", "function", f"({function.arguments})")
 
 
@@ -132,8 +134,8 @@ def _bare(catalog: Catalog, sources: Sequence[_Source], here: Sequence[Token], w
         for name in sorted(catalog.schemas):
             if name.casefold().startswith(prefix):
                 yield Candidate(identifier(name), "schema")
-        for name, relation in _starting(_index(catalog).by_name, prefix):
-            yield Candidate(_table_name(relation.schema, name), "table", relation.kind)
+        for table in _index(catalog).tables.starting(prefix):
+            yield Candidate(_table_name(table.schema, table.name), "table", table.kind)
         return
     for source in sources:
         for each in _columns(source.relation, prefix):
@@ -236,11 +238,34 @@ def _unquoted(part: str) -> str:
 # --- names by their start
 
 
-class _Index(NamedTuple):
-    """Relations but sequences, sorted by name without regard to case."""
+class _Table(NamedTuple):
+    schema: str
+    name: str
+    kind: str
 
-    by_name: Sequence[tuple[str, Relation]]
-    by_schema: dict[str, Sequence[tuple[str, Relation]]]
+
+class _Tables(NamedTuple):
+    """Relations but sequences, sorted by name without regard to case; in parallel, since there may be 100,000."""
+
+    schemas: list[str]
+    names: list[str]
+    kinds: list[str]
+
+    @classmethod
+    def of(cls, tables: Sequence[_Table]) -> _Tables:
+        return cls(*([each[at] for each in tables] for at in range(3)))
+
+    def starting(self, prefix: str) -> Iterator[_Table]:
+        first = bisect_left(self.names, prefix, key=str.casefold)
+        for at in range(first, len(self.names)):
+            if not self.names[at].casefold().startswith(prefix):
+                return
+            yield _Table(self.schemas[at], self.names[at], self.kinds[at])
+
+
+class _Index(NamedTuple):
+    tables: _Tables
+    by_schema: dict[str, _Tables]
 
 
 def warm(catalog: Catalog) -> None:
@@ -253,19 +278,16 @@ def _index(catalog: Catalog) -> _Index:
     known = catalog.memory.get(key)
     if isinstance(known, _Index):
         return known
-    listed = ((item.name, item) for item in catalog.relations if item.kind != "sequence")
-    by_name = sorted(listed, key=lambda each: each[0].casefold())
-    by_schema: dict[str, list[tuple[str, Relation]]] = {}
-    for name, relation in by_name:
-        by_schema.setdefault(relation.schema, []).append((name, relation))
-    made = _Index(by_name, dict(by_schema))
+    found = [
+        _Table(schema, name, kind)
+        for schema, listing in catalog.relation_listings.items()
+        for name, kind in zip(listing.names, listing.kinds, strict=True)
+        if kind != "sequence"
+    ]
+    found.sort(key=lambda each: each.name.casefold())
+    by_schema: dict[str, list[_Table]] = {}
+    for each in found:
+        by_schema.setdefault(each.schema, []).append(each)
+    made = _Index(_Tables.of(found), {schema: _Tables.of(tables) for schema, tables in by_schema.items()})
     catalog.memory[key] = made
     return made
-
-
-def _starting(names: Sequence[tuple[str, Relation]], prefix: str) -> Iterator[tuple[str, Relation]]:
-    first = bisect_left(names, prefix, key=lambda each: each[0].casefold())
-    for name, relation in islice(names, first, None):
-        if not name.casefold().startswith(prefix):
-            return
-        yield name, relation

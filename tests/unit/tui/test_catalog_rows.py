@@ -12,10 +12,10 @@ def shown(rows: CatalogRows) -> list[str]:
         match row:
             case Row(column=column) if column is not None:
                 return f"   {column.name}"
-            case Row(relation=relation) if relation is not None:
-                return f"  {relation.name}"
-            case Row(function=function) if function is not None:
-                return f"  {function.name}()"
+            case Row(kind="relation"):
+                return f"  {rows.relation(row).name}"
+            case Row(kind="function"):
+                return f"  {rows.function(row).name}()"
             case Row(schema=schema) if schema is not None:
                 return f" {schema}"
             case _:

@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.message import Message
 
 from p0_access.messages.views import DatabaseView
-from p0_access.permissions.catalog import Catalog, Relation
+from p0_access.permissions.catalog import Catalog, Function, Relation
 from p0_access.permissions.permission import relation
 from p0_access.permissions.settle import Tags, comment_tags
 from p0_tui.catalog_rows import CatalogRows, Row
@@ -91,25 +91,26 @@ class CatalogTree(LineView):
             case "column":
                 return self._column_line(row, width)
             case "function":
-                return _function_line(row, width)
+                return _function_line(self._rows.function(row), width)
 
     def note(self) -> Content:
         """What is known of the line under the cursor: its whole name, type, tags and comment."""
         row = self._row()
         if row is None:
             return EMPTY
-        if row.function is not None:
-            item = row.function
+        if row.kind == "function":
+            item = self._rows.function(row)
             rights = "  runs with its owner's rights" if item.security_definer else ""
             head, comment = f"{item.kind} {item.name}({item.arguments}) → {item.returns}{rights}", item.comment
             tags: Sequence[str] = ()
-        elif row.relation is not None and row.column is not None:
+        elif row.kind == "column" and row.column is not None:
             head = f"{row.column.name} {row.column.type}{'' if row.column.nullable else ' not null'}"
             comment = row.column.comment
-            found = self._tags_of(row.relation)
-            tags = sorted(found.get((row.relation.schema, row.relation.name, row.column.name), ()))
-        elif row.relation is not None:
-            head, comment, tags = f"{row.relation.kind} {row.relation.name}", row.relation.comment, ()
+            of = self._rows.relation(row)
+            tags = sorted(self._tags_of(of).get((of.schema, of.name, row.column.name), ()))
+        elif row.kind == "relation":
+            of = self._rows.relation(row)
+            head, comment, tags = f"{of.kind} {of.name}", of.comment, ()
         else:
             return EMPTY
         parts = [safe(head), *(safe(f"▲{tag}", "bold $text-warning") for tag in tags)]
@@ -151,10 +152,8 @@ class CatalogTree(LineView):
                 self.post_message(self.DatabaseChosen(row.database))
             case "column" if row.column is not None:
                 self.post_message(self.NameChosen((row.column.name,)))
-            case "function" if row.function is not None:
-                self.post_message(self.NameChosen((row.function.schema, row.function.name), call=True))
-            case "relation" if row.relation is not None:
-                self.post_message(self.NameChosen((row.relation.schema, row.relation.name)))
+            case "function" | "relation" if row.schema is not None and row.name is not None:
+                self.post_message(self.NameChosen((row.schema, row.name), call=row.kind == "function"))
             case _:
                 self.action_open_or_close()
 
@@ -196,16 +195,14 @@ class CatalogTree(LineView):
         return joined(parts)
 
     def _relation_line(self, row: Row, width: int) -> Content:
-        item = row.relation
-        assert item is not None
+        item = self._rows.relation(row)
         kind = "" if item.kind == "table" else item.kind
         tags = sorted(frozenset().union(*self._tags_of(item).values()))
         head = joined((safe(f"  {self._arrow(row)} "), safe(item.name)))
         return _with_note(head, kind, tags, item.comment if width > 60 else None, width)
 
     def _column_line(self, row: Row, width: int) -> Content:
-        item, column = row.relation, row.column
-        assert item is not None
+        item, column = self._rows.relation(row), row.column
         assert column is not None
         tags = sorted(self._tags_of(item).get((item.schema, item.name, column.name), ()))
         head = joined((safe("    · ", MUTED), safe(column.name)))
@@ -219,9 +216,7 @@ class CatalogTree(LineView):
         return self._tags[key]
 
 
-def _function_line(row: Row, width: int) -> Content:
-    item = row.function
-    assert item is not None
+def _function_line(item: Function, width: int) -> Content:
     head = joined((safe("  ƒ ", MUTED), safe(f"{item.name}({item.arguments})")))
     return _with_note(head, "" if width < 40 else item.returns, (), None, width)
 
