@@ -53,6 +53,14 @@ class Listing(NamedTuple):
         first = bisect_left(self.names, name)
         return self.places[first : bisect_right(self.names, name, first)]
 
+    def only(self, kept: Iterable[int]) -> Listing:
+        """Some of it, in the order in which they are named: by where they stand in here."""
+        order = tuple(kept)
+        names, kinds, places = self
+        return Listing(
+            [names[at] for at in order], [kinds[at] for at in order], array("L", [places[at] for at in order])
+        )
+
 
 def listed(batches: Iterable[Sequence[Named]]) -> dict[str, Listing]:
     """The names in a sequence, which comes in batches, by schema."""
@@ -69,10 +77,10 @@ def listed(batches: Iterable[Sequence[Named]]) -> dict[str, Listing]:
 
 
 def _in_order(names: list[str], kinds: list[str], places: array[int]) -> Listing:
+    listing = Listing(names, kinds, places)
     if names == sorted(names):
-        return Listing(names, kinds, places)
-    order = sorted(range(len(names)), key=names.__getitem__)
-    return Listing([names[at] for at in order], [kinds[at] for at in order], array("L", [places[at] for at in order]))
+        return listing
+    return listing.only(sorted(range(len(names)), key=names.__getitem__))
 
 
 class Packed(Sequence[T], Generic[T]):

@@ -170,11 +170,9 @@ class CatalogRows:
 
 
 def _without_sequences(listing: Listing) -> Listing:
-    names, kinds, places = listing
-    if "sequence" not in kinds:
+    if "sequence" not in listing.kinds:
         return listing
-    kept = [at for at, kind in enumerate(kinds) if kind != "sequence"]
-    return Listing([names[at] for at in kept], [kinds[at] for at in kept], [places[at] for at in kept])
+    return listing.only(at for at, kind in enumerate(listing.kinds) if kind != "sequence")
 
 
 def _joined(schema: str, has: _Schema) -> str:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from heapq import merge
 from itertools import islice
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, cast
 
+from p0_access.packed import Listing
 from p0_access.permissions.catalog import Catalog, Relation
 from p0_access.permissions.reading import DEFAULT_SEARCH_PATH, Refused
 from p0_tui.names import identifier
@@ -117,8 +119,8 @@ def _qualified(
         if source.alias == last:
             yield from _columns(source.relation, prefix)
     if last in catalog.schemas:
-        tables = _index(catalog).by_schema.get(last)
-        for each in () if tables is None else tables.starting(prefix):
+        tables = _tables(catalog).get(last)
+        for each in () if tables is None else _starting(last, tables, prefix):
             yield Candidate(identifier(each.name), "table", each.kind)
         listing = catalog.function_listings.get(last)
         for name in () if listing is None else dict.fromkeys(listing.names):
@@ -134,7 +136,8 @@ def _bare(catalog: Catalog, sources: Sequence[_Source], here: Sequence[Token], w
         for name in sorted(catalog.schemas):
             if name.casefold().startswith(prefix):
                 yield Candidate(identifier(name), "schema")
-        for table in _index(catalog).tables.starting(prefix):
+        starting = (_starting(schema, listing, prefix) for schema, listing in _tables(catalog).items())
+        for table in merge(*starting, key=lambda each: each.name.casefold()):
             yield Candidate(_table_name(table.schema, table.name), "table", table.kind)
         return
     for source in sources:
@@ -244,50 +247,36 @@ class _Table(NamedTuple):
     kind: str
 
 
-class _Tables(NamedTuple):
-    """Relations but sequences, sorted by name without regard to case; in parallel, since there may be 100,000."""
-
-    schemas: list[str]
-    names: list[str]
-    kinds: list[str]
-
-    @classmethod
-    def of(cls, tables: Sequence[_Table]) -> _Tables:
-        return cls(*([each[at] for each in tables] for at in range(3)))
-
-    def starting(self, prefix: str) -> Iterator[_Table]:
-        first = bisect_left(self.names, prefix, key=str.casefold)
-        for at in range(first, len(self.names)):
-            if not self.names[at].casefold().startswith(prefix):
-                return
-            yield _Table(self.schemas[at], self.names[at], self.kinds[at])
-
-
-class _Index(NamedTuple):
-    tables: _Tables
-    by_schema: dict[str, _Tables]
+_Tables = Mapping[str, Listing]
+"""By schema, relations but sequences, sorted by name without regard to case."""
 
 
 def warm(catalog: Catalog) -> None:
     """Sorts the names; for 100,000 of them that is better done off the loop."""
-    _index(catalog)
+    _tables(catalog)
 
 
-def _index(catalog: Catalog) -> _Index:
+def _tables(catalog: Catalog) -> _Tables:
     key = ("p0_tui.completion",)
     known = catalog.memory.get(key)
-    if isinstance(known, _Index):
-        return known
-    found = [
-        _Table(schema, name, kind)
-        for schema, listing in catalog.relation_listings.items()
-        for name, kind in zip(listing.names, listing.kinds, strict=True)
-        if kind != "sequence"
-    ]
-    found.sort(key=lambda each: each.name.casefold())
-    by_schema: dict[str, list[_Table]] = {}
-    for each in found:
-        by_schema.setdefault(each.schema, []).append(each)
-    made = _Index(_Tables.of(found), {schema: _Tables.of(tables) for schema, tables in by_schema.items()})
-    catalog.memory[key] = made
-    return made
+    if known is None:
+        known = catalog.memory[key] = {
+            schema: _sorted(listing) for schema, listing in catalog.relation_listings.items()
+        }
+    return cast("_Tables", known)
+
+
+def _sorted(listing: Listing) -> Listing:
+    """Most are as they should be: then it takes no memory."""
+    keys = [name.casefold() for name in listing.names]
+    if keys == sorted(keys) and "sequence" not in listing.kinds:
+        return listing
+    return listing.only(at for at in sorted(range(len(keys)), key=keys.__getitem__) if listing.kinds[at] != "sequence")
+
+
+def _starting(schema: str, listing: Listing, prefix: str) -> Iterator[_Table]:
+    first = bisect_left(listing.names, prefix, key=str.casefold)
+    for at in range(first, len(listing.names)):
+        if not listing.names[at].casefold().startswith(prefix):
+            return
+        yield _Table(schema, listing.names[at], listing.kinds[at])
