@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fnmatch
 from collections.abc import Collection
 
@@ -29,7 +30,7 @@ def verified_catalog(view: CatalogView, *, database: str, pins: Collection[str])
 async def newest_catalog(view: CatalogView, *, database: str, pins: Collection[str], wallet: Wallet) -> Catalog:
     """`verified_catalog`, which the server shows now; `catalog_older` if it was signed before one that it showed this
     machine already. From now on none older than this one will do."""
-    catalog = verified_catalog(view, database=database, pins=pins)
+    catalog = await asyncio.to_thread(verified_catalog, view, database=database, pins=pins)
     agent = view.agent.thumbprint if view.agent is not None else ""
     at = jws.unverified_record(view.record, CatalogRecord).at
     known = (await wallet.read()).catalogs.get(agent, {}).get(database, 0)

@@ -20,6 +20,7 @@ from p0_tui.backend import Choice, Draft, RequestsView
 from p0_tui.browser import Announce, Browser
 from p0_tui.catalog_cache import CatalogCache
 from p0_tui.errors import TuiError
+from p0_tui.memory import give_back
 from p0_tui.narrowing import Narrowed
 
 if TYPE_CHECKING:
@@ -56,30 +57,37 @@ class LauncherBackend:
         return await (await self._connected()).api.databases()
 
     async def catalog(self, database: str) -> Catalog:
-        from p0_launcher.catalogs import newest_catalog, verified_catalog
-        from p0_launcher.errors import UnavailableError
-
-        connection = await self._connected()
-        known, fetched = self._catalogs.get(database), False
-        try:
-            view = await connection.api.catalog(database, known_version=None if known is None else known.version)
-        except UnavailableError:
-            view = self._cache.find(database) if known is None else None
-            if known is None and view is None:
-                raise
-        else:
-            fetched = view is not None
-        if view is not None:
-            pins = self._profile.agents
-            if fetched:  # only what holds takes the place of what is there for when the server is away
-                known = await newest_catalog(view, database=database, pins=pins, wallet=connection.wallet)
-                self._cache.keep(database, view)
-            else:
-                known = verified_catalog(view, database=database, pins=pins)
-            self._catalogs[database] = known
+        known = self._catalogs.get(database)
+        newer = await self._newer_catalog(database, known)
+        if newer is not None:
+            known = self._catalogs[database] = newer
+            give_back()
         if known is None:
             raise TuiError(f"the server has no catalog of {database}", code="catalog_missing")
         return known
+
+    async def _newer_catalog(self, database: str, known: Catalog | None) -> Catalog | None:
+        """The server's, or while that is away and none is known the one that was kept. Read beside the loop: there may
+        be 100,000 tables."""
+        from p0_launcher.catalogs import newest_catalog, verified_catalog
+        from p0_launcher.errors import UnavailableError
+
+        connection, pins = await self._connected(), self._profile.agents
+        try:
+            view = await connection.api.catalog(database, known_version=None if known is None else known.version)
+        except UnavailableError:
+            kept = await asyncio.to_thread(self._cache.find, database) if known is None else None
+            if kept is None and known is None:
+                raise
+            return (
+                None if kept is None else await asyncio.to_thread(verified_catalog, kept, database=database, pins=pins)
+            )
+        if view is None:
+            return None
+        newer = await newest_catalog(view, database=database, pins=pins, wallet=connection.wallet)
+        # only what holds takes the place of what is there for when the server is away
+        await asyncio.to_thread(self._cache.keep, database, view)
+        return newer
 
     async def explain(self, draft: Draft, *, break_glass: bool = False) -> Explained:
         api = (await self._connected()).api
