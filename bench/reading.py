@@ -12,7 +12,9 @@ import postgast
 
 from bench import cases
 from bench.harness import Table
+from p0_access.encoding import encode
 from p0_access.permissions.catalog import Catalog, Relation
+from p0_access.permissions.catalog_text import decode_catalog
 from p0_access.permissions.guard import guard
 from p0_access.permissions.infer import read
 from p0_access.permissions.reading import Refused
@@ -48,10 +50,10 @@ async def run(table: Table) -> None:
     statements = [sql for sql in _statements() if not any(isinstance(one, Refused) for one in read(sql, catalog))]
     table.add("bare parse (protobuf)", _times(statements, postgast.parse), baseline=True)
     table.add("kernel's reading", _times(statements, lambda sql: read(sql, catalog)))
-    data = msgspec.json.encode(msgspec.structs.replace(catalog, version="large", relations=_many(catalog)))
+    data = encode(msgspec.structs.replace(catalog, version="large", relations=_many(catalog)))
     before = _memory()
     began = time.perf_counter()
-    large = msgspec.json.decode(data, type=Catalog)
+    large = decode_catalog(data)
     read(statements[0], large)
     loaded = time.perf_counter() - began
     table.add(f"{TABLES:,} tables loaded ({_memory() - before:,} MB)", [loaded], limit=LOAD)

@@ -7,6 +7,8 @@ does, so that a client can tell that its copy is stale.
 
 from __future__ import annotations
 
+import sys
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import Final, Literal
@@ -197,12 +199,14 @@ class Catalog(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unkno
             if isinstance(records := getattr(self, name), list):
                 msgspec.structs.force_setattr(self, name, tuple(records))
 
-    def tables(self) -> Iterator[tuple[str, str]]:
-        """The (schema, name) of each relation but sequences, in order."""
-        for schema, listing in self.relation_listings.items():
-            yield from (
-                (schema, name) for name, kind in zip(listing.names, listing.kinds, strict=True) if kind != "sequence"
-            )
+    def tables(self, initial: str = "") -> Iterator[tuple[str, str]]:
+        """The (schema, name) of each relation but sequences, in order; of those with that first letter in either case,
+        where one is given."""
+        for schema, (names, kinds, _) in self.relation_listings.items():
+            for letter in sorted({initial.upper(), initial.lower()}):
+                first = bisect_left(names, letter)
+                last = bisect_left(names, f"{letter}{chr(sys.maxunicode)}", first) if letter else len(names)
+                yield from ((schema, names[at]) for at in range(first, last) if kinds[at] != "sequence")
 
     def routines(self) -> Iterator[tuple[str, str]]:
         """The (schema, name) of each function, in order, as often as there are functions of that name."""

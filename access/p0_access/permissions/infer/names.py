@@ -79,10 +79,7 @@ def lookup(context: Context, schema: str, name: str) -> Relation | None:
 def unknown_relation(context: Context, schema: str | None, name: str, place: int) -> RefusedError:
     wanted = name if schema is None else f"{schema}.{name}"
     many = len(context.catalog.relations) > MAX_COMPARED
-    initial = name[:1].lower()
-    known = (
-        f"{in_schema}.{each}" for in_schema, each in context.catalog.tables() if not many or each[:1].lower() == initial
-    )
+    known = (f"{in_schema}.{each}" for in_schema, each in context.catalog.tables(name[:1] if many else ""))
     hint = elsewhere.relation(wanted) or context.did_you_mean(wanted, itertools.islice(known, MAX_COMPARED))
     if hint is None and schema is None:
         searched = ", ".join(context.search_path) or "no schema"

@@ -62,6 +62,10 @@ def test_things_are_found_by_their_names(packed: bool) -> None:
     assert catalog.functions_named("shop", "f") == (overloads[0], overloads[2])
     assert catalog.functions_named("other", "f") == ()
     assert list(catalog.tables()) == [("shop", "t1"), ("shop", "t2"), ("other", "t1")]
+    assert list(catalog.tables("T")) == list(catalog.tables("t")) == list(catalog.tables())
+    assert list(catalog.tables("s")) == []
+    assert list(catalog.tables("T")) == list(catalog.tables("t")) == list(catalog.tables())
+    assert list(catalog.tables("s")) == []
     assert list(catalog.routines()) == [("shop", "a"), ("shop", "f"), ("shop", "f")]
     assert catalog.function_names == {"a", "f"}
 
