@@ -18,6 +18,7 @@ from p0_access.encoding import encode, sha256_b64u
 from p0_access.messages.records import CatalogRecord
 from p0_access.messages.views import AgentView, CatalogView, State
 from p0_access.permissions.catalog import Catalog, Column, Relation
+from p0_access.permissions.catalog_text import decode_catalog
 from p0_access.proof import jws
 from p0_agent.config import agent_key
 from p0_demo.identity_provider import User
@@ -229,7 +230,7 @@ def _readings(table: Table) -> None:
 
 
 def _large_catalog(table: Table) -> None:
-    catalog = _catalog(100_000)
+    catalog = decode_catalog(encode(_catalog(100_000)))
     rows = CatalogRows()
     table.time("100,000 tables: show", lambda: rows.show_catalog(catalog), rounds=5, limit=0.25)
     words = iter(range(10_000))

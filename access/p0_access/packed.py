@@ -18,7 +18,7 @@ from typing import Final, Generic, NamedTuple, Protocol, TypeVar, overload
 
 import msgspec
 
-IN_A_BLOCK: Final = 32
+IN_A_BLOCK: Final = 64
 """Records that are packed together, and decoded together when one of them is looked at."""
 
 _SCHEMA, _NAME, _KIND = attrgetter("schema"), attrgetter("name"), attrgetter("kind")
