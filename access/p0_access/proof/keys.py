@@ -5,15 +5,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from msgspec import Meta
 
 from p0_access.encoding import b64u, b64u_decode
 from p0_access.errors import MalformedError, ProofError
+
+if TYPE_CHECKING:  # where keys are used it is imported: who only handles records doesn't wait for it
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 SEED_BYTES = 32
 
@@ -32,6 +33,9 @@ class PublicKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     def verify(self, signature: bytes, message: bytes) -> None:
         """Returns if `signature` is this key's over `message`, else raises `ProofError`."""
+        from cryptography.exceptions import InvalidSignature
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
         try:
             Ed25519PublicKey.from_public_bytes(b64u_decode(self.x)).verify(signature, message)
         except (InvalidSignature, ValueError, MalformedError) as error:
@@ -44,9 +48,11 @@ class SigningKey:
     __slots__ = ("_private", "public")
 
     def __init__(self, seed: bytes) -> None:
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
         if len(seed) != SEED_BYTES:
             raise MalformedError("an Ed25519 seed has 32 bytes", code="key_malformed")
-        self._private = Ed25519PrivateKey.from_private_bytes(seed)
+        self._private: Ed25519PrivateKey = Ed25519PrivateKey.from_private_bytes(seed)
         self.public = PublicKey(x=b64u(self._private.public_key().public_bytes_raw()))
 
     @classmethod
