@@ -46,7 +46,7 @@ class QueryPane(Pane):
 
     @work(exclusive=True, group="warm")
     async def _warm(self, catalog: Catalog) -> None:
-        await asyncio.to_thread(warm, catalog)
+        await asyncio.to_thread(_prepare, catalog)
 
     def show_problems(self, problems: Sequence[Refused], statements: int) -> None:
         """The first problem at its place, and what Tab would put there; else how many statements there are."""
@@ -160,3 +160,11 @@ class QueryPane(Pane):
             return
         self._editor.replace_all(laid_out)
         self.post_message(Tell(safe("Laid out. ^Z takes it back.")))
+
+
+def _prepare(catalog: Catalog) -> None:
+    """What would hold up a key press over a large catalog, once for each."""
+    from p0_access.permissions.infer.links import links  # here: the parser comes after the first paint
+
+    warm(catalog)
+    links(catalog)
