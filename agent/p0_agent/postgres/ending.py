@@ -165,9 +165,8 @@ async def _fence(connections: Connections, login: str, set_role: str | None) -> 
     waits. So its sessions are told to end first: whoever comes back then is behind the fence in that queue."""
     powers = connections.powers
     async with connections.look() as connection:
-        await send(
-            connection, BRIEFLY, powers.kill(login, shared=has_set_option(connection)), powers.fence(login, set_role)
-        )
+        shared = has_set_option(connection)
+        await send(connection, BRIEFLY, powers.kill(login, shared=shared), powers.fence(login, set_role, shared=shared))
 
 
 class _Undoing:

@@ -102,7 +102,7 @@ class GuardPowers:
     ) -> sql.Composed:
         return _call("restore", login, not_after, comment, Jsonb(settings))
 
-    def fence(self, login: str, set_role: str | None) -> sql.Composed:
+    def fence(self, login: str, set_role: str | None, *, shared: bool) -> sql.Composed:  # noqa: ARG002  as above
         return _call("fence", login, set_role or "")
 
     def kill(self, login: str, *, shared: bool) -> sql.Composed:  # noqa: ARG002  as above

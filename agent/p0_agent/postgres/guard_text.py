@@ -13,7 +13,7 @@ from psycopg import sql
 
 from p0_agent.postgres.errors import GUARD_REFUSED
 from p0_agent.postgres.guard import CLOCK_SLACK, SETTINGS, GuardCeiling
-from p0_agent.postgres.names import LOGIN_PATTERN, MAKERS, SET_PATTERN
+from p0_agent.postgres.names import LOGIN_PATTERN, SET_PATTERN
 from p0_agent.postgres.powers import first_body, keep_body
 from p0_agent.postgres.queries import query
 
@@ -26,7 +26,6 @@ def constants(broker: str) -> dict[str, sql.Composable]:
     """What the bodies are filled with, the same in every database of an installation."""
     return {
         "broker_name": sql.Literal(broker),
-        "makers": sql.Literal(MAKERS),
         "login_pattern": sql.Literal(LOGIN_PATTERN),
         "set_pattern": sql.Literal(SET_PATTERN),
         "settings_allowed": sql.Literal(list(SETTINGS)),

@@ -29,6 +29,7 @@ from p0_agent.postgres.errors import DatabaseBusyError, LedgerError
 from p0_agent.postgres.evidence import LAST, TURN, Evidence
 from p0_agent.postgres.messages import BRIEFLY, COMMIT, Rows, send, transaction
 from p0_agent.postgres.migrations import migrate
+from p0_agent.postgres.roles import has_set_option
 
 MAX_APPROVALS: Final = 200
 
@@ -155,7 +156,8 @@ class Ledger:
             ((*_, has_login, has_set),) = rows
             fence = []
             if fencing and has_login and entry.login is not None:
-                fence.append(self._connections.powers.fence(entry.login, entry.set_role if has_set else None))
+                powers, set_role = self._connections.powers, entry.set_role if has_set else None
+                fence.append(powers.fence(entry.login, set_role, shared=has_set_option(connection)))
             await send(connection, *fence, COMMIT)
             return entry
 

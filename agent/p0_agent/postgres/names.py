@@ -20,7 +20,7 @@ LOGIN_PATTERN: Final = "^p0_[a-z0-9]{1,24}_[a-z2-7]{16}$"
 SET_PATTERN: Final = "^p0_set_[a-z2-7]{32}$"
 """Both are read alike by Python and by PostgreSQL (POSIX)."""
 
-MAKERS: Final = 64
+MAKERS: Final = 256
 """Roles that make the others, between which those are spread (docs/decisions/0011-makers.md)."""
 
 OWN_SCHEMAS: Final = frozenset({"p0", "p0_evidence", "p0_guard", "p0_makers"})
@@ -46,11 +46,11 @@ def makers(broker: str) -> tuple[str, ...]:
 
 def maker_of(broker: str, role: str) -> str:
     """Which of `makers` makes the role of that name, and has to do with it from then on."""
-    return _maker(broker, hashlib.sha256(role.encode()).digest()[0] % MAKERS)
+    return _maker(broker, hashlib.sha256(role.encode()).digest()[0])
 
 
 def _maker(broker: str, number: int) -> str:
-    return f"{broker}_{number:02}"
+    return f"{broker}_{number:02x}"
 
 
 def is_login_name(name: str) -> bool:

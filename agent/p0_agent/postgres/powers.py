@@ -1,7 +1,7 @@
 """What the agent does to roles, as text of SQL: one method for each act, and nothing else changes a role.
 
-Each role is made by one of 64 `makers`, since PostgreSQL looks at all that one has made at every turn. None can log in,
-and each has a function in the schema `p0_makers` of each database, which executes what the broker gives it.
+Each role is made by one of 256 `makers`, since PostgreSQL looks at all that one has made at every turn. None can log
+in, and each has a function in the schema `p0_makers` of each database, which executes what the broker gives it.
 
 There are two ways to have these powers. `BrokerPowers` are statements of the agent's own, which acts as the broker;
 `p0_agent.postgres.guard` has the other: calls of functions that belong to the broker, which the agent is not.
@@ -23,7 +23,7 @@ from p0_access.secret import Hidden
 from p0_agent.postgres.errors import GUARD_REFUSED
 from p0_agent.postgres.names import LOGIN_PATTERN, SET_PATTERN, maker_of
 from p0_agent.postgres.queries import query
-from p0_agent.postgres.statements import grants, membership
+from p0_agent.postgres.statements import grants, membership, without
 
 DEFAULT_BROKER: Final = "p0_broker"
 DEFAULT_KEEPER: Final = "p0_keeper"
@@ -104,7 +104,7 @@ class Powers(Protocol):
         """End and settings as they were made; `elsewhere` are databases that have settings for it. A later end brings
         another comment."""
 
-    def fence(self, login: str, set_role: str | None) -> sql.Composed:
+    def fence(self, login: str, set_role: str | None, *, shared: bool) -> sql.Composed:
         """No new session, and none of the set role's privileges for those that are there."""
 
     def kill(self, login: str, *, shared: bool) -> sql.Composed:
@@ -185,12 +185,11 @@ class BrokerPowers:
             *_settings(login, settings),
         )
 
-    def fence(self, login: str, set_role: str | None) -> sql.Composed:
+    def fence(self, login: str, set_role: str | None, *, shared: bool) -> sql.Composed:
         name = sql.Identifier(login)
         fence = self._made(login, sql.SQL("ALTER ROLE {} NOLOGIN").format(name))
         if set_role is not None:
-            revoke = sql.SQL("REVOKE {} FROM {}").format(sql.Identifier(set_role), name)
-            fence += sql.SQL("; ") + self._made(set_role, revoke)
+            fence += sql.SQL("; ") + self._made(set_role, without(set_role, name, shared=shared))
         return fence
 
     def kill(self, login: str, *, shared: bool) -> sql.Composed:

@@ -51,7 +51,7 @@ async def as_login(connections: Connections, login: str, database: str) -> Async
             yield connection
     finally:
         async with connections.look() as connection:
-            await connection.execute(powers.fence(login, None))
+            await connection.execute(powers.fence(login, None, shared=has_set_option(connection)))
 
 
 @asynccontextmanager

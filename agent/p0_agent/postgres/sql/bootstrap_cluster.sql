@@ -43,7 +43,7 @@ DECLARE
   maker text;
 BEGIN
   FOR maker IN
-    SELECT {broker_name} || '_' || pg_catalog.lpad(n::text, 2, '0') FROM pg_catalog.generate_series(0, {makers} - 1) n
+    SELECT {broker_name} || '_' || pg_catalog.lpad(pg_catalog.to_hex(n), 2, '0') FROM pg_catalog.generate_series(0, {makers} - 1) n
   LOOP
     IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = maker) THEN
       EXECUTE pg_catalog.format('CREATE ROLE %I', maker);
@@ -58,7 +58,8 @@ BEGIN
 END
 $p0$;
 
--- Accesses from before there were makers, when {broker} made them itself: each gets its maker, which can end it then.
+-- Accesses that {broker} itself made, or another of its makers, as older versions of p0 have it: each gets the maker of its name,
+-- which can end it then.
 DO $p0$
 DECLARE
   role text;
@@ -68,9 +69,10 @@ BEGIN
     SELECT r.rolname, m.rolname
     FROM pg_catalog.pg_roles r
     JOIN pg_catalog.pg_auth_members a ON a.roleid = r.oid
-    JOIN pg_catalog.pg_roles b ON b.oid = a.member AND b.rolname = {broker_name}
-    JOIN pg_catalog.pg_roles m ON m.rolname = {broker_name} || '_' || pg_catalog.lpad(
-      (pg_catalog.get_byte(pg_catalog.sha256(pg_catalog.convert_to(r.rolname, 'UTF8')), 0) % {makers})::text, 2, '0')
+    JOIN pg_catalog.pg_roles b ON b.oid = a.member
+      AND (b.rolname = {broker_name} OR pg_catalog.left(b.rolname, -3) = {broker_name})
+    JOIN pg_catalog.pg_roles m ON m.rolname = {broker_name} || '_' ||
+      pg_catalog.left(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(r.rolname, 'UTF8')), 'hex'), 2)
     WHERE (r.rolname ~ {login_pattern} OR r.rolname ~ {set_pattern})
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_auth_members o WHERE o.roleid = r.oid AND o.member = m.oid)
     GROUP BY r.rolname, m.rolname
@@ -94,7 +96,7 @@ DO $p0$
 BEGIN
   IF pg_catalog.current_setting('server_version_num')::int >= 150000 THEN
     EXECUTE 'GRANT SET ON PARAMETER log_statement, temp_file_limit TO ' || (
-      SELECT pg_catalog.string_agg(pg_catalog.format('%I', {broker_name} || '_' || pg_catalog.lpad(n::text, 2, '0')), ', ')
+      SELECT pg_catalog.string_agg(pg_catalog.format('%I', {broker_name} || '_' || pg_catalog.lpad(pg_catalog.to_hex(n), 2, '0')), ', ')
       FROM pg_catalog.generate_series(0, {makers} - 1) n);
   END IF;
 EXCEPTION WHEN insufficient_privilege THEN

@@ -9,7 +9,7 @@ DECLARE
   made text[] := '{{}}';
 BEGIN
   FOR maker IN
-    SELECT {broker_name} || '_' || pg_catalog.lpad(n::text, 2, '0') FROM pg_catalog.generate_series(0, {makers} - 1) n
+    SELECT {broker_name} || '_' || pg_catalog.lpad(pg_catalog.to_hex(n), 2, '0') FROM pg_catalog.generate_series(0, {makers} - 1) n
   LOOP
     EXECUTE pg_catalog.format('CREATE OR REPLACE FUNCTION p0_makers.%I(statements text) RETURNS void LANGUAGE plpgsql STRICT'
       ' SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS %L', maker, {maker_body});

@@ -32,10 +32,12 @@ SELECT what FROM (
   SELECT 7, %(broker)s || ' may not execute p0_makers.' || m.name FROM maker m
   WHERE m.function IS NOT NULL AND NOT pg_catalog.has_function_privilege(%(broker)s::name, m.function, 'EXECUTE')
   UNION ALL
-  SELECT 8, r.rolname || ' was made by ' || %(broker)s || ' itself, and has no maker that could end it'
+  SELECT 8, r.rolname || ' was made by ' || b.rolname || ', and has not the maker that could end it'
   FROM pg_catalog.pg_roles r JOIN pg_catalog.pg_auth_members a ON a.roleid = r.oid
-  JOIN pg_catalog.pg_roles b ON b.oid = a.member AND b.rolname = %(broker)s::name
+  JOIN pg_catalog.pg_roles b ON b.oid = a.member AND (b.rolname = %(broker)s::name OR b.oid IN (SELECT oid FROM maker))
   WHERE (r.rolname ~ %(login_pattern)s OR r.rolname ~ %(set_pattern)s)
-    AND NOT EXISTS (SELECT FROM pg_catalog.pg_auth_members o WHERE o.roleid = r.oid AND o.member IN (SELECT oid FROM maker))
+    AND NOT EXISTS (
+      SELECT FROM pg_catalog.pg_auth_members o JOIN maker m ON m.oid = o.member WHERE o.roleid = r.oid AND m.name = %(broker)s || '_' ||
+        pg_catalog.left(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(r.rolname, 'UTF8')), 'hex'), 2))
 ) AS found
 ORDER BY rank, what LIMIT 1

@@ -63,7 +63,7 @@ $p0$;
 CREATE OR REPLACE FUNCTION p0_guard.maker(role text) RETURNS text LANGUAGE sql IMMUTABLE
   SET search_path = pg_catalog, pg_temp
 AS $p0$
-  SELECT {broker_name} || '_' || lpad((get_byte(sha256(convert_to(role, 'UTF8')), 0) % {makers})::text, 2, '0')
+  SELECT {broker_name} || '_' || left(encode(sha256(convert_to(role, 'UTF8')), 'hex'), 2)
 $p0$;
 
 -- What only the maker of a role can do to it.
@@ -324,7 +324,8 @@ BEGIN
   PERFORM p0_guard.act(login, format('ALTER ROLE %I NOLOGIN', login));
   IF set_role <> '' THEN
     PERFORM p0_guard.require(ARRAY[set_role], 'set');
-    PERFORM p0_guard.act(set_role, format('REVOKE %I FROM %I', set_role, login));
+    PERFORM p0_guard.act(set_role, CASE p0_guard.options() WHEN '' THEN format('REVOKE %I FROM %I', set_role, login)
+      ELSE format('GRANT %I TO %I WITH INHERIT FALSE, SET FALSE', set_role, login) END); -- REVOKE looks at all members
   END IF;
 END
 $p0$;
@@ -349,7 +350,8 @@ RETURNS void LANGUAGE plpgsql STRICT SECURITY DEFINER
 AS $p0$
 BEGIN
   PERFORM p0_guard.require(ARRAY[login], 'login'), p0_guard.require_verifier(verifier);
-  IF EXISTS (SELECT FROM pg_roles r JOIN pg_auth_members m ON m.member = r.oid WHERE r.rolname = login) THEN
+  IF EXISTS (SELECT FROM pg_roles r JOIN pg_auth_members m ON m.member = r.oid
+             WHERE r.rolname = login AND NOT to_jsonb(m) @> '{{"admin_option": false, "inherit_option": false, "set_option": false}}') THEN
     PERFORM p0_guard.refuse(format('%s is not fenced', login));
   END IF;
   PERFORM p0_guard.act(login, format('ALTER ROLE %I RESET ALL', login)

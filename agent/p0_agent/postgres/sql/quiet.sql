@@ -5,7 +5,7 @@
 -- for every row that it looks at.)
 SELECT login.oid::bigint, given.oid IS NOT NULL,
        coalesce((SELECT r.rolcanlogin FROM pg_catalog.pg_roles r WHERE r.oid = login.oid), false)
-         OR EXISTS (SELECT FROM pg_catalog.pg_auth_members m WHERE m.roleid = given.oid AND m.member = login.oid),
+         OR coalesce(pg_catalog.pg_has_role(login.oid, given.oid, 'USAGE'), false),
        ARRAY(SELECT a.pid FROM pg_catalog.pg_stat_get_activity(NULL) a WHERE a.usesysid = login.oid),
        ARRAY(SELECT l.pid FROM pg_catalog.pg_lock_status() l
              WHERE l.locktype = 'object' AND l.classid = 'pg_catalog.pg_database'::regclass AND l.pid <> ALL (ARRAY(

@@ -1,6 +1,8 @@
   -- Who inherits from a role that existed already may change its default privileges, which would outlast the membership. A role
   -- that has any is not granted to begin with: what there is by now is undone. Before anything else, as it takes that membership.
-  IF EXISTS (SELECT FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles o ON o.oid = m.member WHERE o.rolname = ANY (roles)) THEN
+  -- (What a fence left of one gives nothing. to_jsonb reads columns that only some versions have.)
+  IF EXISTS (SELECT FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles o ON o.oid = m.member WHERE o.rolname = ANY (roles)
+             AND NOT pg_catalog.to_jsonb(m) @> '{"inherit_option": false, "set_option": false}') THEN
     FOR statement IN
       WITH RECURSIVE reach AS (
         SELECT m.roleid FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles o ON o.oid = m.member WHERE o.rolname = ANY (roles)

@@ -17,7 +17,7 @@ DECLARE
 BEGIN
   FOR maker IN
     SELECT r.rolname FROM pg_catalog.pg_roles r JOIN pg_catalog.generate_series(0, {makers} - 1) n
-      ON r.rolname = {broker_name} || '_' || pg_catalog.lpad(n::text, 2, '0')
+      ON r.rolname = {broker_name} || '_' || pg_catalog.lpad(pg_catalog.to_hex(n), 2, '0')
   LOOP
     EXECUTE pg_catalog.format('DROP ROLE %I', maker);
   END LOOP;

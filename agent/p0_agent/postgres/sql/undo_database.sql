@@ -3,7 +3,7 @@ DO $p0$
 DECLARE
   had CONSTANT text := coalesce(pg_catalog.obj_description(pg_catalog.to_regnamespace('p0')::oid, 'pg_namespace'), '');
   ours text;
-  makers CONSTANT text[] := ARRAY(SELECT {broker_name} || '_' || pg_catalog.lpad(n::text, 2, '0')
+  makers CONSTANT text[] := ARRAY(SELECT {broker_name} || '_' || pg_catalog.lpad(pg_catalog.to_hex(n), 2, '0')
                                   FROM pg_catalog.generate_series(0, {makers} - 1) n);
 BEGIN
   IF EXISTS (SELECT FROM pg_catalog.pg_roles r JOIN pg_catalog.pg_auth_members m ON m.roleid = r.oid
