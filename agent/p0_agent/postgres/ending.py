@@ -25,7 +25,6 @@ from psycopg import sql
 from p0_agent.postgres.connections import Connection, Connections
 from p0_agent.postgres.errors import DatabaseBusyError, DatabaseUnavailableError, EndIncompleteError
 from p0_agent.postgres.messages import BRIEFLY, COMMIT, filled, send, writing
-from p0_agent.postgres.names import maker_of
 from p0_agent.postgres.owned import (
     DROPPED_AT_ONCE,
     UNLINKED_AT_ONCE,
@@ -232,7 +231,6 @@ def _facts(connections: Connections, *, login: str | None, set_role: str, set_oi
         login=sql.Literal(login),
         set_role=sql.Literal(set_role),
         set_oid=sql.Literal(set_oid or 0),
-        maker=sql.Literal(maker_of(connections.powers.broker, set_role)),
         broker=sql.Literal(connections.powers.broker),
     )
 

@@ -155,11 +155,14 @@ async def test_an_end_that_is_in_the_way_of_somebody_else_stays_fenced(managed: 
     async with await managed.login(opened) as connection:
         await connection.execute("CREATE TABLE enterprise.mine (id int)")
     async with await managed.superuser() as superuser:
+        may_read = "SELECT has_any_column_privilege(%s, 'enterprise.markets', 'SELECT')"
+        assert await (await superuser.execute(may_read, (opened.login,))).fetchone() == (True,)
         await superuser.execute("CREATE VIEW enterprise.depends AS SELECT * FROM enterprise.mine")
         swept = await managed.cluster.sweep(opened.not_after)
         assert list(swept.failed) == [entry.rh]
         with pytest.raises(psycopg.OperationalError, match="not permitted to log in"):
             await managed.login(opened)
+        assert await (await superuser.execute(may_read, (opened.login,))).fetchone() == (False,)
         await superuser.execute("DROP VIEW enterprise.depends")
     swept = await managed.cluster.sweep(NOW)
     assert [done.ended.residue for done in swept.ended] == [()]

@@ -29,16 +29,16 @@ pytestmark = BOTH_MODES
 ROLES = Roles(broker="p0_other_broker", agent="p0_other_agent", reader='p0_other "reader"', keeper="p0_other_keeper")
 SCHEMAS = ("enterprise", "ledger")
 WITHOUT_MAKERS = """
-GRANT {login}, {set} TO {broker} WITH ADMIN OPTION;
+GRANT {login}, {set} TO {creator} WITH ADMIN OPTION;
 REVOKE {set} FROM {login} GRANTED BY {maker_of_set};
 REVOKE {login} FROM {maker} CASCADE;
 REVOKE {set} FROM {maker_of_set} CASCADE;
-GRANT {set} TO {login} WITH INHERIT TRUE, SET FALSE GRANTED BY {broker}
+GRANT {set} TO {login} WITH INHERIT TRUE, SET FALSE GRANTED BY {creator}
 """
 WITHOUT_MAKERS_BEFORE_16 = (
-    "GRANT {login}, {set} TO {broker}; REVOKE {login} FROM {maker}; REVOKE {set} FROM {maker_of_set}"
+    "GRANT {login}, {set} TO {creator}; REVOKE {login} FROM {maker}; REVOKE {set} FROM {maker_of_set}"
 )
-"""Turns an access into one of a version in which the broker made all roles itself."""
+"""Turns an access into one of a version in which the broker made all roles itself, or others of the makers did."""
 OTHER_FUNCTIONS = """
 SET ROLE {broker};
 DROP FUNCTION p0_guard.set(text, jsonb);
@@ -242,7 +242,8 @@ async def test_it_is_not_undone_while_there_are_accesses(place: Place) -> None:
         await end(cluster, order)
 
 
-async def test_accesses_of_a_version_without_makers_end_once_it_is_run_again(place: Place) -> None:
+@pytest.mark.parametrize("creator", [ROLES.broker, f"{ROLES.broker}_07"])
+async def test_accesses_of_a_version_with_other_makers_end_once_it_is_run_again(creator: str, place: Place) -> None:
     await place.set_up()
     async with place.cluster() as cluster:
         await cluster.start(THUMBPRINT, NOW)
@@ -251,6 +252,7 @@ async def test_accesses_of_a_version_without_makers_end_once_it_is_run_again(pla
         "login": order.login,
         "set": opened.set_role,
         "broker": ROLES.broker,
+        "creator": creator,
         "maker": maker_of(ROLES.broker, order.login),
         "maker_of_set": maker_of(ROLES.broker, opened.set_role),
     }
@@ -279,3 +281,8 @@ async def test_accesses_of_a_version_without_makers_end_once_it_is_run_again(pla
             await end(cluster, order)
             with pytest.raises(psycopg.OperationalError):
                 await user.execute("SELECT")
+        async with await superuser_connection(place.server, place.database) as superuser:
+            left = await superuser.execute(
+                "SELECT rolname FROM pg_roles WHERE rolname IN (%s, %s)", (order.login, opened.set_role)
+            )
+            assert await left.fetchall() == []
