@@ -12,7 +12,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import groupby
+from itertools import accumulate, groupby, pairwise
 from operator import attrgetter
 from typing import Final, Generic, NamedTuple, Protocol, TypeVar, overload
 
@@ -40,6 +40,34 @@ class Named(Protocol):
 T = TypeVar("T", bound=Named)
 
 
+class Names(Sequence[str]):
+    """Strings, joined into one: by themselves they would be most of what a packed catalog takes."""
+
+    __slots__ = ("_starts", "_text")
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._text = "".join(names)
+        self._starts = array("I", accumulate(map(len, names), initial=0))
+
+    def __len__(self) -> int:
+        return len(self._starts) - 1
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[str]: ...
+
+    def __getitem__(self, at: int | slice) -> str | Sequence[str]:
+        if isinstance(at, slice):
+            return Names([*self][at])
+        at = range(len(self))[at]
+        return self._text[self._starts[at] : self._starts[at + 1]]
+
+    def __iter__(self) -> Iterator[str]:
+        return (self._text[start:end] for start, end in pairwise(self._starts))
+
+
 class Listing(NamedTuple):
     """What a sequence has in one schema: the names in order, of which of several alike the earlier first, and each
     one's kind and place in the sequence."""
@@ -58,7 +86,7 @@ class Listing(NamedTuple):
         order = tuple(kept)
         names, kinds, places = self
         return Listing(
-            [names[at] for at in order], [kinds[at] for at in order], array("L", [places[at] for at in order])
+            Names([names[at] for at in order]), [kinds[at] for at in order], array("I", [places[at] for at in order])
         )
 
 
@@ -69,7 +97,7 @@ def listed(batches: Iterable[Sequence[Named]]) -> dict[str, Listing]:
     for batch in batches:
         for schema, group in groupby(batch, _SCHEMA):
             records = list(group)
-            names, kinds, places = found.setdefault(schema, ([], [], array("L")))
+            names, kinds, places = found.setdefault(schema, ([], [], array("I")))
             names.extend(map(_NAME, records))
             kinds.extend(map(_KIND, records))
             places.extend(range(place, place := place + len(records)))
@@ -77,10 +105,9 @@ def listed(batches: Iterable[Sequence[Named]]) -> dict[str, Listing]:
 
 
 def _in_order(names: list[str], kinds: list[str], places: array[int]) -> Listing:
-    listing = Listing(names, kinds, places)
     if names == sorted(names):
-        return listing
-    return listing.only(sorted(range(len(names)), key=names.__getitem__))
+        return Listing(Names(names), kinds, places)
+    return Listing(names, kinds, places).only(sorted(range(len(names)), key=names.__getitem__))
 
 
 class Packed(Sequence[T], Generic[T]):
@@ -92,7 +119,8 @@ class Packed(Sequence[T], Generic[T]):
 
     def __init__(self, type_: type[T], records: Sequence[msgspec.Raw]) -> None:
         self._length = len(records)
-        self._blocks: list[bytes] = []
+        self._packed = bytearray()  # one for all blocks: many small ones would lie where memory could be given back
+        self._starts = array("L", [0])
         self._decode: Callable[[bytes], list[T]] = msgspec.json.Decoder(list[type_]).decode  # type: ignore[valid-type]  # mypy takes no variable for a type
         self._read = lru_cache(_READ_LAST)(self._records)
         self.listings: Mapping[str, Listing] = listed(self._packing(records))
@@ -104,11 +132,15 @@ class Packed(Sequence[T], Generic[T]):
             records = self._decode(text)
             if encode(records) != text:
                 raise ValueError("not as it would be written")
-            self._blocks.append(zlib.compress(text, _FASTEST))
+            self._packed += zlib.compress(text, _FASTEST)
+            self._starts.append(len(self._packed))
             yield records
 
     def _records(self, block: int) -> list[T]:
-        return self._decode(zlib.decompress(self._blocks[block]))
+        return self._decode(self._text(block))
+
+    def _text(self, block: int) -> bytes:
+        return zlib.decompress(memoryview(self._packed)[self._starts[block] : self._starts[block + 1]])
 
     def __len__(self) -> int:
         return self._length
@@ -127,7 +159,7 @@ class Packed(Sequence[T], Generic[T]):
 
     def __iter__(self) -> Iterator[T]:
         """All of them, of which none is kept."""
-        for block in range(len(self._blocks)):
+        for block in range(len(self._starts) - 1):
             yield from self._records(block)
 
     def __eq__(self, other: object) -> bool:
@@ -140,4 +172,4 @@ class Packed(Sequence[T], Generic[T]):
 
     def json(self) -> msgspec.Raw:
         """The array that they came in."""
-        return msgspec.Raw(b"[%b]" % b",".join(zlib.decompress(block)[1:-1] for block in self._blocks))
+        return msgspec.Raw(b"[%b]" % b",".join(self._text(block)[1:-1] for block in range(len(self._starts) - 1)))
