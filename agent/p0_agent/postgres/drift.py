@@ -7,8 +7,8 @@
     only others can revoke
                                                            the access is to be ended, by the caller
     privileges that one login gave another, on what it owns
-                                                           the giver's access is to be ended; the other is looked at
-                                                           once that is undone
+                                                           the giver's access is to be ended; so it is for such to a
+                                                           role that comes with somebody's access
 
 What cannot be looked at or put right just now is left to the next look. Passwords are looked at where a superuser made
 `p0.verifier_is`. A set role is compared as a whole, in the database it is for.
@@ -17,7 +17,7 @@ What cannot be looked at or put right just now is left to the next look. Passwor
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -30,10 +30,9 @@ from p0_agent.errors import TransientError
 from p0_agent.postgres.connections import Connections
 from p0_agent.postgres.entries import MAX_GRANTED_BYTES
 from p0_agent.postgres.errors import GrantError, PostgresError
-from p0_agent.postgres.grants import held
+from p0_agent.postgres.exactness import changes, put_right
 from p0_agent.postgres.messages import writing
 from p0_agent.postgres.names import makers
-from p0_agent.postgres.provision import difference, put_right
 from p0_agent.postgres.queries import query
 from p0_agent.postgres.roles import exists
 
@@ -73,7 +72,7 @@ async def find_drift(connections: Connections) -> tuple[Drift, ...]:
     return (
         *await _logins(connections, given),
         *await _passwords(connections),
-        *await _sets(connections, beside={taker for _, taker in given}),
+        *await _sets(connections),
     )
 
 
@@ -159,8 +158,7 @@ async def _passwords(connections: Connections) -> list[Drift]:
     return [Drift(rh=str(rh), login=str(login), what="its password was changed", mended=False) for rh, login in changed]
 
 
-async def _sets(connections: Connections, *, beside: Collection[str]) -> list[Drift]:
-    """Those of `beside` are left to a later look."""
+async def _sets(connections: Connections) -> list[Drift]:
     async with connections.control() as connection, connection.cursor(row_factory=class_row(_Lease)) as cursor:
         await cursor.execute(
             "SELECT DISTINCT ON (set_role) database, set_role, granted FROM p0.request"
@@ -169,8 +167,6 @@ async def _sets(connections: Connections, *, beside: Collection[str]) -> list[Dr
         leases = await cursor.fetchall()
     found: list[Drift] = []
     for lease in leases:
-        if lease.set_role in beside:
-            continue
         try:
             changed = await _set(connections, lease)
         except TransientError:
@@ -197,7 +193,7 @@ async def _set(connections: Connections, lease: _Lease) -> tuple[str, bool] | No
     async with connections.writer(lease.database) as connection:
         if not await exists(connection, lease.set_role):
             return None  # it has just ended; if not, its login shows it
-        changed = difference(await held(connection, lease.set_role), lease.set_role, granted)
+        changed = await changes(connection, lease.set_role, granted)
         if not changed:
             return None
         what = f"its privileges were changed: {changed}"

@@ -20,6 +20,7 @@ from p0_access.permissions.permission import Kind, Permission, canonical
 from p0_agent.postgres.connections import Connection
 from p0_agent.postgres.errors import GrantError
 from p0_agent.postgres.messages import Rows, filled, send
+from p0_agent.postgres.names import LOGIN_PATTERN, SET_PATTERN
 from p0_agent.postgres.queries import query
 from p0_agent.postgres.roles import named
 from p0_agent.postgres.statements import is_granted, why_not
@@ -36,6 +37,8 @@ _RARELY: Final = sql.SQL(
 
 _NOTHING: Final = sql.SQL("0")
 """In a list of catalogs' OIDs, which cannot be empty."""
+
+_ALL: Final = sql.SQL("pg_catalog.pg_shdepend")
 
 HERE: Final = sql.SQL("(SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())")
 
@@ -103,16 +106,26 @@ async def granting(connection: Connection, *, apart: bool, objects: bool = True)
             ) from error
 
 
-def held_by(*roles: str, here: sql.Composable = HERE, rarely: bool = True) -> sql.Composed:
+def held_by(
+    *roles: str, here: sql.Composable = HERE, rarely: bool = True, dependencies: sql.Composable = _ALL
+) -> sql.Composed:
     """The query for `Held`: all that access lists, ownership and memberships give the roles directly, in the database
     with the OID `here` and elsewhere in the cluster. Without `rarely` what is on functions, types and large objects
-    comes as `other`."""
+    comes as `other`. `dependencies` is where to look."""
     # Each in a query of its own, executed once: PostgreSQL would call the function for every row that it looks at.
     oids = sql.SQL(", ").join([sql.SQL("(SELECT {})").format(named(role)) for role in roles])
-    often = filled("held", roles=oids, here=here, told_rarely=_RARELY if rarely else _NOTHING)
+    often = filled(
+        "held",
+        roles=oids,
+        here=here,
+        told_rarely=_RARELY if rarely else _NOTHING,
+        dependencies=dependencies,
+    )
     if not rarely:
         return often
-    return sql.SQL("{} UNION ALL {}").format(often, filled("held_rarely", roles=oids, here=here))
+    return sql.SQL("{} UNION ALL {}").format(
+        often, filled("held_rarely", roles=oids, here=here, dependencies=dependencies)
+    )
 
 
 def is_rare(permission: Permission) -> bool:
@@ -136,9 +149,17 @@ def require_room(present: Iterable[Held]) -> None:
             )
 
 
-async def held(connection: Connection, role: str) -> tuple[Held, ...]:
-    (rows,) = await send(connection, held_by(role))
+async def held(connection: Connection, role: str, *, gifts: bool = True) -> tuple[Held, ...]:
+    """Without `gifts` nothing that is on what a login of the agent's making owns. It may grant that to any role, which
+    has nothing of it that was not the login's to give, and must not be held to account for it."""
+    dependencies = _ALL if gifts else _not_gifts()
+    (rows,) = await send(connection, held_by(role, dependencies=dependencies))
     return read_held(rows)
+
+
+def _not_gifts() -> sql.Composed:
+    patterns = {"login_pattern": sql.Literal(LOGIN_PATTERN), "set_pattern": sql.Literal(SET_PATTERN)}
+    return filled("not_gifts", here=HERE, **patterns)
 
 
 async def had_by_everybody(connection: Connection, permissions: Iterable[Permission]) -> frozenset[Permission]:

@@ -30,6 +30,7 @@ from p0_agent.postgres import scram
 from p0_agent.postgres.connections import Connection, Connections
 from p0_agent.postgres.entries import Entry, locked, provisioned, read_entry, require, stepped
 from p0_agent.postgres.errors import DatabaseBusyError, GrantError
+from p0_agent.postgres.exactness import changes, differ, difference, put_right
 from p0_agent.postgres.grants import (
     HERE,
     Held,
@@ -44,7 +45,6 @@ from p0_agent.postgres.grants import (
 )
 from p0_agent.postgres.messages import COMMIT, Rows, send, writing
 from p0_agent.postgres.names import is_login_name, maker_of, set_role_name
-from p0_agent.postgres.owned import drop_owned
 from p0_agent.postgres.powers import NewLogin
 from p0_agent.postgres.roles import has_set_option, named
 from p0_agent.postgres.settings import PARAMETERS_FROM, may_set, session_settings, wants_privileged
@@ -197,7 +197,7 @@ class _Opening:
         present = read_held(results[-1])
         if with_set:
             await self._require_set(connection, present, set_exists=set_exists)
-        self._require_login(present)
+        await self._require_login(connection, present)
         attempt = stepped(results[-2]).attempt
         await connection.execute(COMMIT)
         return Opened(
@@ -238,43 +238,24 @@ class _Opening:
         """The set role holds exactly what is wanted; one that others use is put right if it does not."""
         changed = difference(present, self._set_role, self._granted)
         if changed and set_exists:
+            changed = await changes(connection, self._set_role, self._granted)
+            if not changed:
+                return
             # Grants follow columns through renames, vanish with dropped objects, and can be added to by others.
             await put_right(self._connections, connection, self._set_role, self._granted)
         elif changed:
-            raise _differ(changed)
+            raise differ(changed)
         elif not set_exists:
             require_room(present)
 
-    def _require_login(self, present: Sequence[Held]) -> None:
-        """The login is a member of its set role and has nothing else."""
+    async def _require_login(self, connection: Connection, present: Sequence[Held]) -> None:
+        """The login is a member of its set role and has nothing else, but what other logins may have given it."""
+        wanted = [f"MEMBER on role {self._set_role}"]
         found = sorted(str(item) for item in present if item.role == self._order.login)
-        if found != [f"MEMBER on role {self._set_role}"]:
+        if found != wanted:
+            found = sorted(map(str, await held(connection, self._order.login, gifts=False)))
+        if found != wanted:
             raise GrantError(f"the login holds more or less than it should: {', '.join(found)}", code="grants_differ")
-
-
-async def put_right(
-    connections: Connections, connection: Connection, set_role: str, granted: Sequence[Permission]
-) -> None:
-    """Makes an existing set role hold exactly `granted`, in the caller's transaction; `GrantError` if it cannot be."""
-    await drop_owned(connections, connection, [set_role])
-    async with granting(connection, apart=connections.powers.apart):
-        await send(connection, connections.powers.grant(set_role, granted, shared=has_set_option(connection)))
-    await connection.execute(connections.powers.leave(set_role))
-    changed = difference(await held(connection, set_role), set_role, granted)
-    if changed:
-        raise _differ(changed)
-
-
-def difference(present: Sequence[Held], role: str, wanted: Sequence[Permission]) -> str:
-    """In words, what `role` holds beyond or short of `wanted`; empty when it is exact."""
-    of_role = [item for item in present if item.role == role]
-    extra = sorted(str(item) for item in of_role if item.permission() not in set(wanted))
-    missing = sorted(str(item) for item in set(wanted) - {item.permission() for item in of_role})
-    return "; ".join([*(f"extra: {item}" for item in extra), *(f"missing: {item}" for item in missing)])
-
-
-def _differ(changed: str) -> GrantError:
-    return GrantError(f"the grants are not what was asked for: {changed}", code="grants_differ")
 
 
 def _new_login(order: Order, set_role: str, verifier: str, not_after: int, *, privileged: bool) -> NewLogin:

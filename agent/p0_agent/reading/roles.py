@@ -64,7 +64,7 @@ async def read_role(connections: Connections, catalog: Catalog, role: str) -> Re
             await _check_nothing_is_left(role, connection)
         reached: list[Permission] = []
         for each in roles:
-            for item in await held(connection, each.name):
+            for item in await held(connection, each.name, gifts=False):
                 reached += _privilege(role, each, item, catalog.database)
     return RequestReading(
         needed=canonical((connect(catalog.database), membership(role))),

@@ -279,3 +279,42 @@ async def test_a_live_access_by_a_role_that_became_more_is_ended(
     await reporting.execute("GRANT SELECT ON enterprise.orders TO reporting")
     assert len(await end_changed(desk.context, looks)) == 1
     assert await desk.roles() == []
+
+
+GIFTS = """
+SELECT lo_create(4711);
+GRANT ALL ON LARGE OBJECT 4711 TO reporting, reporting_base WITH GRANT OPTION;
+CREATE TEMP TABLE mine ();
+GRANT SELECT ON mine TO reporting;
+CREATE POLICY mine ON mine TO reporting_base
+"""
+
+
+async def test_what_a_login_gives_the_role_is_held_against_that_login_alone(
+    desk: Bench, reporting: psycopg.AsyncConnection
+) -> None:
+    """Or anybody could end what others have by the role, and keep everybody from having it: in any database."""
+    dana, looks = desk.person("dana", "analysts"), Redefinitions()
+    one, _ = desk.ask(dana, what=What(role="reporting"))
+    assert (await desk.admit(one)).outcome == "active"
+    temporary = Permission(Kind.DATABASE, None, desk.managed.database, None, "TEMPORARY")
+    eves, eve = await desk.managed.open(temporary, read_only=False)
+    async with fresh_database(desk.managed.server) as other:
+        for database in (desk.managed.database, other):
+            async with await desk.managed.login(eve, database) as user:
+                await user.execute(GIFTS.encode())
+                (drift,) = await desk.managed.cluster.drift()
+                what = "the login gave privileges on what it owns to reporting and 1 more"
+                assert (drift.login, drift.what) == (eve.login, what)
+                assert await looks.look(desk.context) == ()
+                two, _ = desk.ask(dana, what=What(role="reporting"))
+                assert (await desk.admit(two)).outcome == "active"
+                assert (await desk.end(two, dana)).outcome == "ended"
+                await user.execute("SELECT lo_unlink(4711); DROP TABLE mine")
+        assert await desk.managed.cluster.drift() == ()
+        await reporting.execute(f"GRANT CONNECT ON DATABASE {other} TO reporting".encode())
+        (drift,) = await looks.look(desk.context)
+        assert drift.login != eve.login
+        await reporting.execute(f"REVOKE CONNECT ON DATABASE {other} FROM reporting".encode())
+    await desk.managed.end(eves)
+    assert (await desk.end(one, dana)).outcome == "ended"

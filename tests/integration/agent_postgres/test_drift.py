@@ -156,12 +156,16 @@ async def test_what_one_login_gives_another_ends_the_givers_access(managed: Mana
     eves, eve = await managed.open(*MARKETS, temporary, read_only=False)
     bobs, bob = await managed.open(usage("enterprise"), relation("enterprise", "customers", "SELECT"))
     async with await managed.login(eve) as user:
+        shared = user.info.server_version >= SHARED_SETS
         for taker in (bob.login, bob.set_role):
             await user.execute("SELECT lo_create(4711)")
             await user.execute(sql.SQL("GRANT SELECT ON LARGE OBJECT 4711 TO {}").format(sql.Identifier(taker)))
             (drift,) = await managed.cluster.drift()
             what = f"the login gave privileges on what it owns to {taker}"
             assert (drift.rh, drift.what, drift.mended) == (eves.rh, what, False)
+            entry, opened = await managed.open(usage("enterprise"), relation("enterprise", "customers", "SELECT"))
+            assert (opened.set_role == bob.set_role) is shared
+            await managed.end(entry)
             await user.execute("SELECT lo_unlink(4711)")
         assert await managed.cluster.drift() == ()
         await user.execute("CREATE TEMP TABLE mine ()")

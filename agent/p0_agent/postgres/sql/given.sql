@@ -1,8 +1,13 @@
--- Who of the agent's roles gave others of them privileges on what it owns, or named them in a policy of its own (as far as that
--- is in this database): of accesses that are live or not yet undone. Whoever owns a temporary table or a large object can.
-WITH ours AS (
+-- Who of the agent's roles gave others of them, or roles that come with these, privileges on what it owns, or named them in a policy
+-- of its own (as far as that is in this database): of accesses that are live or not yet undone. Whoever owns a temporary table or a
+-- large object can.
+WITH RECURSIVE ours AS (
   SELECT r.oid, r.rolname::text AS name FROM p0.request q JOIN pg_catalog.pg_roles r ON r.rolname IN (q.login, q.set_role)
   WHERE q.stage IN ('provisioned', 'sealed', 'ending')
+), taker AS (
+  SELECT oid FROM ours
+  UNION
+  SELECT m.roleid FROM taker t JOIN pg_catalog.pg_auth_members m ON m.member = t.oid
 ), owned AS (
   SELECT o.name, d.dbid, d.classid, d.objid FROM ours o
   JOIN pg_catalog.pg_shdepend d ON d.refclassid = 'pg_catalog.pg_authid'::regclass AND d.refobjid = o.oid AND d.deptype = 'o'
@@ -16,5 +21,6 @@ WITH ours AS (
   JOIN pg_catalog.pg_shdepend d ON d.dbid = o.dbid AND d.classid = 'pg_catalog.pg_policy'::regclass AND d.objid = p.oid
     AND d.deptype = 'r'
 )
-SELECT DISTINCT g.giver, t.name FROM given g JOIN ours t ON t.oid = g.refobjid WHERE t.name <> g.giver
+SELECT DISTINCT g.giver, r.rolname::text FROM given g
+JOIN taker t ON t.oid = g.refobjid JOIN pg_catalog.pg_roles r ON r.oid = t.oid WHERE r.rolname <> g.giver
 ORDER BY 1, 2

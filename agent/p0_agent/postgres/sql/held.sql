@@ -25,7 +25,7 @@ FROM (
   END END AS acl
   FROM (SELECT *, deptype = 'a' AND dbid IN (0, {here}) AND classid IN (
                  'pg_catalog.pg_class'::regclass, 'pg_catalog.pg_namespace'::regclass, 'pg_catalog.pg_database'::regclass) AS told
-        FROM pg_catalog.pg_shdepend
+        FROM {dependencies} AS e
         WHERE refclassid = 'pg_catalog.pg_authid'::regclass AND refobjid IN ({roles})
           AND NOT (deptype = 'a' AND dbid = {here} AND classid IN ({told_rarely}))) AS d
   LEFT JOIN LATERAL pg_catalog.pg_identify_object_as_address(d.classid, d.objid, d.objsubid) AS i (type, names, args) ON d.told

@@ -4,7 +4,7 @@ SELECT pg_catalog.pg_get_userbyid(s.refobjid)::text AS role, 'function' AS kind,
          SELECT pg_catalog.format_type(arg.type, NULL)
          FROM pg_catalog.unnest(p.proargtypes) WITH ORDINALITY AS arg (type, place) ORDER BY arg.place), ', ') || ')' AS object,
        NULL AS column, a.privilege_type AS privilege, a.is_grantable AS grantable, pg_catalog.cardinality(p.proacl) AS entries
-FROM pg_catalog.pg_shdepend s
+FROM {dependencies} AS s
 JOIN pg_catalog.pg_proc p ON p.oid = s.objid
 JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
 CROSS JOIN LATERAL pg_catalog.aclexplode(p.proacl) AS a
@@ -13,7 +13,7 @@ WHERE s.refclassid = 'pg_catalog.pg_authid'::regclass AND s.refobjid IN ({roles}
 UNION ALL
 SELECT pg_catalog.pg_get_userbyid(s.refobjid), 'type', n.nspname, t.typname, NULL, a.privilege_type, a.is_grantable,
        pg_catalog.cardinality(t.typacl)
-FROM pg_catalog.pg_shdepend s
+FROM {dependencies} AS s
 JOIN pg_catalog.pg_type t ON t.oid = s.objid
 JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
 CROSS JOIN LATERAL pg_catalog.aclexplode(t.typacl) AS a
@@ -22,7 +22,7 @@ WHERE s.refclassid = 'pg_catalog.pg_authid'::regclass AND s.refobjid IN ({roles}
 UNION ALL
 SELECT pg_catalog.pg_get_userbyid(s.refobjid), 'large_object', NULL, l.oid::text, NULL, a.privilege_type, a.is_grantable,
        pg_catalog.cardinality(l.lomacl)
-FROM pg_catalog.pg_shdepend s
+FROM {dependencies} AS s
 JOIN pg_catalog.pg_largeobject_metadata l ON l.oid = s.objid
 CROSS JOIN LATERAL pg_catalog.aclexplode(l.lomacl) AS a
 WHERE s.refclassid = 'pg_catalog.pg_authid'::regclass AND s.refobjid IN ({roles}) AND a.grantee = s.refobjid
