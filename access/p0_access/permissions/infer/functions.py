@@ -56,7 +56,8 @@ def _read_call(context: Context, level: Level, node: Node) -> tuple[Resolved, Co
         expressions.read_expression(context, level, node["agg_filter"])
     if "over" in node:
         node_members.read_window(context, level, node["over"])
-    return call(context, level, strings(node["funcname"]), given, node.get("location", 0), arguments)
+    variadic = "func_variadic" in node
+    return call(context, level, strings(node["funcname"]), given, node.get("location", 0), arguments, variadic=variadic)
 
 
 def call(
@@ -66,10 +67,13 @@ def call(
     given: Given,
     place: int,
     arguments: Sequence[Node] = (),
+    *,
+    variadic: bool = False,
 ) -> tuple[Resolved, Columns | str | None]:
-    """A call whose arguments were read: charges the function it stands for. That function, and what it yields."""
+    """A call whose arguments were read: charges the function it stands for. That function, and what it yields.
+    `variadic`: the last argument is an array of what a VARIADIC function takes one by one."""
     context.spend(5, place)
-    found = overloads.resolve(context, qualified, given, place)
+    found = overloads.resolve(context, qualified, given, place, variadic=variadic)
     if isinstance(found, builtin.BuiltinFunction):
         casts.pass_on(context, given, level.clause, place)
         builtin_calls.charge(context, level, qualified[-1], found, arguments, place)
@@ -87,7 +91,8 @@ def call(
         for candidate in found:
             charge(context, candidate, level.clause, place)
             _charge_values(context, candidate, given, arguments, level.clause, place)
-            for value, wanted in zip(given, signatures.wanted(context, candidate, len(given)), strict=False):
+            taken = signatures.wanted(context, candidate, len(given), variadic=variadic)
+            for value, wanted in zip(given, taken, strict=False):
                 casts.convert(context, value, wanted, level.clause, place, casts.IMPLICIT)
         return found, _value(context, found[0]) if len(found) == 1 else None
     return found, _projection_or_cast(context, level, qualified, given, place)

@@ -18,8 +18,11 @@ Resolved = builtin.BuiltinFunction | list[Function]
 """The built-in function or the user's that a call may mean; an empty list for neither: a cast or a field."""
 
 
-def resolve(context: Context, qualified: tuple[str, ...], given: Given, place: int) -> Resolved:
-    """The built-in function or the user's functions a call may mean; an empty list if there is none by that name."""
+def resolve(
+    context: Context, qualified: tuple[str, ...], given: Given, place: int, *, variadic: bool = False
+) -> Resolved:
+    """The built-in function or the user's functions a call may mean; an empty list if there is none by that name.
+    `variadic`: its last argument is an array of what a VARIADIC function takes one by one."""
     *qualifiers, name = qualified
     if len(qualifiers) > 1 and qualifiers[0] != context.catalog.database:
         raise RefusedError("unknown_function", f"{'.'.join(qualified)} is in another database", place)
@@ -34,7 +37,9 @@ def resolve(context: Context, qualified: tuple[str, ...], given: Given, place: i
             of_system = of_system or (known if known is not None and known.takes(len(given)) else None)
         else:
             known_here = context.catalog.functions_named(schema, name)
-            candidates += [each for each in known_here if _fits(context, each, passed, rows, candidates)]
+            candidates += [
+                each for each in known_here if _fits(context, each, passed, rows, candidates, variadic=variadic)
+            ]
     if not candidates:
         return of_system or []
     exact = [each for each in candidates if exactly(passed, signatures.types(each))]
@@ -90,13 +95,17 @@ def _fits(
     passed: Sequence[str | None],
     rows: Sequence[bool],
     earlier: Sequence[Function],
+    *,
+    variadic: bool,
 ) -> bool:
     """Whether a call with these types may mean `function`, which is not hidden by an equal one earlier in the path.
     `rows` tells which arguments are rows: those pass for composite types only."""
     own = signatures.types(function)
     if not takes(function, len(passed)) or any(signatures.types(each) == own for each in earlier):
         return False
-    wanted = signatures.wanted(context, function, len(passed))
+    if variadic and not (signatures.is_variadic(function) and len(passed) == len(own)):
+        return False
+    wanted = signatures.wanted(context, function, len(passed), variadic=variadic)
     return all(
         (types.is_polymorphic(target) or names.fields(context, target) is not None)
         if is_row

@@ -95,11 +95,11 @@ def _fixed(printed: str) -> str | None:
     return None if is_polymorphic(printed) else canonical(printed)
 
 
-def wanted(context: Context, function: Function, count: int) -> tuple[str, ...]:
-    """The types that a call with so many arguments must fit: domains by their base, VARIADIC once for each."""
+def wanted(context: Context, function: Function, count: int, *, variadic: bool = False) -> tuple[str, ...]:
+    """The types that a call with so many arguments must fit: domains by their base, VARIADIC once for each, or in one
+    array in a call that says VARIADIC itself."""
     found = tuple(names.base_type(context, each) or each for each in types(function))
-    inputs = _inputs(function.arguments)
-    if inputs and inputs[-1][0] == "VARIADIC" and found:
+    if found and not variadic and is_variadic(function):
         element = found[-1].removesuffix("[]")
         found = (*found[:-1], *[element] * max(count - len(found) + 1, 0))
     return found
@@ -111,11 +111,15 @@ def yielded(function: Function) -> str | None:
     return None if _RESULT_OF_TABLE.match(returns) else _fixed(returns.removeprefix("SETOF "))
 
 
+def is_variadic(function: Function) -> bool:
+    inputs = _inputs(function.arguments)
+    return bool(inputs) and inputs[-1][0] == "VARIADIC"
+
+
 def arity(function: Function) -> tuple[int, int | None]:
     """The least and the most arguments of a call; None for any number."""
     count = len(types(function))
-    inputs = _inputs(function.arguments)
-    if inputs and inputs[-1][0] == "VARIADIC":
+    if is_variadic(function):
         return count - 1 - function.defaults if function.defaults else max(count - 1, 0), None
     if function.kind == "aggregate" and function.arguments.strip() == "*":
         return 0, 0
