@@ -164,7 +164,7 @@ class Agents:
                 "the catalog is of a time to come", code="catalog_early", hint="Set the clocks of agent and server."
             )
         try:
-            catalog = await asyncio.to_thread(decode_catalog, upload.catalog)
+            catalog = await asyncio.to_thread(decode_catalog, upload.catalog, by_hand=False)
         except MalformedError as error:
             raise UnprocessableError(f"the catalog: {error}", code="catalog_malformed") from error
         if (

@@ -118,6 +118,8 @@ def test_one_that_somebody_wrote_by_hand_is_taken_too() -> None:
     by_hand = msgspec.json.format(encode(CATALOG), indent=2).replace(
         b'"kind": "table"', b'"kind": "table", "inherits": []'
     )
+    with pytest.raises(MalformedError):
+        decode_catalog(by_hand, by_hand=False)
     found = decode_catalog(by_hand)
     assert found == CATALOG
     assert isinstance(found.relations, Packed)
