@@ -261,6 +261,14 @@ async def test_catalogs_are_shown_as_signed(plane: Plane) -> None:
     assert code(await plane.ada.get("/v1/databases/nothing/catalog")) == (404, "unknown_database")
 
 
+async def test_a_catalog_with_anything_wrong_in_it_is_not_taken(plane: Plane) -> None:
+    chair = msgspec.structs.replace(CATALOG.relations[-1], kind="chair")
+    wrong = msgspec.structs.replace(CATALOG, version="v2", relations=(*CATALOG.relations[:-1], chair))
+    assert code(await plane.agent.publish(wrong)) == (422, "catalog_malformed")
+    answer = await plane.ada.get("/v1/databases/mydatabase/catalog")
+    assert msgspec.json.decode(answer.json()["catalog"])["version"] == "v1"
+
+
 async def test_a_catalog_of_a_database_that_the_agent_does_not_serve(plane: Plane) -> None:
     other = msgspec.structs.replace(CATALOG, database="prod")
     assert code(await plane.agent.publish(other)) == (403, "database_not_configured")
