@@ -15,12 +15,14 @@ from p0_agent.postgres.connections import Connection, Connections
 from p0_agent.postgres.errors import SelfCheckError
 from p0_agent.postgres.guard import FUNCTIONS
 from p0_agent.postgres.guard_text import body_digests
+from p0_agent.postgres.migrations import refusing_digest
 from p0_agent.postgres.names import LOGIN_PATTERN, SET_PATTERN, makers
 from p0_agent.postgres.powers import KEEPER_COMMENT, MAKER_BODY
 from p0_agent.postgres.queries import query
 from p0_agent.postgres.roles import has_set_option
 
 BOOTSTRAP_HINT: Final = "run the output of `p0 agent bootstrap-sql` as a superuser"
+PLANTED_HINT: Final = "whoever had the agent's password may have left it, or a newer p0: docs/agent.md, After a theft"
 HARDENED_HINT: Final = "run the output of `p0 agent bootstrap-sql --hardened`, again if p0 was upgraded since"
 
 
@@ -64,6 +66,7 @@ async def check(
             if powers.apart:
                 await _check_guard(connection, powers.broker)
             await _check_makers(connection, powers.broker)
+            await _check_own_schema(connection)
     return tuple(warnings)
 
 
@@ -148,6 +151,17 @@ async def _check_makers(connection: Connection, broker: str) -> None:
     if row is not None:
         raise SelfCheckError(
             f"database {connection.info.dbname}: {row[0]}", code="makers_unfit", hint=f"{BOOTSTRAP_HINT} again"
+        )
+
+
+async def _check_own_schema(connection: Connection) -> None:
+    cursor = await connection.execute(query("check_own_schema"), {"digest": refusing_digest()})
+    row = await cursor.fetchone()
+    if row is not None:
+        raise SelfCheckError(
+            f"database {connection.info.dbname}: the schema p0 has what is not the agent's: {row[0]}",
+            code="own_schema_unfit",
+            hint=PLANTED_HINT,
         )
 
 

@@ -205,7 +205,7 @@ async def test_a_fit_account_starts(managed: Managed) -> None:
         ("ALTER TABLE ledger.entries OWNER TO p0_broker", "SELECT", "bootstrap_incomplete"),
         ("ALTER ROLE p0_broker_07 LOGIN", "ALTER ROLE p0_broker_07 NOLOGIN", "makers_unfit"),
         ("ALTER ROLE p0_broker_07 BYPASSRLS", "ALTER ROLE p0_broker_07 NOBYPASSRLS", "makers_unfit"),
-        ("ALTER ROLE p0_broker_ff NOCREATEROLE", "ALTER ROLE p0_broker_63 CREATEROLE", "makers_unfit"),
+        ("ALTER ROLE p0_broker_ff NOCREATEROLE", "ALTER ROLE p0_broker_ff CREATEROLE", "makers_unfit"),
         ("GRANT pg_monitor TO p0_broker_00", "REVOKE pg_monitor FROM p0_broker_00", "makers_unfit"),
         ("DROP FUNCTION p0_makers.p0_broker_07(text)", "SELECT", "makers_unfit"),
         ("GRANT EXECUTE ON FUNCTION p0_makers.p0_broker_07(text) TO PUBLIC", "SELECT", "makers_unfit"),

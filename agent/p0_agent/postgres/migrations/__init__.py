@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from importlib import resources
 
 from psycopg import sql
@@ -14,6 +16,13 @@ def migrations() -> tuple[tuple[int, bytes], ...]:
     """Each file's number and text, in order."""
     files = (file for file in resources.files(__package__).iterdir() if file.name.endswith(".sql"))
     return tuple(sorted((int(file.name.partition("_")[0]), file.read_bytes()) for file in files))
+
+
+def refusing_digest() -> str:
+    """SHA-256 of the body of `p0.refuse`, the ledger's one function."""
+    text = b"".join(text for _, text in migrations())
+    (body,) = re.findall(rb"FUNCTION p0\.refuse\(\).*?\$p0\$(.*?)\$p0\$", text, re.DOTALL)
+    return hashlib.sha256(body).hexdigest()
 
 
 async def migrate(connection: Connection, *, now: int) -> int:
