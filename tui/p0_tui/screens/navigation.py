@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from textual import on
+from textual import messages, on
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Input, TextArea
 
 from p0_tui.screens.help import HelpScreen
@@ -42,6 +43,14 @@ class Navigation(Screen[None]):
     def jump_elsewhere(self, key: str) -> None:
         """What the label `key` leads to when it is neither a mode nor a pane."""
         raise NotImplementedError
+
+    def on_update(self, message: messages.Update) -> None:
+        """What is in a mode that does not show is not drawn: it is, as soon as that shows. Asked to draw what has no
+        place, Textual (8.2) works out all places anew without drawing what has moved, and that stands where it was
+        until the terminal is resized."""
+        if not all(node.display for node in message.widget.ancestors_with_self if isinstance(node, Widget)):
+            message.stop()
+            message.prevent_default()
 
     @property
     def mode(self) -> Mode:
