@@ -27,8 +27,8 @@ PLANTED = [
         "the function p0.verifier_is(text)",
     ),
     (
-        "CREATE TRIGGER mine BEFORE UPDATE ON p0.request FOR EACH ROW"
-        " EXECUTE FUNCTION pg_catalog.suppress_redundant_updates_trigger()",
+        """CREATE TRIGGER mine BEFORE UPDATE ON p0.request FOR EACH ROW
+           EXECUTE FUNCTION pg_catalog.suppress_redundant_updates_trigger()""",
         "DROP TRIGGER mine ON p0.request",
         "the trigger mine of request",
     ),
