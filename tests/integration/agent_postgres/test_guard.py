@@ -542,3 +542,27 @@ async def test_from_one_mode_to_the_other_and_back(managed: Managed) -> None:
     await managed.cluster.start(THUMBPRINT, NOW)
     entry, _ = await managed.open(*MARKETS)
     await managed.end(entry)
+
+
+async def test_no_role_goes_while_it_has_sessions(held: psycopg.AsyncConnection, managed: Managed) -> None:
+    """Only a superuser could end them then."""
+    secret = new_password(bytes)
+    await call(held, "open", OTHER, SET, verifier(secret, b"salt" * 4, 1), soon(), 1, "for me", Jsonb(SETTINGS))
+    await call(held, "grant", SET, Jsonb([["database", None, managed.database, None, "CONNECT"]]))
+    async with await psycopg.AsyncConnection.connect(
+        host=managed.server.host,
+        port=managed.server.port,
+        user=OTHER,
+        password=secret.reveal(),
+        dbname=managed.database,
+        autocommit=True,
+    ):
+        await call(held, "clear", [OTHER])
+        async with refused("55006"):
+            await call(held, "close", [OTHER])
+        await call(held, "kill", OTHER)
+        async with await managed.superuser() as superuser:  # waits until it is out
+            await superuser.execute(
+                f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '{OTHER}'"
+            )
+    await call(held, "close", [OTHER])

@@ -414,12 +414,18 @@ BEGIN
 END
 $p0$;
 
+-- A session whose role is gone could be ended by superusers alone.
 CREATE OR REPLACE FUNCTION p0_guard.close(roles text[]) RETURNS void LANGUAGE plpgsql STRICT SECURITY DEFINER
   SET search_path = pg_catalog, pg_temp
 AS $p0$
+DECLARE
+  gone CONSTANT oid[] := ARRAY(SELECT r.oid FROM pg_roles r WHERE r.rolname = ANY (roles));
 BEGIN
   PERFORM p0_guard.require(roles, 'login, set');
   PERFORM p0_guard.act(role, format('DROP ROLE %I', role)) FROM unnest(roles) AS role;
+  IF EXISTS (SELECT FROM pg_stat_get_activity(NULL) a WHERE a.usesysid = ANY (gone)) THEN
+    RAISE EXCEPTION 'there are sessions of %', roles USING ERRCODE = 'object_in_use';
+  END IF;
 END
 $p0$;
 
