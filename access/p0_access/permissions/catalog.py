@@ -76,7 +76,11 @@ class Relation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
     its
     default draws from. The flags say that PostgreSQL will check more than the statement names: `fires`, `policies` and
     `index_expressions` say what, and `rewrites` the definitions of enabled rules (None: not known). `partition_key` is
-    what tells the partitions of a partitioned table, as PostgreSQL prints it.
+    what tells the partitions of a partitioned table, as PostgreSQL prints it. Of a view `check_option` says that it
+    holds its condition against what is written through it.
+
+    `owner` is there for views and for tables with row security, whose policies bind the owners of views too: but for
+    who owns the table itself, unless it has them `forced`, and who is `above_policies` (a superuser, or BYPASSRLS).
 
     `unreadable`, here and below: PostgreSQL could not print some definition of it, so that what it does is not known.
     """
@@ -93,6 +97,10 @@ class Relation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
     triggers: bool = False
     rules: bool = False
     security_invoker: bool = False
+    check_option: bool = False
+    owner: str = ""
+    above_policies: bool = False
+    forced: bool = False
     definition: str | None = None
     fires: tuple[Trigger, ...] | None = None
     policies: tuple[Policy, ...] | None = None

@@ -88,6 +88,18 @@ def expand_expression(
     pass_on(context, body)
 
 
+def expand_owners(context: Context, text: str, relation: Relation, clause: str, place: int) -> None:
+    """`expand_expression` where PostgreSQL checks relations against an owner, as those of this body: calls are the
+    caller's."""
+    if not _may_cost(context, text):
+        return
+    body = body_reader.expression(context, text, relation, place, as_owner=True)
+    reason = Reason(clause, place)
+    context.charges.absorb_at(body.context.charges, reason)
+    context.callers.absorb_at(body.context.callers, reason)
+    pass_on(context, body)
+
+
 def children(context: Context, relation: Relation) -> tuple[Relation, ...]:
     """The partitions of a table, and the tables that inherit from it."""
     names = links(context.catalog).children.get((relation.schema, relation.name), ())

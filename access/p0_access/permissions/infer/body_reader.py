@@ -68,6 +68,7 @@ def view(context: Context, relation: Relation, place: int, *, as_owner: bool) ->
 
     def read(inner: Context) -> Body:
         inner.spend(len(relation.definition or "") >> _STEP_BITS)
+        inner.view = relation if as_owner else None
         level, _ = select.read_select(inner, None, view_query(relation, place))
         policies.charge_all(inner)
         locked = {(each.schema, each.name): each for each in _locked(level)}
@@ -177,9 +178,17 @@ def owners(context: Context, name: str, run: Callable[[Context], None]) -> Body:
     return _body(context, name, (name, *context.session_path), -1, read, path=DEFAULT_SEARCH_PATH)
 
 
-def expression(context: Context, text: str, relation: Relation | None, place: int, *, value: str | None = None) -> Body:
+def expression(
+    context: Context,
+    text: str,
+    relation: Relation | None,
+    place: int,
+    *,
+    value: str | None = None,
+    as_owner: bool = False,
+) -> Body:
     """A stored expression over a relation's columns, VALUE of a domain over the type `value`, or NEW and OLD of a
-    trigger."""
+    trigger; `as_owner` as for a view."""
     stripped = text.strip()
     if stripped.upper().startswith("CHECK"):
         stripped = stripped[len("CHECK") :].removesuffix(" NOT VALID").removesuffix(" NO INHERIT")
@@ -194,12 +203,15 @@ def expression(context: Context, text: str, relation: Relation | None, place: in
             )
         for target in statement.node["targetList"]:
             expressions.read_expression(inner, level, target["ResTarget"]["val"])
+        inner.view = context.view
         policies.charge_all(inner)
         return Body(inner)
 
     table = f"{relation.schema}.{relation.name}" if relation is not None else ""
     name = f"expression {table}{value or ''} {text}"
-    return _body(context, name, (name, *context.session_path), place, read, path=DEFAULT_SEARCH_PATH)
+    owner = () if not as_owner else ("of", context.view.owner if context.view is not None else "")
+    key = (name, *owner, *context.session_path)
+    return _body(context, name, key, place, read, path=DEFAULT_SEARCH_PATH, as_owner=as_owner)
 
 
 def _body(

@@ -158,9 +158,9 @@ class Context:
     `charges` is where charges go at the moment; `callers` what the caller is charged even inside a view of somebody
     else's (functions and sequences). `usages` holds the schemas that names were looked up in, `reached` what owners are
     charged. `parameters` are names that a function's body may use, with their types if known.
-    `as_owner` says that PostgreSQL checks this body's relations against a view's owner. `session_path` is what the
-    session searches, whatever this body does. `fired` is set in the body of a trigger's function. `effort` is shared
-    with the other statements of the text. `inert` says that what is read will not run.
+    `as_owner` says that PostgreSQL checks this body's relations against a view's owner, `view` which one's, if known.
+    `session_path` is what the session searches, whatever this body does. `fired` is set in the body of a trigger's
+    function. `effort` is shared with the other statements of the text. `inert` says that what is read will not run.
     """
 
     __slots__ = (
@@ -181,6 +181,7 @@ class Context:
         "session",
         "session_path",
         "usages",
+        "view",
         "writes",
     )
 
@@ -203,6 +204,7 @@ class Context:
         self._stack: tuple[str, ...] = ()
         self._expansion = _Expansion()
         self.as_owner = as_owner
+        self.view: Relation | None = None
         self.parameters: dict[str, str | None] = {}
         self.fired: Fired | None = None
         self.session = session or Session()

@@ -17,12 +17,34 @@ _COMMANDS: Final = {"SELECT": "select", "INSERT": "insert", "UPDATE": "update", 
 
 
 def charge_all(context: Context) -> None:
-    """For every mention that is charged to the caller, the policies of what is done with it."""
-    if context.as_owner:
-        return
+    """For every mention that is charged to the caller, the policies of what is done with it; of what a view's owner
+    reads, those that bind the owner, of which only the functions run as the caller."""
     for access in context.charges.mentions():
-        if access.relation.row_security:
+        if not access.relation.row_security:
+            continue
+        if not context.as_owner:
             _charge(context, access)
+        elif context.view is not None and not _is_above(context.view, access.relation):
+            _charge_owner(context, access)
+
+
+def _is_above(view: Relation, table: Relation) -> bool:
+    """Whether the policies of a table do not bind the owner of a view, as far as can be told (check_enable_rls)."""
+    return view.above_policies or (view.owner != "" and view.owner == table.owner and not table.forced)
+
+
+def _charge_owner(context: Context, access: Access) -> None:
+    """Which policies are for the owner is not known: all may be."""
+    table, reason = access.relation, access.reason("SELECT")
+    if reason is None:
+        return
+    if table.policies is None:
+        raise RefusedError(
+            "row_security", f"{table.schema}.{table.name} has row-level security whose policies are not known"
+        )
+    for policy in table.policies:
+        if policy.command in ("all", "select") and policy.using is not None:
+            bodies.expand_owners(context, policy.using, table, f"policy {policy.name}", reason.location)
 
 
 def _charge(context: Context, access: Access) -> None:

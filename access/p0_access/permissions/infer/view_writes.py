@@ -100,7 +100,7 @@ def _charge_caller(context: Context, view: Relation, base: Relation, write: Writ
         mention = Access(view)
         bodies.expand_view(context, mention, reason)
         context.charges.mention(mention)
-    elif write.verb != "INSERT":  # the view's condition holds all the same; it reads from the table for free
+    elif write.verb != "INSERT" or view.check_option:  # the view's condition is asked; it reads from the table for free
         written = set(_chain(context, view, write.place))
         body = body_reader.view(context, view, write.place, as_owner=False)
         for permission in body.context.charges.collect():

@@ -8,7 +8,10 @@ WITH place AS (
   SELECT pg_catalog.hashtextextended(place::text, 1) FROM place
   UNION ALL
   SELECT pg_catalog.hashtextextended(pg_catalog.concat_ws(
-    ' ', c.oid, c.relname, c.relnamespace, c.relkind, c.relrowsecurity, c.reloptions), 2) FROM relation c
+    ' ', c.oid, c.relname, c.relnamespace, c.relkind, c.relrowsecurity, c.relforcerowsecurity, c.reloptions,
+    CASE WHEN c.relkind = 'v' OR c.relrowsecurity
+         THEN (SELECT pg_catalog.concat_ws(' ', r.rolname, r.rolsuper OR r.rolbypassrls) FROM pg_catalog.pg_roles r
+               WHERE r.oid = c.relowner) END), 2) FROM relation c
   UNION ALL
   SELECT pg_catalog.hashtextextended(pg_catalog.concat_ws(
     ' ', a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.atthasdef, a.attidentity,
