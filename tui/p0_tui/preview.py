@@ -69,11 +69,12 @@ class Preview:
         return self.shown
 
     def unanswered(self, error: P0Error) -> Shown:
-        """The server could not be asked; what the kernel read stays."""
+        """The server could not be asked; what the kernel read stays, and a verdict that it gave on it before."""
+        what = "no verdict" if self.verdict() is None else "the verdict below is from before"
         if self.shown.assessment is not None or self.shown.problems:
-            self.shown = msgspec.structs.replace(self.shown, checking=False, notice=f"no verdict: {error}")
+            self.shown = msgspec.structs.replace(self.shown, checking=False, notice=f"{what}: {error}")
         else:
-            self.shown = Shown(notice=f"no verdict: {error}")
+            self.shown = Shown(notice=f"{what}: {error}")
         return self.shown
 
     @property

@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 from fix_tui import DANA, GROUPS, World, running, screen_text, shows, until
 from p0_access.messages.views import Explained, RequestView, State
 from p0_access.routing.load import load
+from p0_launcher.errors import UnavailableError
 from p0_tui.backend import Draft
 from p0_tui.screens.confirm import ConfirmScreen
 from p0_tui.screens.work import WorkScreen
@@ -225,10 +226,41 @@ async def test_offline_keeps_drafting_and_comes_back_by_itself(world: World) -> 
         await write(pilot, MARKETS, "SELECT enterprise.markets")
         await pilot.press("ctrl+j", *"x", "enter")
         await shows(pilot, "does not answer (Does it run?)")
+        await shows(pilot, "✗ not submitted", "Your draft is kept. ^J submits it then.")
         assert world.submitted == []
         world.come_back()
         await pilot.press("ctrl+o", "p", "R")
         await shows(pilot, "live ✓", "✓ AUTO")
+
+
+async def test_a_verdict_from_before_the_server_went_is_called_that(world: World) -> None:
+    async with running(world) as pilot:
+        await write(pilot, MARKETS, "✓ AUTO")
+        world.go_offline()
+        await shows(pilot, "✗ offline")
+        await write(pilot, f"{MARKETS} ", "the verdict below is from before: the server at")
+        await write(pilot, EMAILS, "no verdict: the server at")
+
+
+async def test_what_may_have_arrived_is_not_said_to_be_lost_and_opens_no_other_access(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(world) as pilot:
+        await write(pilot, MARKETS, "✓ AUTO")
+        await pilot.press("ctrl+j", *"x", "enter")
+        await until(pilot, lambda: world.views, "asked for")
+        world.activate(next(iter(world.views)))
+        await shows(pilot, "⏳ 41:12 left")
+
+        async def silent(draft: Draft, *, break_glass: bool = False) -> RequestView:
+            raise UnavailableError("nobody answers", code="server_unavailable", hint="It may have arrived: p0 show r-1")
+
+        monkeypatch.setattr(world, "submit", silent)
+        await write(pilot, EMAILS, "▲ NEEDS APPROVAL")
+        await pilot.press("ctrl+j")
+        await shows(pilot, "? not known whether it arrived", "It may have arrived: p0 show r-1", "^J asks once more.")
+        await pilot.press("f3")
+        await shows(pilot, "There is no open access for this very SQL.")
 
 
 async def test_an_expired_sign_in_is_said_over_a_kept_draft(world: World) -> None:

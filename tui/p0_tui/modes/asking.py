@@ -14,7 +14,7 @@ from p0_tui.backend import Backend, Draft
 from p0_tui.drafts import Drafts
 from p0_tui.modes.draft_actions import DraftActions
 from p0_tui.modes.following import Following
-from p0_tui.modes.messages import Failed, ListsChanged, Tell
+from p0_tui.modes.messages import Failed, ListsChanged, Tell, signed_out, unanswered
 from p0_tui.modes.permissions_pane import PermissionsPane
 from p0_tui.modes.submitting import Submission
 from p0_tui.safe import EMPTY, safe
@@ -107,7 +107,7 @@ class Asking(DraftActions):
         try:
             view = await ask(draft)
         except P0Error as error:
-            self.post_message(Failed(error))
+            self._not_submitted(error)
             return
         finally:
             self._submitting = False
@@ -119,6 +119,18 @@ class Asking(DraftActions):
             self._following.follow(view)
             self.screen.add_class("show-status")
             self.post_message(ListsChanged())
+
+    def _not_submitted(self, error: P0Error) -> None:
+        """Why stays in the status pane; no toast covers it with the same."""
+        perhaps = self._submission.signing and unanswered(error)
+        self._followed_sql = None
+        self._following.failed(error, perhaps=perhaps)
+        self.screen.add_class("show-status")
+        if signed_out(error):
+            self.post_message(Failed(error))
+        else:
+            what = "It may not have arrived" if perhaps else "Not submitted"
+            self.post_message(Tell(safe(f"{what}: ^O s says why."), bad=True))
 
     async def _confirmed(self, question: Content, yes: str) -> bool:
         confirmed: bool = await self.app.push_screen_wait(ConfirmScreen(question, yes))

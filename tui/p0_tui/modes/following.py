@@ -15,7 +15,7 @@ from p0_tui.backend import Backend
 from p0_tui.modes.messages import Decided, Failed
 from p0_tui.safe import EMPTY, joined, safe
 from p0_tui.widgets.pane import Pane
-from p0_tui.widgets.status import StatusPane
+from p0_tui.widgets.status import StatusPane, not_submitted
 
 if TYPE_CHECKING:
     from p0_launcher.access import Access
@@ -55,6 +55,13 @@ class Following(Pane):
         self._show(view)
         if not view.state.final:
             self._open(view.rid)
+
+    def failed(self, error: P0Error, *, perhaps: bool) -> None:
+        """What was asked for last is not on its way, or nobody knows (`perhaps`). That stays to be read, and no other
+        request stands there as if it were this one."""
+        self._view = None
+        self._show_name()
+        self.query_one(StatusPane).say(not_submitted(error, perhaps=perhaps))
 
     def event(self, event: Event) -> None:
         """Something happened to some request; if it is this one, it shows at once, and whole a moment later."""

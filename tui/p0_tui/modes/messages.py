@@ -93,6 +93,13 @@ def error_content(error: P0Error) -> Content:
     return joined((safe(str(error)), safe(f" ({error.hint})" if error.hint else "")))
 
 
+def unanswered(error: P0Error) -> bool:
+    """Whether nobody answered, so that what was sent may have arrived all the same."""
+    from p0_launcher.errors import UnavailableError
+
+    return isinstance(error, UnavailableError)
+
+
 def signed_out(error: P0Error) -> bool:
     """Whether signing in again is what would help."""
     from p0_launcher.errors import NotSignedInError

@@ -183,7 +183,7 @@ class RequestMode(Asking):
     def _text_changed(self, text: str) -> None:
         """Inside the edit: what is short is read before the frame is drawn."""
         self._typed += 1
-        if self.followed_draft not in {None, text}:
+        if text != self.followed_draft:
             self.screen.remove_class("show-status")  # another draft: what it needs counts now
         if is_short(text):
             self._read_now()

@@ -42,9 +42,12 @@ class Submission:
         self._tell = tell
         self._refuse = refuse
         self._busy = busy
+        self.signing = False
+        """Whether the last one asked for came to be signed and handed in."""
 
     async def ask(self, draft: Draft) -> RequestView | None:
         """The request that was made, or the one whose open access serves the same SQL; None if nothing was asked."""
+        self.signing = False
         before = self._preview.verdict()
         open_already = await self._open_already(draft)
         if open_already is not None:
@@ -63,6 +66,7 @@ class Submission:
 
     async def break_glass(self, draft: Draft) -> RequestView | None:
         """The same as an emergency. Nothing is asked where the rules would decide it no other way than ever."""
+        self.signing = False
         open_already = await self._open_already(draft)
         if open_already is not None:
             return open_already
@@ -86,6 +90,7 @@ class Submission:
         return await self._backend.request(access.rid)
 
     async def _sign(self, draft: Draft, *, break_glass: bool) -> RequestView:
+        self.signing = True
         self._busy(True)  # noqa: FBT003 - a callback's one argument
         try:
             return await self._backend.submit(draft, break_glass=break_glass)

@@ -6,6 +6,7 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
 
+from p0_access.errors import P0Error
 from p0_access.messages.views import RequestView, State
 from p0_tui.emergency import review_state
 from p0_tui.paint import MUTED, step_lines
@@ -39,6 +40,22 @@ class StatusPane(VerticalScroll, can_focus=True):
         if events != self._events:
             self._events = events
             self.scroll_end(animate=False)
+
+    def say(self, content: Content) -> None:
+        """`content` instead of a request."""
+        self.query_one("#timeline", Prose).show(content)
+        self._events = 0
+        self.scroll_home(animate=False)
+
+
+def not_submitted(error: P0Error, *, perhaps: bool) -> Content:
+    """Nothing is on its way, or nobody knows (`perhaps`): why, and that it can be asked for again."""
+    head = "? not known whether it arrived" if perhaps else "✗ not submitted"
+    again = "Mine shows it if it did. ^J asks once more." if perhaps else "^J submits it then."
+    lines = [safe(head, "bold $text-error"), safe(str(error))]
+    if error.hint:
+        lines.append(safe(error.hint, MUTED))
+    return stacked([*lines, safe(f"Your draft is kept. {again}")])
 
 
 def timeline(request: RequestView, now: float) -> Content:
