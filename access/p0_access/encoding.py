@@ -26,6 +26,7 @@ MAX_JSON_DEPTH: Final = 24
 T = TypeVar("T")
 
 _B64U: Final = re.compile(r"[A-Za-z0-9_-]*\Z")
+_NEITHER_QUOTE_NOR_BRACKET: Final = bytes(each for each in range(256) if each not in b'"[]{}')
 _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -97,23 +98,19 @@ def strict_json(raw: bytes, *, max_bytes: int = MAX_RECORD_BYTES) -> Any:
 
 
 def _depth(raw: bytes) -> int:
-    """Byte by byte, so only where there are brackets enough."""
+    """Of JSON up to the first place where it is none: beyond that nothing is parsed. Byte by byte, of those that matter
+    once nothing is escaped."""
     deepest = depth = 0
-    in_string = escaped = False
-    for byte in raw:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif byte == 0x5C:
-                escaped = True
-            elif byte == 0x22:
-                in_string = False
-        elif byte == 0x22:
-            in_string = True
+    in_string = False
+    for byte in raw.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, delete=_NEITHER_QUOTE_NOR_BRACKET):
+        if byte == 0x22:
+            in_string = not in_string
+        elif in_string:
+            continue
         elif byte in b"[{":
             depth += 1
             deepest = max(deepest, depth)
-        elif byte in b"]}":
+        else:
             depth -= 1
     return deepest
 
