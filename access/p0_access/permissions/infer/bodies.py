@@ -88,15 +88,13 @@ def expand_expression(
     pass_on(context, body)
 
 
-def expand_owners(context: Context, text: str, relation: Relation, clause: str, place: int) -> None:
-    """`expand_expression` where PostgreSQL checks relations against an owner, as those of this body: calls are the
-    caller's."""
+def expand_owners(context: Context, text: str, relation: Relation, view: Relation, clause: str, place: int) -> None:
+    """`expand_expression` where PostgreSQL checks relations against the owner of `view`: calls are the caller's."""
     if not _may_cost(context, text):
         return
-    body = body_reader.expression(context, text, relation, place, as_owner=True)
-    reason = Reason(clause, place)
-    context.charges.absorb_at(body.context.charges, reason)
-    context.callers.absorb_at(body.context.callers, reason)
+    body = body_reader.expression(context, text, relation, place, view=view)
+    context.reached.update(dict.fromkeys(body.context.charges.collect()))
+    context.callers.absorb_at(body.context.callers, Reason(clause, place))
     pass_on(context, body)
 
 

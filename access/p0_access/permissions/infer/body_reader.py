@@ -138,6 +138,8 @@ def function(context: Context, called: Function, place: int, *, fired: Fired | N
             if called.language == "plpgsql":
                 if called.returns == "trigger":
                     inner.parameters |= plpgsql.TRIGGER_VARIABLES
+                elif called.returns == "event_trigger":
+                    inner.parameters |= plpgsql.EVENT_TRIGGER_VARIABLES
                 _read_plpgsql(inner, name, text, place, fired.event if fired is not None else None)
             else:
                 _read_sql(inner, name, text, place)
@@ -185,10 +187,10 @@ def expression(
     place: int,
     *,
     value: str | None = None,
-    as_owner: bool = False,
+    view: Relation | None = None,
 ) -> Body:
     """A stored expression over a relation's columns, VALUE of a domain over the type `value`, or NEW and OLD of a
-    trigger; `as_owner` as for a view."""
+    trigger; of a policy that binds the owner of `view`, relations are checked against the owner."""
     stripped = text.strip()
     if stripped.upper().startswith("CHECK"):
         stripped = stripped[len("CHECK") :].removesuffix(" NOT VALID").removesuffix(" NO INHERIT")
@@ -203,15 +205,14 @@ def expression(
             )
         for target in statement.node["targetList"]:
             expressions.read_expression(inner, level, target["ResTarget"]["val"])
-        inner.view = context.view
+        inner.view = view
         policies.charge_all(inner)
         return Body(inner)
 
     table = f"{relation.schema}.{relation.name}" if relation is not None else ""
     name = f"expression {table}{value or ''} {text}"
-    owner = () if not as_owner else ("of", context.view.owner if context.view is not None else "")
-    key = (name, *owner, *context.session_path)
-    return _body(context, name, key, place, read, path=DEFAULT_SEARCH_PATH, as_owner=as_owner)
+    key = (name, *(() if view is None else ("of", view.owner, str(view.above_policies))), *context.session_path)
+    return _body(context, name, key, place, read, path=DEFAULT_SEARCH_PATH, as_owner=view is not None)
 
 
 def _body(

@@ -26,6 +26,7 @@ TRIGGER_VARIABLES: Final[dict[str, str | None]] = {
     "tg_argv": "text[]",
 }
 """By name, with their types."""
+EVENT_TRIGGER_VARIABLES: Final[dict[str, str | None]] = dict.fromkeys(("tg_event", "tg_tag"), "text")
 _IMPLICIT: Final = ("found", "sqlstate", "sqlerrm")
 _ENDS_BLOCK: Final = frozenset({"end", "exception", "else", "elsif", "elseif", "when"})
 _IGNORED: Final = frozenset({"get", "close", "null", "commit", "rollback"})

@@ -24,8 +24,20 @@ def charge_all(context: Context) -> None:
             continue
         if not context.as_owner:
             _charge(context, access)
-        elif context.view is not None and not _is_above(context.view, access.relation):
-            _charge_owner(context, access)
+        elif context.view is not None and (reason := access.reason("SELECT")) is not None:
+            charge_owner(context, context.view, access.relation, "SELECT", reason.location)
+
+
+def charge_owner(context: Context, view: Relation, table: Relation, privilege: str, place: int) -> None:
+    """The policies that bind the owner of `view`, who does that with a table beneath. Which ones are for the owner is
+    not known: all may be."""
+    if not table.row_security or _is_above(view, table):
+        return
+    command = _COMMANDS[privilege]
+    for policy in _known(table):
+        if policy.command in ("all", command):
+            for text in _texts(policy, command):
+                bodies.expand_owners(context, text, table, view, f"policy {policy.name}", place)
 
 
 def _is_above(view: Relation, table: Relation) -> bool:
@@ -33,26 +45,9 @@ def _is_above(view: Relation, table: Relation) -> bool:
     return view.above_policies or (view.owner != "" and view.owner == table.owner and not table.forced)
 
 
-def _charge_owner(context: Context, access: Access) -> None:
-    """Which policies are for the owner is not known: all may be."""
-    table, reason = access.relation, access.reason("SELECT")
-    if reason is None:
-        return
-    if table.policies is None:
-        raise RefusedError(
-            "row_security", f"{table.schema}.{table.name} has row-level security whose policies are not known"
-        )
-    for policy in table.policies:
-        if policy.command in ("all", "select") and policy.using is not None:
-            bodies.expand_owners(context, policy.using, table, f"policy {policy.name}", reason.location)
-
-
 def _charge(context: Context, access: Access) -> None:
     table = access.relation
-    if table.policies is None:
-        raise RefusedError(
-            "row_security", f"{table.schema}.{table.name} has row-level security whose policies are not known"
-        )
+    policies = _known(table)
     context.warn(
         "row_security", f"policies decide which rows of {table.schema}.{table.name} a new login sees and writes"
     )
@@ -60,7 +55,7 @@ def _charge(context: Context, access: Access) -> None:
         reason = access.reason(privilege)
         if reason is None:
             continue
-        binding = [each for each in table.policies if each.public and each.command in ("all", command)]
+        binding = [each for each in policies if each.public and each.command in ("all", command)]
         if not any(each.permissive for each in binding):
             continue  # no row can pass, so that nothing else is asked
         for policy in binding:
@@ -68,10 +63,21 @@ def _charge(context: Context, access: Access) -> None:
 
 
 def _charge_policy(context: Context, table: Relation, policy: Policy, command: str, place: int) -> None:
-    clause = f"policy {policy.name}"
+    for text in _texts(policy, command):
+        bodies.expand_expression(context, text, table, f"policy {policy.name}", place)
+
+
+def _known(table: Relation) -> tuple[Policy, ...]:
+    if table.policies is None:
+        raise RefusedError(
+            "row_security", f"{table.schema}.{table.name} has row-level security whose policies are not known"
+        )
+    return table.policies
+
+
+def _texts(policy: Policy, command: str) -> list[str]:
+    """What rows are held against, each once."""
     texts = [policy.using] if command in ("select", "delete") else [policy.check or policy.using]
     if command == "update":
         texts.append(policy.using)
-    for text in dict.fromkeys(texts):
-        if text is not None:
-            bodies.expand_expression(context, text, table, clause, place)
+    return [text for text in dict.fromkeys(texts) if text is not None]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from p0_access.permissions.catalog import Relation
-from p0_access.permissions.infer import bodies, body_reader, dml, names, rules, stored, triggers
+from p0_access.permissions.infer import bodies, body_reader, dml, names, policies, rules, stored, triggers
 from p0_access.permissions.infer.charges import Access, Reason
 from p0_access.permissions.infer.context import Context, RefusedError
 from p0_access.permissions.infer.tree import strings
@@ -69,6 +69,7 @@ def charge(context: Context, view: Relation, write: Write) -> None:
     else:
         context.reached.update(dict.fromkeys(_privileges(base, beneath)))
         bodies.expand_view(context, Access(view), Reason("view", write.place))
+        policies.charge_owner(context, view, base, write.verb, write.place)
     if replaced:
         if write.verb == "INSERT":
             stored.charge_defaults(context, base, set(beneath.written - beneath.defaulted), write.place)
