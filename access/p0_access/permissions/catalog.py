@@ -184,6 +184,16 @@ class Cast(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
     context: Literal["explicit", "assignment", "implicit"] = "explicit"
 
 
+class EventTrigger(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
+    """An event trigger that fires and does more than compute: on `event`, of the commands `tags` or, without any, of
+    all. `function` is its (schema, name)."""
+
+    name: str
+    event: str
+    function: tuple[str, str]
+    tags: tuple[str, ...] = ()
+
+
 class Catalog(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unknown_fields=True):
     """One database's snapshot. `version` is a digest of everything else; `server_version` is the major version.
 
@@ -200,6 +210,7 @@ class Catalog(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unkno
     types: tuple[Type, ...] = ()
     operators: tuple[Operator, ...] = ()
     casts: tuple[Cast, ...] = ()
+    event_triggers: tuple[EventTrigger, ...] = ()
 
     def __post_init__(self) -> None:
         """msgspec decodes a sequence as a list."""

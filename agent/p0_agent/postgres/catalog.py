@@ -20,6 +20,7 @@ from p0_access.permissions.catalog import (
     Catalog,
     Column,
     Constraint,
+    EventTrigger,
     Function,
     Operator,
     Policy,
@@ -56,6 +57,7 @@ async def snapshot(connection: Connection, schemas: Sequence[str]) -> Catalog:
         types = await printing.rows("catalog_types")
         operators = await printing.rows("catalog_operators")
         casts = await printing.rows("catalog_casts")
+        event_triggers = await printing.rows("catalog_event_triggers")
     catalog = Catalog(
         database=connection.info.dbname,
         version="",
@@ -72,6 +74,7 @@ async def snapshot(connection: Connection, schemas: Sequence[str]) -> Catalog:
         types=tuple(_type(row, columns) for row in types),
         operators=tuple(_operator(row) for row in operators),
         casts=tuple(_cast(row) for row in casts),
+        event_triggers=tuple(_event_trigger(row) for row in event_triggers),
     )
     return msgspec.structs.replace(catalog, version=sha256_b64u(encode(catalog)))
 
@@ -182,6 +185,15 @@ def _cast(row: Row) -> Cast:
         target=row["target"],
         function=(row["function_schema"], row["function_name"], row["identity"]),
         context=row["context"],
+    )
+
+
+def _event_trigger(row: Row) -> EventTrigger:
+    return EventTrigger(
+        name=row["name"],
+        event=row["event"],
+        function=(row["function_schema"], row["function_name"]),
+        tags=tuple(row["tags"]),
     )
 
 

@@ -52,6 +52,12 @@ PARTED: Final = """
 CREATE FUNCTION k(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM v FROM secret; RETURN $1; END';
 CREATE TABLE parted (a int) PARTITION BY RANGE (k(a));
 CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (10)"""
+OWNED: Final = """
+ALTER TABLE plain ENABLE ROW LEVEL SECURITY;
+GRANT ALL ON plain TO pg_monitor;
+DO $$ BEGIN EXECUTE format('GRANT USAGE ON SCHEMA %I TO pg_monitor', current_schema()); END $$;
+CREATE VIEW w AS SELECT a, b FROM plain;
+ALTER VIEW w OWNER TO pg_monitor;"""
 IF_DELETED: Final = "IF tg_op = 'DELETE' THEN PERFORM v FROM secret; END IF;"
 WRITE: Final = "INSERT INTO plain VALUES (2, 'y')"
 
@@ -126,13 +132,25 @@ SEEN: Final[dict[str, tuple[str, str]]] = {
         "INSERT INTO w (b) VALUES ('y')",
     ),
     "a policy that binds a view's owner": (
-        (
-            f"{READS}; ALTER TABLE plain ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON plain USING (s() > 0);"
-            "CREATE VIEW w AS SELECT a FROM plain; ALTER VIEW w OWNER TO pg_monitor;"
-            "GRANT SELECT ON plain TO pg_monitor;"
-            "DO $$ BEGIN EXECUTE format('GRANT USAGE ON SCHEMA %I TO pg_monitor', current_schema()); END $$"
-        ),
+        f"{READS}; {OWNED} CREATE POLICY p ON plain USING (s() > 0)",
         "SELECT a FROM w",
+    ),
+    "a policy that holds what a view's owner adds": (
+        f"{READS}; {OWNED} CREATE POLICY p ON plain USING (true) WITH CHECK (s() > 0)",
+        "INSERT INTO w (b) VALUES ('y')",
+    ),
+    "a policy that holds what a view's owner removes": (
+        f"{READS}; {OWNED} CREATE POLICY p ON plain USING (true);"
+        "CREATE POLICY q ON plain AS RESTRICTIVE FOR DELETE USING (s() > 0)",
+        "DELETE FROM w",
+    ),
+    "what making a table fires": (  # of the tags only what no other case does
+        (
+            "CREATE FUNCTION e() RETURNS event_trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN IF tg_event <> '' THEN PERFORM v FROM secret; END IF; END $$;"
+            "CREATE EVENT TRIGGER e ON ddl_command_end WHEN TAG IN ('SELECT INTO') EXECUTE FUNCTION e()"
+        ),
+        "SELECT 1 AS x INTO TEMP made",
     ),
     "a field's domain": (f"{DOMAIN}; CREATE TABLE o (x d); {block('r.x := 1;', 'r o%ROWTYPE')}", CALL),
 }

@@ -8,6 +8,7 @@ from typing import Final
 from p0_access.permissions.infer import (
     copy,
     dml,
+    event_triggers,
     maintenance,
     making,
     merge,
@@ -28,6 +29,7 @@ def read_statement(context: Context, kind: str, node: Node) -> str:
     if reader is None:
         raise refusals.statement(kind)
     command = reader(context, node)
+    event_triggers.charge(context, command)
     policies.charge_all(context)
     return command
 

@@ -54,6 +54,8 @@ WITH place AS (
   SELECT pg_catalog.hashtextextended(pg_catalog.concat_ws(' ', c.oid, c.castfunc, c.castcontext), 15)
   FROM pg_catalog.pg_cast c WHERE c.oid >= 16384
   UNION ALL
+  SELECT pg_catalog.hashtextextended(pg_catalog.concat_ws(' ', e.oid, e.xmin), 16) FROM pg_catalog.pg_event_trigger e
+  UNION ALL
   SELECT pg_catalog.hashtextextended(i.indexrelid::text, 14)
   FROM pg_catalog.pg_index i JOIN relation c ON c.oid = i.indrelid WHERE i.indexprs IS NOT NULL OR i.indpred IS NOT NULL
   UNION ALL
