@@ -13,6 +13,7 @@ from p0_access.messages.views import RequestView, State
 from p0_access.proof import jws
 from p0_tui.backend import Draft
 from p0_tui.widgets.decision_box import DecisionBox
+from p0_tui.widgets.safe_input import SafeInput
 
 EMAILS = "select name, email from enterprise.customers"
 
@@ -232,10 +233,16 @@ async def test_a_refused_decision_is_said(world: World) -> None:
             raise UnavailableError("the server does not answer", code="server_unavailable")
 
         world._reachable = unreachable  # type: ignore[method-assign]
-        await pilot.press("enter")
-        await shows(pilot, "the server does not answer")
+        await pilot.press(*"fine", "enter")
+        await shows(pilot, f"{view.rid}: nothing was signed: the server does not answer", "✓ verified")
         assert world.decided == []
         await until(pilot, lambda: world.views[view.rid].state is State.PENDING, "still pending")
+        world._reachable = reachable  # type: ignore[method-assign]
+        await pilot.press("A")
+        await until(pilot, lambda: box_is_open(pilot), "the box")
+        assert pilot.app.screen.query_one("#decision-comment", SafeInput).value == "fine"
+        await pilot.press("enter")
+        await until(pilot, lambda: world.decided, "decided")
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=str)

@@ -14,14 +14,21 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 
 from p0_access.errors import P0Error
-from p0_access.messages.views import RequestView
 from p0_tui.assessment import writes
 from p0_tui.backend import Choice
 from p0_tui.emergency import is_open
-from p0_tui.modes.messages import EndWanted, Failed, ListsChanged, Tell
+from p0_tui.modes.messages import (
+    EndWanted,
+    Failed,
+    ListsChanged,
+    Tell,
+    error_content,
+    signed_out,
+    unanswered,
+)
 from p0_tui.modes.reviewing import Reviewing
 from p0_tui.narrowing import Narrowed
-from p0_tui.safe import safe, stacked
+from p0_tui.safe import joined, safe, stacked
 from p0_tui.screens.confirm_typed import ConfirmTypedScreen
 from p0_tui.screens.narrow import NarrowScreen
 from p0_tui.widgets.decision_box import DecisionBox
@@ -192,32 +199,41 @@ class InboxMode(Reviewing):
         """One signed record each. What fails is said and does not keep the others from being signed; a later decision
         cancels nothing."""
         for review, narrowed in asked:
+            signing = False
             try:
-                decided = await self._sign(choice, comment, review, narrowed)
+                if not await self._is_still_wanted(choice, review, narrowed):
+                    continue
+                signing = True
+                decided = await self._backend.decide(review, choice, comment, narrowed)
             except P0Error as error:
-                self.post_message(Failed(error))
+                self._not_decided(review.rid, error, perhaps=signing and unanswered(error))
                 continue
-            if decided is not None:
-                word = "approved" if choice == "approve" else "denied"
-                state = decided.state.value.replace("_", " ")
-                self.post_message(Tell(safe(f"You {word} {decided.rid}; it is {state}.")))
-                self.query_one(RequestList).unmark(decided.rid)
+            word = "approved" if choice == "approve" else "denied"
+            state = decided.state.value.replace("_", " ")
+            self.post_message(Tell(safe(f"You {word} {decided.rid}; it is {state}.")))
+            self.query_one(RequestList).unmark(decided.rid)
         self.post_message(ListsChanged())
         self._fetch()
 
-    async def _sign(
-        self, choice: Choice, comment: str, review: Review, narrowed: Narrowed | None
-    ) -> RequestView | None:
-        """None if nothing was signed, and then that was said."""
+    def _not_decided(self, rid: str, error: P0Error, *, perhaps: bool) -> None:
+        """`perhaps`: what was signed may have arrived. The comment is there again when the box is opened once more."""
+        if signed_out(error):
+            self.post_message(Failed(error))
+        else:
+            what = "your word may have arrived, or not" if perhaps else "nothing was signed"
+            self.post_message(Tell(joined((safe(f"{rid}: {what}: "), error_content(error))), bad=True))
+
+    async def _is_still_wanted(self, choice: Choice, review: Review, narrowed: Narrowed | None) -> bool:
+        """If not, nothing is to be signed, and that was said."""
         if choice == "approve" and writes(review.admission.permissions) and not await self._confirmed(review, narrowed):
-            return None
+            return False
         view = await self._backend.request(review.rid)
         if self._backend.review(view).ah != review.ah:
             self.post_message(Tell(safe(f"{review.rid}: changed, review again. Nothing was signed."), bad=True))
             if self._view is not None and self._view.rid == review.rid:
                 await self._look(review.rid)
-            return None
-        return await self._backend.decide(review, choice, comment, narrowed)
+            return False
+        return True
 
     async def _confirmed(self, review: Review, narrowed: Narrowed | None) -> bool:
         kinds = ", ".join(writes(review.admission.permissions if narrowed is None else narrowed.permissions))

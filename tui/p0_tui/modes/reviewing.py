@@ -20,6 +20,7 @@ from p0_access.permissions.catalog import Catalog
 from p0_access.permissions.settle import Tags, comment_tags
 from p0_tui.backend import Backend
 from p0_tui.emergency import is_open
+from p0_tui.modes.messages import unanswered
 from p0_tui.narrowing import Narrowed
 from p0_tui.safe import safe
 from p0_tui.surroundings import Surroundings, callable_by_all, held_by, holdings_of, similar_to
@@ -111,6 +112,8 @@ class Reviewing(Container):
         try:
             await self._look(chosen.rid)
         except P0Error as error:
+            if self._view is not None and unanswered(error):
+                return  # what was verified holds, and is asked for again before it is signed
             self._forget()
             self.query_one(ReviewPane).show_nothing(str(error))
 

@@ -67,6 +67,7 @@ class DecisionBox(Vertical):
         super().__init__(id="decision")
         self._choice: Word = "approve"
         self._hashes: tuple[str, ...] = ()
+        self._said: dict[tuple[Word, tuple[str, ...]], str] = {}
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="decision-scroll", can_focus=False):
@@ -85,7 +86,7 @@ class DecisionBox(Vertical):
         self.query_one("#decision-what", Prose).show(what)
         self.query_one("#decision-problem", Prose).show(EMPTY)
         comment = self.query_one(SafeInput)
-        comment.value = ""
+        comment.value = self._said.get((choice, hashes), "")
         comment.placeholder = _PLACEHOLDERS[choice]
         self.display = True
         self.screen.set_focus(comment)
@@ -104,4 +105,5 @@ class DecisionBox(Vertical):
             self.query_one("#decision-problem", Prose).show(safe(_WITHOUT_COMMENT[self._choice]))
             return
         self.close()
+        self._said = {(self._choice, self._hashes): comment}  # asked for once more if it does not come to be signed
         self.post_message(self.Decided(self._choice, comment, self._hashes))
