@@ -78,7 +78,7 @@ class Stage:
         async with await psycopg.AsyncConnection.connect(**self.postgres.superuser(DATABASE)) as connection:
             cursor = await connection.execute(
                 "SELECT rolname::text FROM pg_catalog.pg_roles WHERE rolname LIKE 'p0\\_%'"
-                " AND rolname !~ '^p0_(agent|reader|broker(_[0-9]{2})?)$' ORDER BY 1"
+                " AND rolname !~ '^p0_(agent|reader|broker(_[0-9a-f]{2})?)$' ORDER BY 1"
             )
             return [str(name) for (name,) in await cursor.fetchall()]
 
