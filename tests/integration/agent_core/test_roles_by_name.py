@@ -318,3 +318,35 @@ async def test_what_a_login_gives_the_role_is_held_against_that_login_alone(
         await reporting.execute(f"REVOKE CONNECT ON DATABASE {other} FROM reporting".encode())
     await desk.managed.end(eves)
     assert (await desk.end(one, dana)).outcome == "ended"
+
+
+FOR_OTHERS = """
+ALTER DEFAULT PRIVILEGES FOR ROLE reporting GRANT SELECT ON TABLES TO PUBLIC;
+ALTER DEFAULT PRIVILEGES FOR ROLE reporting GRANT SELECT ON TABLES TO reporting_base, {login};
+ALTER DEFAULT PRIVILEGES FOR ROLE reporting_base GRANT ALL ON SEQUENCES TO reporting, {set}
+"""
+
+
+async def test_default_privileges_that_a_login_made_for_the_role_are_held_against_nobody(desk: Bench) -> None:
+    """They give nothing while nobody makes something as the role, and are taken back at the end of each access."""
+    looks = Redefinitions()
+    managed = desk.managed
+    eve, bob = desk.person("eve", "analysts"), desk.person("bob", "analysts")
+    eves, opening = desk.ask(eve, what=What(role="reporting"))
+    opened = desk.open(await desk.admit(eves), opening)
+    bobs, opening = desk.ask(bob, what=What(role="reporting"))
+    login = desk.open(await desk.admit(bobs), opening).user
+    set_role = next(role for role in await desk.roles() if role.startswith("p0_set_"))
+    async with fresh_database(managed.server) as other:
+        for database in (managed.database, other):
+            async with await desk.connect(msgspec.structs.replace(opened, dbname=database)) as connection:
+                await connection.execute("SET default_transaction_read_only = off")
+                await connection.execute(FOR_OTHERS.format(login=login, set=set_role).encode())
+            assert await managed.cluster.drift() == ()
+            assert await looks.look(desk.context) == ()
+        new, _ = desk.ask(bob, what=What(role="reporting"))
+        assert (await desk.admit(new)).outcome == "active"
+        for request, person in ((eves, eve), (bobs, bob), (new, bob)):
+            assert (await desk.end(request, person)).outcome == "ended"
+        async with await managed.superuser(other) as superuser:
+            assert await (await superuser.execute("SELECT FROM pg_default_acl")).fetchall() == []

@@ -35,7 +35,11 @@ WITH live AS (
   UNION ALL
   SELECT rh, 'the login was given privileges of its own' FROM live l
   WHERE l.login NOT IN (SELECT g.taker FROM given g) AND EXISTS (SELECT FROM pg_catalog.pg_shdepend d
-                WHERE d.refclassid = 'pg_catalog.pg_authid'::regclass AND d.refobjid = l.oid AND d.deptype = 'a')
+                WHERE d.refclassid = 'pg_catalog.pg_authid'::regclass AND d.refobjid = l.oid AND d.deptype = 'a'
+                  AND NOT (d.classid = 'pg_catalog.pg_default_acl'::regclass AND EXISTS ( -- of a role that somebody has by name
+                    SELECT FROM pg_catalog.pg_shdepend o JOIN membership m ON pg_catalog.pg_has_role(m.member, o.refobjid, 'MEMBER')
+                    WHERE o.dbid = d.dbid AND o.classid = d.classid AND o.objid = d.objid AND o.deptype = 'o'
+                      AND m.member_name IN (SELECT o.set_role FROM p0.request o WHERE o.stage IN ('provisioned', 'sealed', 'ending')))))
   UNION ALL
   SELECT rh, 'the login is no longer a member of its set role' FROM live l
   WHERE NOT EXISTS (SELECT FROM membership m WHERE m.member = l.oid AND m.role_name = l.set_role)
