@@ -140,8 +140,10 @@ SEEN: Final[dict[str, tuple[str, str]]] = {
         "INSERT INTO w (b) VALUES ('y')",
     ),
     "a policy that holds what a view's owner removes": (
-        f"{READS}; {OWNED} CREATE POLICY p ON plain USING (true);"
-        "CREATE POLICY q ON plain AS RESTRICTIVE FOR DELETE USING (s() > 0)",
+        (
+            f"{READS}; {OWNED} CREATE POLICY p ON plain USING (true);"
+            "CREATE POLICY q ON plain AS RESTRICTIVE FOR DELETE USING (s() > 0)"
+        ),
         "DELETE FROM w",
     ),
     "what making a table fires": (  # of the tags only what no other case does

@@ -95,7 +95,7 @@ def test_a_packed_catalog_reads_as_the_one_it_was_made_of() -> None:
         ('"server_version":18', '"server_version":NaN', "malformed_json"),
         ('"server_version":18', '"server_version":"18"', "malformed_record"),
         (',"relations":', ',"relatives":', "malformed_record"),
-        ('"casts":[]}', '"casts":[]', "malformed_json"),
+        ('"event_triggers":[]}', '"event_triggers":[]', "malformed_json"),
     ],
 )
 def test_whatever_is_wrong_is_told_at_once(good: str, bad: str, code: str) -> None:
