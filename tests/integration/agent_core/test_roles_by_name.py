@@ -345,7 +345,8 @@ async def test_default_privileges_that_a_login_made_for_the_role_are_held_agains
             assert await managed.cluster.drift() == ()
             assert await looks.look(desk.context) == ()
         new, _ = desk.ask(bob, what=What(role="reporting"))
-        assert (await desk.admit(new)).outcome == "active"
+        result = await desk.admit(new)
+        assert result.outcome == "active", (result.code, result.message)
         for request, person in ((eves, eve), (bobs, bob), (new, bob)):
             assert (await desk.end(request, person)).outcome == "ended"
         async with await managed.superuser(other) as superuser:

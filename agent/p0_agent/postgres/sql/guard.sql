@@ -227,7 +227,8 @@ BEGIN
                  OR r.rolreplication OR r.rolbypassrls OR r.rolname ~ '^pg_' OR r.rolname = current_user
                  OR r.rolcanlogin AND p0_guard.options() = '' -- its members can give it a password
                  OR EXISTS (SELECT FROM pg_shdepend d WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = r.oid
-                            AND d.deptype = 'o')))
+                            AND d.deptype = 'o' AND NOT (d.classid = 'pg_default_acl'::regclass -- changed by who has it
+                             AND EXISTS (SELECT FROM pg_roles s WHERE pg_has_role(s.oid, r.oid, 'MEMBER') AND p0_guard.made(s.rolname, 'set'))))))
            END AND p.object IS NOT NULL AND p.kind = ANY (c.kinds || ARRAY['role']) AND p.privilege = ANY (c.privileges || ARRAY['MEMBER']), false)) END
   INTO above
   FROM p0_guard.ceiling c, p0_guard.parts(permissions) p;
