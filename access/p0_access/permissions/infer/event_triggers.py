@@ -29,7 +29,9 @@ def _fires(trigger: EventTrigger, command: str) -> bool:
         return command == "ALTER TABLE"
     if trigger.event == "sql_drop" and not command.startswith(("DROP", "ALTER ")):
         return False
-    return not trigger.tags or any(each == command or each.startswith(f"{command} ") for each in trigger.tags)
+    if command == "DROP":
+        return not trigger.tags or any(each.startswith("DROP ") for each in trigger.tags)
+    return not trigger.tags or command in trigger.tags
 
 
 def _charge(context: Context, trigger: EventTrigger) -> None:
