@@ -197,6 +197,9 @@ class EventTrigger(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 class Catalog(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unknown_fields=True):
     """One database's snapshot. `version` is a digest of everything else; `server_version` is the major version.
 
+    `support` are the (schema, name, identity) of functions, other than compiled ones, that PostgreSQL calls for
+    statements which do not name them.
+
     There may be 100,000 relations, and `catalog_text` packs them: whoever goes through all of them has each decoded,
     and should look at their names instead, or at what was once worked out from them (`memory`).
     """
@@ -210,6 +213,7 @@ class Catalog(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unkno
     types: tuple[Type, ...] = ()
     operators: tuple[Operator, ...] = ()
     casts: tuple[Cast, ...] = ()
+    support: tuple[tuple[str, str, str], ...] = ()
     event_triggers: tuple[EventTrigger, ...] = ()
 
     def __post_init__(self) -> None:

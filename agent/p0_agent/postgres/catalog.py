@@ -57,6 +57,7 @@ async def snapshot(connection: Connection, schemas: Sequence[str]) -> Catalog:
         types = await printing.rows("catalog_types")
         operators = await printing.rows("catalog_operators")
         casts = await printing.rows("catalog_casts")
+        support = await printing.rows("catalog_support")
         event_triggers = await printing.rows("catalog_event_triggers")
     catalog = Catalog(
         database=connection.info.dbname,
@@ -74,6 +75,7 @@ async def snapshot(connection: Connection, schemas: Sequence[str]) -> Catalog:
         types=tuple(_type(row, columns) for row in types),
         operators=tuple(_operator(row) for row in operators),
         casts=tuple(_cast(row) for row in casts),
+        support=tuple((row["schema"], row["name"], row["identity"]) for row in support),
         event_triggers=tuple(_event_trigger(row) for row in event_triggers),
     )
     return msgspec.structs.replace(catalog, version=sha256_b64u(encode(catalog)))

@@ -10,6 +10,7 @@ from typing import Final
 from p0_access.errors import ReadingError
 from p0_access.permissions.catalog import Catalog
 from p0_access.permissions.guard import guard
+from p0_access.permissions.infer import support
 from p0_access.permissions.infer.charges import Reason
 from p0_access.permissions.infer.context import Context, Effort, ExhaustedError, RefusedError, Session
 from p0_access.permissions.infer.statements import read_statement
@@ -121,6 +122,7 @@ def _read_one(index: int, statement: Statement, places: Places, context: Context
     try:
         context.spend(_A_STATEMENT)
         command = read_statement(context, statement.kind, statement.node)
+        support.charge(context, statement.kind)
         needs = _needs(context, statement, places)
     except RefusedError as error:
         refusal = error

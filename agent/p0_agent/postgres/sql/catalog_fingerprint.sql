@@ -56,6 +56,12 @@ WITH place AS (
   UNION ALL
   SELECT pg_catalog.hashtextextended(pg_catalog.concat_ws(' ', e.oid, e.xmin), 16) FROM pg_catalog.pg_event_trigger e
   UNION ALL
+  SELECT pg_catalog.hashtextextended(pg_catalog.concat_ws(' ', s.oid, s.amproc), 17)
+  FROM pg_catalog.pg_amproc s WHERE s.oid >= 16384
+  UNION ALL
+  SELECT pg_catalog.hashtextextended(pg_catalog.concat_ws(' ', m.oid, m.amopopr), 18)
+  FROM pg_catalog.pg_amop m WHERE m.oid >= 16384
+  UNION ALL
   SELECT pg_catalog.hashtextextended(i.indexrelid::text, 14)
   FROM pg_catalog.pg_index i JOIN relation c ON c.oid = i.indrelid WHERE i.indexprs IS NOT NULL OR i.indpred IS NOT NULL
   UNION ALL
