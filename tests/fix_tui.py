@@ -145,6 +145,7 @@ class World:
         self.given_back: list[str] = []
         self.explained = 0
         self.extended: list[tuple[str, int, str]] = []
+        self.refused_extension: P0Error | None = None
         self.announce: Announce | None = None
         self.browser = Browser()
         self.signed_in = asyncio.Event()
@@ -303,6 +304,8 @@ class World:
         return ended
 
     async def extend(self, rid: str, *, ttl: int, reason: str) -> RequestView:
+        if self.refused_extension is not None:
+            raise self.refused_extension
         self.extended.append((rid, ttl, reason))
         return self.move(rid, State.ACTIVE, "extended", not_after=NOW + ttl)
 

@@ -14,15 +14,19 @@ import msgspec
 import pytest
 from pytest_textual_snapshot import SVGImageExtension  # type: ignore[import-untyped]  # it ships no types
 from syrupy.assertion import SnapshotAssertion
+from textual.command import CommandPalette
 from textual.pilot import Pilot
 from textual.strip import Strip
+from textual.widgets import Input
 
-from fix_tui import AGENT, DANA, GROUPS, ISS, MARA, NOW, PERSON, World, running, shows, strips, until
+from fix_tui import AGENT, DANA, GROUPS, ISS, MARA, NOW, PERSON, World, fill, running, shows, strips, until
 from p0_access.messages.mandates import Named
 from p0_access.messages.records import Deletion, DroppedSet, Request, What
 from p0_access.messages.views import RequestView, State
 from p0_access.proof import jws
+from p0_launcher.errors import DeniedError
 from p0_launcher.mandates import Delegating
+from p0_tui.app import P0App
 from p0_tui.backend import Draft
 from p0_tui.screens.choose_database import ChooseDatabaseScreen
 from p0_tui.themes import LIGHT
@@ -392,6 +396,20 @@ async def jumping(world: World, pilot: Pilot[None]) -> None:
     await shows(pilot, "jump 1 Request 2 Mine")
 
 
+async def file_wanted(world: World, pilot: Pilot[None]) -> None:
+    await write(pilot, MARKETS, "✓ AUTO")
+    await pilot.press("ctrl+o", "o")
+    await shows(pilot, "Open a file of SQL")
+
+
+async def commands(world: World, pilot: Pilot[None]) -> None:
+    await pilot.press("ctrl+p")
+    await until(pilot, lambda: isinstance(pilot.app.screen, CommandPalette), "the palette")
+    pilot.app.screen.query_one(Input).cursor_blink = False
+    fill(pilot, "psql")
+    await shows(pilot, "Become psql")
+
+
 SCENARIOS: tuple[Scenario, ...] = (
     *(empty, automatic, needs_approval, denied, parse_error, unknown_table, hostile_draft, offline, sign_in_expired),
     *(reason_wanted, confirming, agent_away, pending, ready, revoked, refused_by_a_person, mine, inbox_empty, inbox),
@@ -399,7 +417,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     *(jumping, approved, provisioning, expired, needs_changes, completing, recent, mine_longer),
     *(inbox_narrowing, inbox_narrowed, inbox_several, inbox_writing, inbox_stepping_up),
     *(breaking_the_glass, inbox_emergency, inbox_looked_at, allowing, allowing_form, delegating, mandates),
-    *(choosing, ending),
+    *(choosing, ending, file_wanted, commands),
 )
 
 
@@ -434,6 +452,25 @@ async def test_looks_light(world: World, scenario: Scenario, picture_of: Snapsho
         pilot.app.theme = LIGHT
         await scenario(world, pilot)
         assert await picture(world, pilot) == picture_of
+
+
+class Unhurried(P0App):
+    """Its toasts stay."""
+
+    NOTIFICATION_TIMEOUT = 3600
+
+
+async def test_looks_with_a_toast(world: World, picture_of: SnapshotAssertion) -> None:
+    world.refused_extension = DeniedError(
+        "customers-pii gives 30m at most", code="denied", hint="Ask for a new access when this one is over."
+    )
+    async with running(world, (120, 40), kind=Unhurried) as pilot:
+        await mine_longer(world, pilot)
+        await pilot.press("enter")
+        await shows(pilot, "did not work: customers-pii gives 30m at most")
+        assert await picture(world, pilot) == picture_of(name="120x40")
+        await pilot.resize_terminal(80, 24)
+        assert await picture(world, pilot) == picture_of(name="80x24")
 
 
 async def test_looks_on_a_wide_screen(world: World, picture_of: SnapshotAssertion) -> None:

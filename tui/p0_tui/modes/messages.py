@@ -93,6 +93,14 @@ def error_content(error: P0Error) -> Content:
     return joined((safe(str(error)), safe(f" ({error.hint})" if error.hint else "")))
 
 
+def failed_at(what: str, error: P0Error) -> Message:
+    """`what` did not work, or nobody answered and it may have."""
+    if signed_out(error):
+        return Failed(error)
+    outcome = "may not have worked" if unanswered(error) else "did not work"
+    return Tell(joined((safe(f"{what} {outcome}: "), error_content(error))), bad=True)
+
+
 def unanswered(error: P0Error) -> bool:
     """Whether nobody answered, so that what was sent may have arrived all the same."""
     from p0_launcher.errors import UnavailableError

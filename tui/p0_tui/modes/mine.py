@@ -15,7 +15,7 @@ from p0_access.messages.views import Event, RequestSummary, RequestView, State
 from p0_access.routing.durations import spell_duration
 from p0_tui.asked import draft_of
 from p0_tui.backend import Backend
-from p0_tui.modes.messages import CopyWanted, EditWanted, Extended, Failed, ListsChanged, OpenPsql, Tell
+from p0_tui.modes.messages import CopyWanted, EditWanted, Extended, ListsChanged, OpenPsql, Tell, failed_at
 from p0_tui.safe import safe
 from p0_tui.screens.extend import ExtendScreen
 from p0_tui.times import clock as time_left
@@ -134,11 +134,11 @@ class MineMode(Container):
         wanted = await self.app.push_screen_wait(ExtendScreen(what, lasts=_lasts(view), reason=view.reason))
         if wanted is None:
             return
-        self.post_message(Tell(safe(f"Asked for {view.rid} to last {spell_duration(wanted.ttl)} in all.")))
+        self.post_message(Tell(safe(f"Asking for {view.rid} to last {spell_duration(wanted.ttl)} in all.")))
         try:
             extended = await self._backend.extend(view.rid, ttl=wanted.ttl, reason=wanted.reason)
         except P0Error as error:
-            self.post_message(Failed(error))
+            self.post_message(failed_at(f"Extending {view.rid}", error))
         else:
             left = time_left((extended.not_after or 0) - self._clock())
             self.post_message(Tell(safe(f"{view.rid} is extended: {left} left.")))
@@ -150,7 +150,7 @@ class MineMode(Container):
         try:
             view = await self._backend.give_back(rid)
         except P0Error as error:
-            self.post_message(Failed(error))
+            self.post_message(failed_at(f"Giving back {rid}", error))
         else:
             self.post_message(Tell(safe(f"{rid} is {view.state.value.replace('_', ' ')}.")))
         self.post_message(ListsChanged())
