@@ -20,6 +20,8 @@ _PLAIN_TYPES: Final = frozenset({"base", "enum"})
 """Kinds of types to which casting runs nothing of somebody's."""
 
 
+_MAX_READ: Final = 65_536
+"""Characters of an expression beyond which looking at its tokens saves nothing: parsing it has limits of its own."""
 _MARK: Final = "\0"
 _OPENING: Final = f"{_MARK}("
 _DOT: Final = f"{_MARK}."
@@ -28,7 +30,7 @@ _CAST: Final = f"{_MARK}::"
 
 def may_cost(catalog: Catalog, text: str) -> bool:
     """False only where running the expression needs nothing and reaches nothing."""
-    if catalog.casts:
+    if catalog.casts or len(text) > _MAX_READ:
         return True
     try:
         words = [_word(text, *each) for each in tokens(text)]

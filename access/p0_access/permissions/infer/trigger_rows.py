@@ -11,12 +11,16 @@ from p0_access.permissions.lexer import QUOTED_NAME, STRING, WORD, tokens
 
 # What may follow RETURN without another row being made.
 _RETURNED: Final = (["new", ";"], ["old", ";"], ["null", ";"], ["coalesce", "(", "new", ",", "old", ")", ";"])
+_MAX_READ: Final = 65_536
+"""Characters of a body beyond which it is not worth the time."""
 _BEGIN: Final = frozenset({";", "begin", "then", "else", "loop", ">>"})
 """What stands before a statement."""
 
 
 def set_in_new(body: str | None) -> frozenset[str] | None:
     """The columns of NEW that the body names; None for any."""
+    if body is not None and len(body) > _MAX_READ:
+        return None
     try:
         words = [_word(body, *each) for each in tokens(body)] if body is not None else []
     except ReadingError:
