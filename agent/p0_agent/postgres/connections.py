@@ -34,7 +34,8 @@ CONNECT_SECONDS: Final = 5
 USE_SECONDS: Final = 60.0
 """How long a task may have a connection, waiting for it included: a network that swallows packets ends here."""
 
-LIMITS: Final = "-c lock_timeout=2s -c statement_timeout=15s -c idle_in_transaction_session_timeout=10s"
+LIMITS: Final = "-c lock_timeout=2s -c statement_timeout=15s -c idle_in_transaction_session_timeout=10s -c jit=off"
+"""Compiling a query (`jit`) takes seconds where PostgreSQL thinks that it is a large one, and never pays here."""
 READER_LIMITS: Final = (
     "-c lock_timeout=500ms -c statement_timeout=5s -c idle_in_transaction_session_timeout=10s "
     "-c default_transaction_read_only=on -c jit=off"

@@ -43,6 +43,7 @@ async def thief(managed: Managed) -> AsyncIterator[psycopg.AsyncConnection]:
         password=managed.agent.password.reveal(),
         dbname=managed.database,
         autocommit=True,
+        options="-c jit=off",  # as the agent's own: compiling takes seconds
     ) as connection:
         yield connection
 
