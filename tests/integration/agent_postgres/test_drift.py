@@ -7,6 +7,7 @@ from psycopg import sql
 
 from fix_postgres import BOTH_MODES, NOW, THUMBPRINT, Managed
 from p0_access.permissions.permission import Kind, Permission, column, relation, usage
+from p0_agent.postgres.ending import shut_out
 from p0_agent.postgres.provision import Opened
 
 pytestmark = BOTH_MODES
@@ -68,6 +69,14 @@ async def test_what_can_be_put_right_is(change: str, what: str, managed: Managed
     assert (drift.rh, drift.login, drift.what, drift.mended) == (entry.rh, opened.login, what, True)
     assert await state(managed, opened) == before
     assert await managed.cluster.drift() == ()
+    await managed.end(entry)
+
+
+async def test_a_login_that_was_shut_out_while_its_row_says_otherwise_is_found(managed: Managed) -> None:
+    entry, opened = await managed.open(*MARKETS)
+    await shut_out(managed.cluster.connections, login=opened.login, set_role=opened.set_role)
+    (drift,) = await managed.cluster.drift()
+    assert (drift.what, drift.mended) == ("the login inherits nothing from its set role any more", False)
     await managed.end(entry)
 
 

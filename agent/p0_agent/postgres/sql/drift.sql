@@ -1,7 +1,7 @@
 -- Live accesses whose roles are not as they were made: what cannot be put right, and what can. One snapshot for rows and
 -- catalogs: a login and its row are made in one transaction, and fenced only once its row is at 'ending'. What others of the
 -- agent's logins gave (`givers` to `takers`) is held against those alone.
--- (to_jsonb reads a column of pg_auth_members that only some versions have.)
+-- (to_jsonb reads columns of pg_auth_members that only some versions have.)
 WITH live AS (
   SELECT q.*, r.oid, r.rolsuper OR r.rolcreatedb OR r.rolcreaterole OR r.rolreplication OR r.rolbypassrls AS powers,
          r.rolvaliduntil IS DISTINCT FROM pg_catalog.to_timestamp(q.not_after) AS other_end,
@@ -13,7 +13,8 @@ WITH live AS (
   WHERE q.stage IN ('provisioned', 'sealed')
 ), membership AS (
   SELECT m.roleid, m.member, role.rolname::text AS role_name, member.rolname::text AS member_name,
-         m.admin_option OR coalesce((pg_catalog.to_jsonb(m) ->> 'set_option')::boolean, false) AS more
+         m.admin_option OR coalesce((pg_catalog.to_jsonb(m) ->> 'set_option')::boolean, false) AS more,
+         coalesce((pg_catalog.to_jsonb(m) ->> 'inherit_option')::boolean, true) AS inherits
   FROM pg_catalog.pg_auth_members m
   JOIN pg_catalog.pg_roles role ON role.oid = m.roleid
   JOIN pg_catalog.pg_roles member ON member.oid = m.member
@@ -41,8 +42,8 @@ WITH live AS (
                     WHERE o.dbid = d.dbid AND o.classid = d.classid AND o.objid = d.objid AND o.deptype = 'o'
                       AND m.member_name IN (SELECT o.set_role FROM p0.request o WHERE o.stage IN ('provisioned', 'sealed', 'ending')))))
   UNION ALL
-  SELECT rh, 'the login is no longer a member of its set role' FROM live l
-  WHERE NOT EXISTS (SELECT FROM membership m WHERE m.member = l.oid AND m.role_name = l.set_role)
+  SELECT rh, 'the login inherits nothing from its set role any more' FROM live l
+  WHERE NOT EXISTS (SELECT FROM membership m WHERE m.member = l.oid AND m.role_name = l.set_role AND m.inherits)
   UNION ALL
   SELECT DISTINCT l.rh, 'the login was made a member of ' || m.role_name FROM live l JOIN membership m ON m.member = l.oid
   WHERE m.role_name <> l.set_role
