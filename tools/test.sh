@@ -51,6 +51,8 @@ export HOME="$private/home" TMPDIR="$private/tmp" LC_ALL=C.UTF-8
 export NO_PROXY=127.0.0.1,localhost no_proxy=127.0.0.1,localhost
 export PYTEST_ADDOPTS="${PYTEST_ADDOPTS:-} ${PYTEST_ARGS:-}"
 
-# Each process has servers of its own, so more of them than cores would only slow each other down. The folders with the
-# longest tests come first, in their order, so that the processes end at about the same time.
-"$venv/bin/python" -P -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder "$@"
+# One process more than there are cores, since some tests wait; each has servers of its own, so many more would only slow
+# each other down. The folders with the longest tests come first, in their order, so that the processes end at about the
+# same time.
+processes=$(($(getconf _NPROCESSORS_ONLN) + 1))
+"$venv/bin/python" -P -m pytest -n "$((processes < 5 ? processes : 5))" --dist loadfile --no-loadscope-reorder "$@"
