@@ -32,6 +32,7 @@ async def test_the_two_readings_agree_on_every_case(reading: Reading) -> None:
             read += 1
         else:
             too_new = version < 18 and any(state in told for state in TOO_NEW)
+            too_new = too_new or (version < 15 and told.startswith("unknown_table"))  # a security_invoker view
             assert too_new or not case.understood, (sql, told)
     assert read > 250
     assert reading.reader.counts.statements >= read
