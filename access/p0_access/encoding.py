@@ -70,6 +70,7 @@ def encode(record: object) -> bytes:
 
 
 def _unpacked(value: object) -> msgspec.Raw:
+    """What msgspec asks for a type that it does not know; so it wants to be told of one that is not known here either."""
     if isinstance(value, Packed):
         return value.json()
     raise NotImplementedError

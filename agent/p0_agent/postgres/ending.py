@@ -1,6 +1,6 @@
 """Ending an access, completely, whatever its login is doing.
 
-    1 fence   NOLOGIN and out of the set role, committed: no new session, and no privilege for the old ones
+    1 fence   NOLOGIN, and nothing from the set role, committed: no new session, and no privilege for the old ones
     2 kill    every session of the login, until there is none
     3 undo    its prepared transactions; what it owns, in every database; then the login, and the set role when unused
     4 look    by name and by OID, for anything that is left

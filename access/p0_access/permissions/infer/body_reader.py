@@ -13,7 +13,17 @@ from typing import Final, NamedTuple, TypeVar, cast
 from p0_access.errors import ReadingError
 from p0_access.permissions.catalog import Function, Relation
 from p0_access.permissions.guard import guard
-from p0_access.permissions.infer import casts, expressions, plpgsql, policies, select, settings, signatures, statements
+from p0_access.permissions.infer import (
+    casts,
+    expressions,
+    plpgsql,
+    plpgsql_body,
+    policies,
+    select,
+    settings,
+    signatures,
+    statements,
+)
 from p0_access.permissions.infer.charges import Charges
 from p0_access.permissions.infer.context import Context, Fired, Meter, RefusedError, refuse_unreadable
 from p0_access.permissions.infer.names import find_relation, qualified
@@ -137,9 +147,9 @@ def function(context: Context, called: Function, place: int, *, fired: Fired | N
                 settings.check_pinned(setting, value)
             if called.language == "plpgsql":
                 if called.returns == "trigger":
-                    inner.parameters |= plpgsql.TRIGGER_VARIABLES
+                    inner.parameters |= plpgsql_body.TRIGGER_VARIABLES
                 elif called.returns == "event_trigger":
-                    inner.parameters |= plpgsql.EVENT_TRIGGER_VARIABLES
+                    inner.parameters |= plpgsql_body.EVENT_TRIGGER_VARIABLES
                 _read_plpgsql(inner, name, text, place, fired.event if fired is not None else None)
             else:
                 _read_sql(inner, name, text, place)
