@@ -70,7 +70,7 @@ def encode(record: object) -> bytes:
 
 
 def _unpacked(value: object) -> msgspec.Raw:
-    """What msgspec asks for a type that it does not know; so it wants to be told of one that is not known here either."""
+    """What msgspec asks about a type that it does not know. Of one that nobody knows it wants this very error."""
     if isinstance(value, Packed):
         return value.json()
     raise NotImplementedError
