@@ -70,10 +70,10 @@ def encode(record: object) -> bytes:
 
 
 def _unpacked(value: object) -> msgspec.Raw:
-    """What msgspec asks about a type that it does not know. Of one that nobody knows it wants this very error."""
+    """What msgspec asks about a type that it does not know."""
     if isinstance(value, Packed):
         return value.json()
-    raise NotImplementedError
+    raise TypeError(f"a {type(value).__name__} has no form in JSON")
 
 
 def strict_json(raw: bytes, *, max_bytes: int = MAX_RECORD_BYTES) -> Any:

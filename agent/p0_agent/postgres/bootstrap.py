@@ -9,6 +9,7 @@ database.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
@@ -17,7 +18,7 @@ from psycopg import sql
 
 from p0_agent.postgres.guard import GuardCeiling
 from p0_agent.postgres.guard_text import body_digests, ceiling_parts, constants
-from p0_agent.postgres.names import LOGIN_PATTERN, MAKERS, SET_PATTERN, is_reserved_schema, makers
+from p0_agent.postgres.names import LOGIN_PATTERN, MAKER_SUFFIX, MAKERS, SET_PATTERN, is_reserved_schema, makers
 from p0_agent.postgres.powers import DEFAULT_BROKER, DEFAULT_KEEPER, KEEPER_COMMENT, MAKER_BODY
 from p0_agent.postgres.queries import query
 
@@ -142,6 +143,10 @@ def _check_names(roles: Roles, home: str, databases: Mapping[str, Sequence[str]]
     for name in ours:
         if QUOTE in name:
             raise ValueError(f"not a name for a role of the agent's: {name!r}")
+        if re.search(MAKER_SUFFIX, name):
+            raise ValueError(
+                f"not a name for a role of the agent's: {name!r} is like those of the roles that make others"
+            )
     for schemas in databases.values():
         for schema in schemas:
             if is_reserved_schema(schema):
@@ -158,6 +163,7 @@ def _names(roles: Roles) -> dict[str, sql.Composable]:
         "keeper_comment": sql.Literal(KEEPER_COMMENT),
         "broker_name": sql.Literal(roles.broker),
         "makers": sql.Literal(MAKERS),
+        "maker_suffix": sql.Literal(MAKER_SUFFIX),
         "maker_body": sql.Literal(MAKER_BODY),
         "agent_name": sql.Literal(roles.agent),
         "reader_name": sql.Literal(roles.reader),

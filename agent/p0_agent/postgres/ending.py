@@ -25,6 +25,7 @@ from psycopg import sql
 from p0_agent.postgres.connections import Connection, Connections
 from p0_agent.postgres.errors import DatabaseBusyError, DatabaseUnavailableError, EndIncompleteError
 from p0_agent.postgres.messages import BRIEFLY, COMMIT, filled, send, writing
+from p0_agent.postgres.names import MAKER_SUFFIX
 from p0_agent.postgres.owned import (
     DROPPED_AT_ONCE,
     UNLINKED_AT_ONCE,
@@ -235,6 +236,7 @@ def _facts(connections: Connections, *, login: str | None, set_role: str, set_oi
         set_role=sql.Literal(set_role),
         set_oid=sql.Literal(set_oid or 0),
         broker=sql.Literal(connections.powers.broker),
+        maker_suffix=sql.Literal(MAKER_SUFFIX),
     )
 
 

@@ -23,6 +23,9 @@ SET_PATTERN: Final = "^p0_set_[a-z2-7]{32}$"
 MAKERS: Final = 256
 """Roles that make the others, between which those are spread (docs/decisions/0011-makers.md)."""
 
+MAKER_SUFFIX: Final = "_[0-9a-f]{2}$"
+"""What a maker's name has beyond its broker's, and no other role of an agent's: two agents may share a cluster."""
+
 OWN_SCHEMAS: Final = frozenset({"p0", "p0_evidence", "p0_guard", "p0_makers"})
 """Of the set-up: whoever may write in one of them is the agent, or more."""
 

@@ -14,7 +14,7 @@ from fix_postgres import NOW, THUMBPRINT, Managed, Mode, bootstrap, fresh_databa
 from p0_access.permissions.permission import relation, usage
 from p0_access.secret import Secret
 from p0_agent.postgres import scram
-from p0_agent.postgres.bootstrap import bootstrap_sql, psql_text, undo_sql
+from p0_agent.postgres.bootstrap import Roles, bootstrap_sql, psql_text, undo_sql
 from p0_agent.postgres.cluster import Cluster
 from p0_agent.postgres.connections import Connections
 from p0_agent.postgres.errors import DatabaseUnavailableError, GrantError, SelfCheckError
@@ -168,6 +168,13 @@ async def test_psql_takes_it_as_one_file(name: str, postgres: EmbeddedPostgres) 
 def test_names_that_postgresql_would_cut_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match="not a name"):
         bootstrap_sql(server_version=18, home="h", databases={name: ()}, agent_verifier="v", reader_verifier="v")
+
+
+@pytest.mark.parametrize("name", ["p0_broker_de", "p0_broker_07"])
+def test_no_broker_is_called_like_another_agents_maker(name: str) -> None:
+    roles = Roles(broker=name)
+    with pytest.raises(ValueError, match="roles that make others"):
+        bootstrap_sql(server_version=18, home="h", databases={}, agent_verifier="v", reader_verifier="v", roles=roles)
 
 
 @pytest.mark.parametrize("schema", ["p0", "p0_evidence", "p0_guard", "p0_makers", "pg_catalog", "information_schema"])

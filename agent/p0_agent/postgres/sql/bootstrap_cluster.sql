@@ -70,7 +70,7 @@ BEGIN
     FROM pg_catalog.pg_roles r
     JOIN pg_catalog.pg_auth_members a ON a.roleid = r.oid
     JOIN pg_catalog.pg_roles b ON b.oid = a.member
-      AND (b.rolname = {broker_name} OR pg_catalog.left(b.rolname, -3) = {broker_name})
+      AND pg_catalog.regexp_replace(b.rolname, {maker_suffix}, '') = {broker_name}
     JOIN pg_catalog.pg_roles m ON m.rolname = {broker_name} || '_' ||
       pg_catalog.left(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(r.rolname, 'UTF8')), 'hex'), 2)
     WHERE (r.rolname ~ {login_pattern} OR r.rolname ~ {set_pattern})

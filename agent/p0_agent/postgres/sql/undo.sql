@@ -6,8 +6,8 @@
 SELECT login.oid::bigint,
        CASE WHEN NOT EXISTS (
          SELECT FROM pg_catalog.pg_auth_members m WHERE m.roleid = given.oid AND m.member IS DISTINCT FROM login.oid
-           AND m.member NOT IN (ours.broker, ours.agent)
-           AND pg_catalog.left(pg_catalog.pg_get_userbyid(m.member)::text, -3) <> {broker}
+           AND m.member <> ours.agent
+           AND pg_catalog.regexp_replace(pg_catalog.pg_get_userbyid(m.member), {maker_suffix}, '') <> {broker}
        ) THEN given.oid::bigint END,
        pg_catalog.pg_describe_object('pg_catalog.pg_authid'::regclass, {set_oid}, 0) IS NOT NULL,
        NOT EXISTS (SELECT FROM pg_catalog.pg_cast c WHERE c.oid >= 16384)
@@ -22,5 +22,4 @@ SELECT login.oid::bigint,
                AND pg_catalog.pg_has_role(given.oid, s.refobjid, 'MEMBER') AND d.datname <> pg_catalog.current_database())
 FROM (SELECT pg_catalog.to_regrole(pg_catalog.quote_ident({login}))::oid OFFSET 0) AS login (oid),
      (SELECT pg_catalog.to_regrole(pg_catalog.quote_ident({set_role}))::oid OFFSET 0) AS given (oid),
-     (SELECT pg_catalog.to_regrole(pg_catalog.quote_ident({broker}))::oid,
-             pg_catalog.to_regrole(pg_catalog.quote_ident(session_user))::oid OFFSET 0) AS ours (broker, agent)
+     (SELECT pg_catalog.to_regrole(pg_catalog.quote_ident(session_user))::oid OFFSET 0) AS ours (agent)
